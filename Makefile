@@ -1,0 +1,63 @@
+# Everything a fresh machine needs is Python 3.11 or newer and make; each target sets up .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SIZE ?= 2000
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check fmt serve bench lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "retention needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+# --no-build-isolation: the build backend comes from the lock too, with its hashes.
+$(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what retention runs on (once, a minute or so) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	@echo "Installing what the tests need (once) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: $(RUNTIME) ## Install into .venv, with hashes from requirements.lock
+
+demo: $(RUNTIME) ## Play a simulated company from its data to delivered messages
+	@$(BIN)/retention demo --size $(SIZE)
+
+check: $(DEV) ## Lint and type-check
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+test: check ## Lint, type-check and run every test
+	@$(BIN)/python -m pytest
+
+fmt: $(DEV) ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+serve: $(RUNTIME) ## Prefect server, deployments and a worker on this machine
+	@$(BIN)/retention serve
+
+bench: $(DEV) ## Measure speed against named bounds; writes docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+lock: $(DEV) ## Resolve both lock files anew
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade --extra postgres --extra mysql --extra charts --extra demo --extra build pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade --all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove .venv and the demo's state
+	@rm -rf $(VENV) var demo-company

@@ -1,0 +1,1 @@
+"""When things run: each flow is a table of contents."""

@@ -1,0 +1,1 @@
+"""Everything of retention that would still exist without Prefect."""

@@ -1,0 +1,1 @@
+"""A simulated company with known ground truth, and a local mail catcher."""

@@ -1,0 +1,98 @@
+"""A playbook as the rules see it: stages, steps and when to go on."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from retention.domain.actions import ActionKind
+from retention.domain.cases import CaseState
+from retention.domain.people import Role
+from retention.domain.stages import PlaybookName, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of a stage.
+
+    `after` counts from the step before it (from the stage's entry for the first one). `due` is
+    how long people have to decide. An empty `approval` means that no person is asked. A rejected
+    or expired step is proposed anew after `again`.
+    """
+
+    action: ActionKind
+    template: str | None = None
+    offer: str | None = None
+    form: str | None = None
+    after: timedelta = timedelta(0)
+    due: timedelta = timedelta(days=10)
+    again: timedelta = timedelta(days=30)
+    approval: tuple[Role, ...] = ()
+    notice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StageRule:
+    """What happens in one stage and what leads out of it.
+
+    `outcomes` maps the answer of a review to a closing outcome or a later stage. `escalate_unless`
+    is a condition on scores: the case goes on only when it is known to be false.
+    """
+
+    stage: Stage
+    steps: tuple[Step, ...]
+    outcomes: dict[str, CaseState | Stage] = field(default_factory=dict)
+    escalate_after: timedelta | None = None
+    escalate_unless: str | None = None
+    requires_conversation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on score columns that must hold for a number of nights in a row."""
+
+    when: str
+    nights: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferTerms:
+    """What a proposal may offer.
+
+    `price` raises the monthly fee until the customer no longer costs money, by at most
+    `max_change` (a share); `prepaid` changes the form of payment with a `discount` (a share).
+    """
+
+    kind: str
+    expires: timedelta
+    max_change: float = 0.0
+    discount: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """One version of a playbook; `version` is the SHA-256 of its document."""
+
+    name: PlaybookName
+    version: str
+    document: str
+    entry: Condition
+    leave: Condition
+    stages: tuple[StageRule, ...]
+    offers: dict[str, OfferTerms] = field(default_factory=dict)
+
+    def rule(self, stage: Stage) -> StageRule:
+        """Return the rule of `stage`. Raises KeyError when this playbook has no such stage."""
+        for rule in self.stages:
+            if rule.stage is stage:
+                return rule
+        raise KeyError(stage)
+
+    def next_stage(self, stage: Stage) -> Stage | None:
+        """Return the stage after `stage`, or None at the end of the ladder."""
+        order = [rule.stage for rule in self.stages]
+        position = order.index(stage) + 1
+        return order[position] if position < len(order) else None
+
+    def stages_before(self, stage: Stage) -> tuple[Stage, ...]:
+        """Return the stages that come before `stage`."""
+        order = [rule.stage for rule in self.stages]
+        return tuple(order[: order.index(stage)])

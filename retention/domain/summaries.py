@@ -1,0 +1,67 @@
+"""What a step reports when it is done: numbers and codes, never personal data."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PullSummary:
+    """What was read: rows per canonical table, and what was noticed."""
+
+    as_of: date
+    rows: dict[str, int]
+    customers: int
+    with_email: int
+    not_mapped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSummary:
+    """How the scored customers are distributed. Money is in cents."""
+
+    customers: int
+    fit: dict[str, int]
+    archetype: dict[str, int]
+    no_data: tuple[str, ...]
+    revenue_to_date_cents: int | None
+    net_profit_12m_cents: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NightSummary:
+    """What one night changed, or would change."""
+
+    as_of: date
+    decisions: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+    proposed: dict[str, int] = field(default_factory=dict)
+    superseded: int = 0
+    expired: int = 0
+    open_cases: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySummary:
+    """What one delivery round did: messages by the state they ended in."""
+
+    states: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How many messages were tried."""
+        return sum(self.states.values())
+
+
+def as_json(summary: Any) -> dict[str, Any]:
+    """Return a summary as plain JSON values (dates as ISO text)."""
+    return {key: _plain(value) for key, value in asdict(summary).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return list(value)
+    return value

@@ -1,0 +1,1 @@
+"""Frames in, frames out: economics, payment, service, satisfaction and fit."""

@@ -1,0 +1,59 @@
+"""Score every customer: the one entry point of scoring."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from retention.domain.scores import SCORE_COLUMNS, Kind
+from retention.scoring.costs import Costs
+from retention.scoring.economics import add_economics
+from retention.scoring.fit import add_fit
+from retention.scoring.indices import add_indices
+
+_MIN_USAGE = 10.0
+
+_TYPES: dict[Kind, pa.DataType] = {
+    Kind.TEXT: pa.string(),
+    Kind.FLAG: pa.bool_(),
+    Kind.COUNT: pa.int64(),
+    Kind.MONEY: pa.int64(),
+    Kind.RATIO: pa.float64(),
+    Kind.POINTS: pa.int64(),
+    Kind.DATE: pa.date32(),
+}
+
+
+def score_customers(
+    wide: pd.DataFrame, activities: pd.DataFrame, costs: Costs, as_of: date
+) -> pa.Table:
+    """Return one row per customer with every column of the score catalogue, money in cents.
+
+    `wide` and `activities` are features as known on `as_of`. Raises ConfigError when a rate is
+    missing.
+    """
+    scores = wide.copy()
+    scores["tenure_days"] = _tenure(wide, as_of)
+    scores["contacts_per_month_change"] = _change(
+        scores["contacts_per_month"], scores["contacts_per_month_prior"], 0.0
+    )
+    scores["usage_change"] = _change(scores["usage_90d"], scores["usage_prior_90d"], _MIN_USAGE)
+    scores = add_fit(add_indices(add_economics(scores, activities, costs)))
+    columns = [
+        pa.array(scores[column.name], type=_TYPES[column.kind], from_pandas=True)
+        for column in SCORE_COLUMNS
+    ]
+    return pa.table(columns, names=[column.name for column in SCORE_COLUMNS])
+
+
+def _tenure(wide: pd.DataFrame, as_of: date) -> pd.Series:
+    since = wide["created_on"].fillna(wide["first_invoice_on"])
+    days = (pd.Timestamp(as_of) - pd.to_datetime(since)).dt.days
+    return days.astype("Int64")
+
+
+def _change(now: pd.Series, before: pd.Series, at_least: float) -> pd.Series:
+    """Return the relative change; NULL when there was too little before to compare with."""
+    enough = (before > at_least).fillna(False)
+    return (now / before.where(enough) - 1).replace([np.inf, -np.inf], pd.NA)

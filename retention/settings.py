@@ -1,0 +1,63 @@
+"""The only reader of environment variables: `RETENTION_*`, or a `.env` file."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PACKAGE = Path(__file__).parent
+
+
+def _shipped(name: str) -> Path:
+    """Return a folder of the checkout, or its copy inside an installed wheel."""
+    installed = _PACKAGE / "shipped" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+class Settings(BaseSettings):
+    """Where things are and whom to talk to. Policy lives in `config_dir`, not here."""
+
+    model_config = SettingsConfigDict(env_prefix="RETENTION_", env_file=".env", extra="ignore")
+
+    state_dir: Path = Field(Path("var"), description="snapshots, the default database, run files")
+    config_dir: Path = Field(default_factory=lambda: _shipped("config"))
+    templates_dir: Path = Field(default_factory=lambda: _shipped("templates"))
+    database_url: str | None = Field(None, description="SQLAlchemy URL; SQLite in state_dir if unset")
+    timezone: str = Field("Europe/Madrid", description="the company's time zone (IANA)")
+    company_name: str = Field("Example Company", description="as customers read it")
+
+    mail_host: str = Field("127.0.0.1")
+    mail_port: int = Field(1025, ge=1, le=65535)
+    mail_security: Literal["tls", "starttls", "plain"] = Field(
+        "starttls", description="plain is accepted for loopback only"
+    )
+    mail_user: str | None = None
+    mail_password: SecretStr | None = None
+    mail_from: str = Field("accounts@example.com", description="address customers see")
+    mail_timeout_seconds: float = Field(60.0, gt=0, le=900)
+    mail_ca_file: Path | None = Field(None, description="trust this authority besides the system's")
+
+    lease_minutes: int = Field(120, ge=1, description="how long a run may hold its business date")
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.state_dir.resolve() / 'retention.db'}"
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """Where snapshots are written, one folder per business date."""
+        return self.state_dir / "snapshots"
+
+    @property
+    def stop_file(self) -> Path:
+        """While this file exists nothing is sent, even when the database is down."""
+        return self.state_dir / "STOP"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()

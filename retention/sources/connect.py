@@ -1,0 +1,206 @@
+"""Bring a table's raw rows into DuckDB, from files or over ADBC as Arrow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from retention.domain.errors import SourceError
+from retention.sources.config import Connection, Database, TableMapping, fill_variables
+
+_CHUNK_ROWS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where raw rows came from, for error messages; `csv` is set for a single CSV file."""
+
+    label: str
+    csv: Path | None = None
+
+
+def load_raw(
+    db: duckdb.DuckDBPyConnection,
+    name: str,
+    mapping: TableMapping,
+    connection: Connection,
+    base: Path,
+    environment: dict[str, str],
+) -> Origin:
+    """Create the relation `raw_<name>` in `db`. Raises SourceError when it cannot be read."""
+    if isinstance(connection, Database):
+        return _from_database(db, name, mapping, connection, base, environment)
+    return _from_file(db, name, mapping, base / fill_variables(connection.path, environment, name))
+
+
+def _from_file(
+    db: duckdb.DuckDBPyConnection, name: str, mapping: TableMapping, folder: Path
+) -> Origin:
+    path = folder / (mapping.file or name)
+    files, kind = _files_and_format(path, mapping)
+    label = files[0].name if len(files) == 1 else path.name
+    origin = Origin(f"{name} ({label})", files[0] if kind == "csv" and len(files) == 1 else None)
+    scan = _scan(kind, [str(file) for file in files])
+    try:
+        if mapping.query is None:
+            db.execute(f'CREATE OR REPLACE TEMP VIEW "raw_{name}" AS SELECT * FROM {scan}')
+        else:
+            db.execute(f"CREATE OR REPLACE TEMP VIEW source AS SELECT * FROM {scan}")
+            db.execute(f'CREATE OR REPLACE TEMP TABLE "raw_{name}" AS {mapping.query}')
+    except duckdb.Error as error:
+        raise unreadable(origin.label, error) from error
+    return origin
+
+
+def _files_and_format(path: Path, mapping: TableMapping) -> tuple[list[Path], str]:
+    if path.is_dir():
+        files = sorted(path.glob("*.parquet")) or sorted(path.glob("*.csv"))
+    else:
+        files = [path] if path.is_file() else []
+    if not files:
+        raise SourceError(str(path), "there is no such file", "Correct the path in sources.yaml.")
+    for file in files:
+        if file.stat().st_size == 0:
+            raise SourceError(file.name, "the file is empty", "Export it again.")
+    suffix = {".parquet": "parquet", ".csv": "csv"}.get(files[0].suffix.lower())
+    kind = mapping.format or suffix
+    if kind is None:
+        raise SourceError(path.name, "its format is not known", "Add 'format: csv' or another.")
+    return files, kind
+
+
+def _scan(kind: str, files: list[str]) -> str:
+    listed = "[" + ", ".join(_quoted(file) for file in files) + "]"
+    if kind == "parquet":
+        return f"read_parquet({listed})"
+    if kind == "lines":
+        return (
+            f"read_csv({listed}, columns={{'line': 'VARCHAR'}}, header=false, delim='\x1f', "
+            "quote='', escape='', auto_detect=false)"
+        )
+    return (
+        f"read_csv({listed}, all_varchar=true, header=true, delim=',', quote='\"', escape='\"', "
+        "null_padding=false, strict_mode=true)"
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _from_database(
+    db: duckdb.DuckDBPyConnection,
+    name: str,
+    mapping: TableMapping,
+    connection: Database,
+    base: Path,
+    environment: dict[str, str],
+) -> Origin:
+    origin = Origin(f"{name} ({connection.kind} {mapping.table or 'query'})")
+    query = mapping.query or f"SELECT * FROM {mapping.table}"
+    url = fill_variables(connection.url, environment, f"connection of {name}")
+    try:
+        with _batches(connection.kind, url, base, query) as rows:
+            db.register("incoming", rows)
+            db.execute(f'CREATE OR REPLACE TEMP TABLE "raw_{name}" AS SELECT * FROM incoming')
+            db.unregister("incoming")
+    except SourceError:
+        raise
+    except Exception as error:  # noqa: BLE001 - three drivers, each with its own exceptions
+        raise unreadable(origin.label, error) from error
+    return origin
+
+
+def _batches(kind: str, url: str, base: Path, query: str) -> Any:
+    if kind == "sqlite":
+        return _sqlite(base / url, query)
+    return _postgresql(url, query) if kind == "postgresql" else _mysql(url, query)
+
+
+class _Adbc:
+    """An ADBC query as a stream of Arrow batches; closes what it opened."""
+
+    def __init__(self, connection: Any, query: str) -> None:
+        self._connection = connection
+        self._query = query
+
+    def __enter__(self) -> pa.RecordBatchReader:
+        self._cursor = self._connection.cursor()
+        self._cursor.execute(self._query)
+        return self._cursor.fetch_record_batch()
+
+    def __exit__(self, *_: object) -> None:
+        self._cursor.close()
+        self._connection.close()
+
+
+def _sqlite(path: Path, query: str) -> _Adbc:
+    from adbc_driver_sqlite import dbapi
+
+    if not path.is_file():
+        raise SourceError(str(path), "there is no such database", "Correct 'url' in sources.yaml.")
+    return _Adbc(dbapi.connect(f"file:{path}?mode=ro"), query)
+
+
+def _postgresql(url: str, query: str) -> _Adbc:
+    try:
+        from adbc_driver_postgresql import dbapi
+    except ImportError as error:
+        raise _missing_extra("postgres") from error
+    return _Adbc(dbapi.connect(url), query)
+
+
+class _mysql:  # noqa: N801 - reads like its two sisters above
+    """A MySQL or MariaDB query as a stream of Arrow batches, with a server-side cursor."""
+
+    def __init__(self, url: str, query: str) -> None:
+        from sqlalchemy import create_engine
+
+        try:
+            self._engine = create_engine(url.replace("mysql://", "mysql+pymysql://", 1))
+        except ImportError as error:
+            raise _missing_extra("mysql") from error
+        self._query = query
+
+    def __enter__(self) -> pa.RecordBatchReader:
+        self._connection = self._engine.connect().execution_options(stream_results=True)
+        result = self._connection.exec_driver_sql(self._query)
+        names = list(result.keys())
+        chunks = (_as_table(names, rows) for rows in result.partitions(_CHUNK_ROWS))
+        first = next(chunks, _as_table(names, []))
+        return pa.RecordBatchReader.from_batches(first.schema, _all_batches(first, chunks))
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._engine.dispose()
+
+
+def _as_table(names: list[str], rows: Any) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [[] for _ in names]
+    texts = [pa.array([None if v is None else _text(v) for v in c], pa.string()) for c in columns]
+    return pa.table(dict(zip(names, texts, strict=True)))
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _all_batches(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
+    yield from first.to_batches()
+    for table in rest:
+        yield from table.to_batches()
+
+
+def _missing_extra(name: str) -> SourceError:
+    return SourceError(
+        "sources.yaml", f"the {name} driver is not installed", f"pip install 'retention[{name}]'"
+    )
+
+
+def unreadable(label: str, error: Exception) -> SourceError:
+    """Return a SourceError with the first line of what the reader said."""
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return SourceError(label, f"it cannot be read: {first_line}", "Mend the file or the query.")

@@ -1,0 +1,41 @@
+-- How much attention the customer takes. Tickets opened by as_of; our own faults do not count
+-- against the customer. A ticket closed after as_of is still open.
+-- tickets_12m               tickets    in the 12 months up to as_of
+-- ticket_minutes_12m        minutes    handling time of those
+-- own_fault_tickets_12m     tickets    our own fault, in the same time
+-- contacts_per_month        per month  over the last 90 days
+-- contacts_per_month_prior  per month  over the 90 days before
+-- escalations_12m           tickets    escalated
+-- complaints_12m            tickets    complaints
+-- open_complaint            flag       a complaint is open
+-- top_topic                 text       most frequent topic in 12 months
+-- top_topic_share           share      its share
+WITH known AS (
+    SELECT
+        *,
+        CAST(opened_at AS DATE) AS opened_on,
+        closed_at IS NULL OR CAST(closed_at AS DATE) > $as_of AS is_open,
+        coalesce(own_fault, false) AS ours
+    FROM tickets
+    WHERE CAST(opened_at AS DATE) <= $as_of
+)
+SELECT
+    customer_id,
+    count(*) FILTER (WHERE opened_on > $year_ago AND NOT ours) AS tickets_12m,
+    coalesce(sum(handling_minutes) FILTER (WHERE opened_on > $year_ago AND NOT ours), 0)
+        AS ticket_minutes_12m,
+    count(*) FILTER (WHERE opened_on > $year_ago AND ours) AS own_fault_tickets_12m,
+    count(*) FILTER (WHERE opened_on > $as_of - 90 AND NOT ours) / 3.0 AS contacts_per_month,
+    count(*) FILTER (WHERE opened_on > $as_of - 180 AND opened_on <= $as_of - 90 AND NOT ours)
+        / 3.0 AS contacts_per_month_prior,
+    count(*) FILTER (WHERE opened_on > $year_ago AND escalated AND NOT ours) AS escalations_12m,
+    count(*) FILTER (WHERE opened_on > $year_ago AND complaint) AS complaints_12m,
+    bool_or(complaint AND is_open) AS open_complaint,
+    mode(topic ORDER BY topic) FILTER (WHERE opened_on > $year_ago AND NOT ours) AS top_topic,
+    CASE WHEN count(topic) FILTER (WHERE opened_on > $year_ago AND NOT ours) > 0
+        THEN list_max(
+            map_values(histogram(topic) FILTER (WHERE opened_on > $year_ago AND NOT ours))
+        ) / count(topic) FILTER (WHERE opened_on > $year_ago AND NOT ours)
+    END AS top_topic_share
+FROM known
+GROUP BY customer_id

@@ -1,0 +1,23 @@
+-- How much of what was bought is used. Quantities are compared with the same customer's own past.
+-- usage_90d        quantity  last 90 days, all metrics
+-- usage_prior_90d  quantity  the 90 days before
+-- usage_breadth    share     metrics used in 90 days, of all metrics the company records
+-- usage_last_on    date      last day of use
+WITH known AS (
+    SELECT * FROM usage WHERE used_on <= $as_of AND quantity > 0
+),
+metrics AS (
+    SELECT count(DISTINCT metric) AS n FROM known
+)
+SELECT
+    k.customer_id,
+    coalesce(sum(k.quantity) FILTER (WHERE k.used_on > $as_of - 90), 0) AS usage_90d,
+    coalesce(
+        sum(k.quantity) FILTER (WHERE k.used_on > $as_of - 180 AND k.used_on <= $as_of - 90), 0
+    ) AS usage_prior_90d,
+    count(DISTINCT k.metric) FILTER (WHERE k.used_on > $as_of - 90) / nullif(any_value(m.n), 0)
+        AS usage_breadth,
+    max(k.used_on) AS usage_last_on
+FROM known AS k
+CROSS JOIN metrics AS m
+GROUP BY k.customer_id
