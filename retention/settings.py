@@ -1,5 +1,6 @@
 """The only reader of environment variables: `RETENTION_*`, or a `.env` file."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _PACKAGE = Path(__file__).parent
 
 
-def _shipped(name: str) -> Path:
+def shipped(name: str) -> Path:
     """Return a folder of the checkout, or its copy inside an installed wheel."""
     installed = _PACKAGE / "shipped" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
@@ -22,8 +23,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RETENTION_", env_file=".env", extra="ignore")
 
     state_dir: Path = Field(Path("var"), description="snapshots, the default database, run files")
-    config_dir: Path = Field(default_factory=lambda: _shipped("config"))
-    templates_dir: Path = Field(default_factory=lambda: _shipped("templates"))
+    config_dir: Path = Field(default_factory=lambda: shipped("config"))
+    templates_dir: Path = Field(default_factory=lambda: shipped("templates"))
     database_url: str | None = Field(None, description="SQLAlchemy URL; SQLite in state_dir if unset")
     timezone: str = Field("Europe/Madrid", description="the company's time zone (IANA)")
     company_name: str = Field("Example Company", description="as customers read it")
@@ -61,3 +62,28 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """Return the settings of this process, read once."""
     return Settings()
+
+
+def environment() -> dict[str, str]:
+    """Return the environment that `${NAME}` in sources.yaml may refer to."""
+    return dict(os.environ)
+
+
+def keep_prefect_quiet(home: Path | None = None) -> None:
+    """Keep Prefect from calling home and from chatting on standard error.
+
+    Must run before Prefect is imported. What the user has set stays. `home` is where Prefect keeps
+    its own files.
+    """
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    if home is not None:
+        os.environ.setdefault("PREFECT_HOME", str(home.resolve()))
+
+
+def set_environment(values: dict[str, str]) -> None:
+    """Set variables for this process and its children; settings are read anew afterwards."""
+    os.environ.update(values)
+    get_settings.cache_clear()

@@ -1,6 +1,7 @@
 """Calendar arithmetic on business dates."""
 
 import calendar
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 _SATURDAY = 5
@@ -19,3 +20,15 @@ def add_workdays(day: date, days: int) -> date:
         day += timedelta(days=1)
         days -= day.weekday() < _SATURDAY
     return day
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A number of calendar days, or of workdays (Monday to Friday)."""
+
+    days: int = 0
+    workdays: bool = False
+
+    def after(self, day: date) -> date:
+        """Return the date this period after `day`."""
+        return add_workdays(day, self.days) if self.workdays else day + timedelta(days=self.days)

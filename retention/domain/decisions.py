@@ -133,10 +133,10 @@ def _work_on_step(
         return _wait(f"blocked:{facts.blocks[0]}")
     if progress.state not in (None, ActionState.REJECTED, ActionState.EXPIRED):
         return _wait(f"step_{progress.state}")
-    if progress.proposed_on is not None and today < progress.proposed_on + step.again:
+    if progress.proposed_on is not None and today < step.again.after(progress.proposed_on):
         return _wait(f"step_{progress.state}")
     previous = case.steps[position - 1].done_on if position else case.stage_entered_on
-    if previous is None or today < previous + step.after:
+    if previous is None or today < step.after.after(previous):
         return _wait("step_not_due")
     return _propose(case, rule, step, position, facts)
 
@@ -161,7 +161,7 @@ def _leave_stage(
     if rule.escalate_after is None:
         return _wait("last_stage")
     last_done = max((s.done_on for s in case.steps if s.done_on), default=case.stage_entered_on)
-    if today < last_done + rule.escalate_after:
+    if today < rule.escalate_after.after(last_done):
         return _wait("observing")
     if not facts.unless_is_false:
         return _wait("improving_or_unknown")

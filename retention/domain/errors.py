@@ -31,6 +31,10 @@ class SourceError(RetentionError):
     """The company's data cannot be read or does not fit the canonical tables."""
 
 
+class SourceUnavailableError(SourceError):
+    """A database of the company does not answer; trying again later may help."""
+
+
 class TemplateError(RetentionError):
     """A message template is missing, broken, or asks for a value that is not there."""
 

@@ -77,10 +77,11 @@ def state_after_failure(
     """Return the state a message takes after a failed attempt.
 
     `stage` is the last one recorded, `reply_code` the server's reply if there was one, `attempt`
-    counts from 1. A reply is certain knowledge: 5xx fails, 4xx may be tried again. Without a
-    reply after the dot the server may hold the message.
+    counts from 1. A reply is certain knowledge: 5xx fails (unless it is our own sender that is
+    refused), 4xx may be tried again. Without a reply after the dot the server may hold the message.
     """
-    if reply_code is not None and 500 <= reply_code < 600:  # noqa: PLR2004 - SMTP reply classes
+    refused = reply_code is not None and 500 <= reply_code < 600  # noqa: PLR2004 - SMTP classes
+    if refused and stage >= AttemptStage.RCPT:
         return MessageState.FAILED
     if stage is AttemptStage.DOT and reply_code is None:
         may_repeat = policy is SendPolicy.AT_LEAST_ONCE and attempt < MAX_COPIES_AT_LEAST_ONCE

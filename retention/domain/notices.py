@@ -30,9 +30,8 @@ def notice_days(contract_days: int | None, kind: str | None, defaults: Mapping[s
     return max(contract_days or 0, default)
 
 
-def plan_notice(proposed_on: date, days_to_decide: timedelta, days: int) -> NoticePlan:
-    """Return when a notice proposed on `proposed_on` must leave and when it takes effect."""
-    latest_send_on = proposed_on + days_to_decide
+def plan_notice(latest_send_on: date, days: int) -> NoticePlan:
+    """Return when a notice that may leave until `latest_send_on` takes effect."""
     effective_on = latest_send_on + timedelta(days=days)
     while effective_on.weekday() > _LAST_GOOD_WEEKDAY:
         effective_on += timedelta(days=1)

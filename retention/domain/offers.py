@@ -32,12 +32,12 @@ def make_offer(
         return None
     if terms.kind == "prepaid":
         new_fee = monthly_fee * (1 - Decimal(str(terms.discount)))
-        return Offer("prepaid", monthly_fee, _round(new_fee), today + terms.expires)
+        return Offer("prepaid", monthly_fee, _round(new_fee), terms.expires.after(today))
     if net_profit_12m is None or net_profit_12m >= 0:
         return None
     ceiling = monthly_fee * (1 + Decimal(str(terms.max_change)))
     wanted = monthly_fee + (-net_profit_12m / _MONTHS).quantize(_CENT, ROUND_CEILING)
-    return Offer("price", monthly_fee, _round(min(wanted, ceiling)), today + terms.expires)
+    return Offer("price", monthly_fee, _round(min(wanted, ceiling)), terms.expires.after(today))
 
 
 def _round(amount: Decimal) -> Decimal:

@@ -1,10 +1,10 @@
 """A playbook as the rules see it: stages, steps and when to go on."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from retention.domain.actions import ActionKind
 from retention.domain.cases import CaseState
+from retention.domain.dates import Period
 from retention.domain.people import Role
 from retention.domain.stages import PlaybookName, Stage
 
@@ -22,9 +22,9 @@ class Step:
     template: str | None = None
     offer: str | None = None
     form: str | None = None
-    after: timedelta = timedelta(0)
-    due: timedelta = timedelta(days=10)
-    again: timedelta = timedelta(days=30)
+    after: Period = Period()
+    due: Period = Period(10)
+    again: Period = Period(30)
     approval: tuple[Role, ...] = ()
     notice: bool = False
 
@@ -40,7 +40,7 @@ class StageRule:
     stage: Stage
     steps: tuple[Step, ...]
     outcomes: dict[str, CaseState | Stage] = field(default_factory=dict)
-    escalate_after: timedelta | None = None
+    escalate_after: Period | None = None
     escalate_unless: str | None = None
     requires_conversation: bool = False
 
@@ -62,7 +62,7 @@ class OfferTerms:
     """
 
     kind: str
-    expires: timedelta
+    expires: Period
     max_change: float = 0.0
     discount: float = 0.0
 
@@ -77,6 +77,7 @@ class Playbook:
     entry: Condition
     leave: Condition
     stages: tuple[StageRule, ...]
+    again: Period = Period(90)
     offers: dict[str, OfferTerms] = field(default_factory=dict)
 
     def rule(self, stage: Stage) -> StageRule:

@@ -24,27 +24,39 @@ _TYPES: dict[Kind, pa.DataType] = {
     Kind.DATE: pa.date32(),
 }
 
+_NULLABLE = {
+    pa.int64(): pd.Int64Dtype(),
+    pa.int32(): pd.Int64Dtype(),
+    pa.float64(): pd.Float64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+    pa.string(): pd.StringDtype(),
+    pa.date32(): pd.ArrowDtype(pa.date32()),
+}
 
-def score_customers(
-    wide: pd.DataFrame, activities: pd.DataFrame, costs: Costs, as_of: date
-) -> pa.Table:
+
+def score_customers(wide: pa.Table, activities: pa.Table, costs: Costs, as_of: date) -> pa.Table:
     """Return one row per customer with every column of the score catalogue, money in cents.
 
     `wide` and `activities` are features as known on `as_of`. Raises ConfigError when a rate is
     missing.
     """
-    scores = wide.copy()
-    scores["tenure_days"] = _tenure(wide, as_of)
+    scores = _frame(wide)
+    scores["tenure_days"] = _tenure(scores, as_of)
     scores["contacts_per_month_change"] = _change(
         scores["contacts_per_month"], scores["contacts_per_month_prior"], 0.0
     )
     scores["usage_change"] = _change(scores["usage_90d"], scores["usage_prior_90d"], _MIN_USAGE)
-    scores = add_fit(add_indices(add_economics(scores, activities, costs)))
+    scores = add_fit(add_indices(add_economics(scores, _frame(activities), costs)))
     columns = [
         pa.array(scores[column.name], type=_TYPES[column.kind], from_pandas=True)
         for column in SCORE_COLUMNS
     ]
     return pa.table(columns, names=[column.name for column in SCORE_COLUMNS])
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """Return a frame with nullable types: what is not known stays NA."""
+    return table.to_pandas(types_mapper=_NULLABLE.get)
 
 
 def _tenure(wide: pd.DataFrame, as_of: date) -> pd.Series:

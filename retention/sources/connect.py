@@ -1,6 +1,6 @@
 """Bring a table's raw rows into DuckDB, from files or over ADBC as Arrow."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from retention.domain.errors import SourceError
+from retention.domain.errors import SourceError, SourceUnavailableError
 from retention.sources.config import Connection, Database, TableMapping, fill_variables
 
 _CHUNK_ROWS = 50_000
@@ -120,6 +120,16 @@ def _batches(kind: str, url: str, base: Path, query: str) -> Any:
     return _postgresql(url, query) if kind == "postgresql" else _mysql(url, query)
 
 
+def _connected(connect: Callable[[], Any], name: str) -> Any:
+    try:
+        return connect()
+    except Exception as error:  # noqa: BLE001 - three drivers, each with its own exceptions
+        reason = _first_line(error)
+        raise SourceUnavailableError(
+            name, f"the database does not answer: {reason}", "Check the URL and the server."
+        ) from error
+
+
 class _Adbc:
     """An ADBC query as a stream of Arrow batches; closes what it opened."""
 
@@ -142,7 +152,7 @@ def _sqlite(path: Path, query: str) -> _Adbc:
 
     if not path.is_file():
         raise SourceError(str(path), "there is no such database", "Correct 'url' in sources.yaml.")
-    return _Adbc(dbapi.connect(f"file:{path}?mode=ro"), query)
+    return _Adbc(_connected(lambda: dbapi.connect(f"file:{path}?mode=ro"), path.name), query)
 
 
 def _postgresql(url: str, query: str) -> _Adbc:
@@ -150,7 +160,7 @@ def _postgresql(url: str, query: str) -> _Adbc:
         from adbc_driver_postgresql import dbapi
     except ImportError as error:
         raise _missing_extra("postgres") from error
-    return _Adbc(dbapi.connect(url), query)
+    return _Adbc(_connected(lambda: dbapi.connect(url), "postgresql"), query)
 
 
 class _mysql:  # noqa: N801 - reads like its two sisters above
@@ -166,7 +176,8 @@ class _mysql:  # noqa: N801 - reads like its two sisters above
         self._query = query
 
     def __enter__(self) -> pa.RecordBatchReader:
-        self._connection = self._engine.connect().execution_options(stream_results=True)
+        connection = _connected(self._engine.connect, "mysql")
+        self._connection = connection.execution_options(stream_results=True)
         result = self._connection.exec_driver_sql(self._query)
         names = list(result.keys())
         chunks = (_as_table(names, rows) for rows in result.partitions(_CHUNK_ROWS))
@@ -202,5 +213,11 @@ def _missing_extra(name: str) -> SourceError:
 
 def unreadable(label: str, error: Exception) -> SourceError:
     """Return a SourceError with the first line of what the reader said."""
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return SourceError(label, f"it cannot be read: {first_line}", "Mend the file or the query.")
+    return SourceError(
+        label, f"it cannot be read: {_first_line(error)}", "Mend the file or the query."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -6,7 +6,6 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 
-import pandas as pd
 import pyarrow as pa
 
 from retention.domain.dates import months_before
@@ -43,27 +42,17 @@ ZERO_WITHOUT_ROWS: frozenset[str] = frozenset(
     }
 )
 
-_NULLABLE = {
-    pa.int64(): pd.Int64Dtype(),
-    pa.int32(): pd.Int64Dtype(),
-    pa.float64(): pd.Float64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-    pa.string(): pd.StringDtype(),
-    pa.date32(): pd.ArrowDtype(pa.date32()),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Features:
     """Features of all customers.
 
-    `wide` has one row per customer, sorted by customer_id, money in cents (Int64); `activities`
+    `wide` has one row per customer, sorted by customer_id, money in cents (int64); `activities`
     is long: customer_id, activity, quantity; `people` is what messages need to know.
     """
 
-    wide: pd.DataFrame
-    activities: pd.DataFrame
-    people: pd.DataFrame
+    wide: pa.Table
+    activities: pa.Table
+    people: pa.Table
 
 
 @cache
@@ -84,7 +73,7 @@ def extract_features(company: Company, as_of: date) -> Features:
     """Aggregate everything that was knowable on `as_of`."""
     for family in ("customers", *FAMILIES, "activities"):
         _aggregate(company, family, as_of)
-    return Features(_joined(company), _frame(company, "f_activities"), _people(company, as_of))
+    return Features(_joined(company), _arrow(company, "f_activities"), _people(company, as_of))
 
 
 def _aggregate(company: Company, family: str, as_of: date) -> None:
@@ -113,7 +102,7 @@ def _is_known(company: Company, family: str) -> bool:
     return any(table in company.mapped for table in FAMILIES[family])
 
 
-def _joined(company: Company) -> pd.DataFrame:
+def _joined(company: Company) -> pa.Table:
     columns, joins = ["c.*"], []
     for family in FAMILIES:
         joins.append(f"LEFT JOIN f_{family} USING (customer_id)")
@@ -128,15 +117,14 @@ def _joined(company: Company) -> pd.DataFrame:
         f"CREATE OR REPLACE TEMP TABLE f_wide AS SELECT {', '.join(columns)} "
         f"FROM f_customers AS c {' '.join(joins)} ORDER BY customer_id"
     )
-    return _frame(company, "f_wide")
+    return _arrow(company, "f_wide")
 
 
-def _frame(company: Company, table: str) -> pd.DataFrame:
-    arrow = company.db.sql(f"SELECT * FROM {table}").to_arrow_table()
-    return arrow.to_pandas(types_mapper=_NULLABLE.get)
+def _arrow(company: Company, table: str) -> pa.Table:
+    return company.db.sql(f"SELECT * FROM {table}").to_arrow_table()
 
 
-def _people(company: Company, as_of: date) -> pd.DataFrame:
+def _people(company: Company, as_of: date) -> pa.Table:
     """Return names, addresses and languages: personal data, kept apart from the scores."""
     company.db.execute(
         f"""
@@ -148,4 +136,4 @@ def _people(company: Company, as_of: date) -> pd.DataFrame:
         ORDER BY customer_id
         """
     )
-    return _frame(company, "f_people")
+    return _arrow(company, "f_people")

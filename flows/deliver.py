@@ -1,0 +1,19 @@
+"""The delivery flow: send what people have approved."""
+
+from prefect import flow
+
+from flows.parameters import DeliverParameters
+from retention.domain.summaries import DeliverySummary
+from tasks.delivery import deliver_due, recover_lost
+from tasks.publishing import publish_delivery
+
+DEFAULTS = DeliverParameters()
+
+
+@flow(name="deliver", timeout_seconds=3600)
+def deliver(parameters: DeliverParameters = DEFAULTS) -> DeliverySummary:
+    """Send approved messages that are due, each at most once per approval."""
+    recovered = recover_lost()
+    summary = deliver_due(parameters.limit)
+    publish_delivery(summary, recovered)
+    return summary

@@ -1,0 +1,35 @@
+"""What a person can set when starting a flow; Prefect shows it as a form."""
+
+from datetime import date
+
+from pydantic import BaseModel, Field
+
+
+class NightlyParameters(BaseModel):
+    """Parameters of the nightly flow."""
+
+    as_of: date | None = Field(
+        default=None,
+        title="Business date",
+        description="The day whose complete data is used. Empty: yesterday, in the company's zone.",
+        json_schema_extra={"position": 0},
+    )
+    take_over: bool = Field(
+        default=False,
+        title="Take over a killed run",
+        description="Only when the process that holds this date is known to be dead.",
+        json_schema_extra={"position": 1},
+    )
+
+
+class DeliverParameters(BaseModel):
+    """Parameters of the delivery flow."""
+
+    limit: int = Field(
+        default=500,
+        ge=1,
+        le=10_000,
+        title="At most",
+        description="How many messages one round may send.",
+        json_schema_extra={"position": 0},
+    )

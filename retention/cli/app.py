@@ -1,0 +1,40 @@
+"""The `retention` command and its exit codes.
+
+0 done, 1 failed, 2 usage, 3 partly done, 4 refused by a gate or guard, 5 plan stale, 6 locked by
+another run.
+"""
+
+import sys
+
+import typer
+
+from retention.cli import demo, doctor, explain, queue, run, serve
+
+app = typer.Typer(
+    name="retention",
+    help="Deal well with customers who cost more than they bring, and keep the good ones.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("plan")(run.plan)
+app.command("deliver")(run.deliver)
+app.command("explain")(explain.explain)
+app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
+app.add_typer(queue.app, name="queue")
+
+
+def main() -> None:
+    """Run the command line; a known error becomes its message and exit code."""
+    from retention.domain.errors import RetentionError
+
+    try:
+        app()
+    except RetentionError as error:
+        from retention.cli.output import fail
+
+        fail(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_code)

@@ -1,0 +1,98 @@
+"""`retention doctor`: one line per part that must work, with a fix for each that does not."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+from retention.cli.output import AsJson, emit, print_table
+
+if TYPE_CHECKING:
+    from retention.workshop import Workshop
+
+Check = tuple[str, str, str]
+OK, WARN, FAIL = "OK", "WARN", "FAIL"
+
+
+def doctor(*, as_json: AsJson = False) -> None:
+    """Check policies, database, sources, templates, mail and Prefect; exit 1 on a FAIL."""
+    from retention.domain.errors import RetentionError
+    from retention.workshop import get_workshop
+
+    try:
+        shop = get_workshop()
+    except RetentionError as error:
+        checks = [("policies", FAIL, f"{error.where}: {error.found}. {error.remedy}")]
+    else:
+        checks = [("policies", OK, str(shop.policies.home))]
+        parts = (_database, _sources, _mail, _switch, _prefect)
+        checks += [_checked(part, shop) for part in parts]
+    if as_json:
+        emit({"checks": [{"part": p, "verdict": v, "detail": d} for p, v, d in checks]})
+    else:
+        print_table("retention doctor", ("part", "verdict", "detail"), checks)
+    if any(verdict == FAIL for _, verdict, _ in checks):
+        raise typer.Exit(1)
+
+
+def _checked(part: "Callable[[Workshop], Check]", shop: "Workshop") -> Check:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from retention.domain.errors import RetentionError
+
+    name = part.__name__.strip("_")
+    try:
+        return part(shop)
+    except RetentionError as error:
+        return (name, FAIL, f"{error.where}: {error.found}. {error.remedy}")
+    except SQLAlchemyError as error:
+        return (name, FAIL, f"{type(error).__name__}: check RETENTION_DATABASE_URL")
+
+
+def _database(shop: "Workshop") -> Check:
+    from retention.db import schema
+
+    place = shop.engine.url.render_as_string(hide_password=True)
+    if not schema.exists(shop.engine):
+        return ("database", WARN, f"{place} is not set up yet; the first run does it")
+    if not schema.is_current(shop.engine):
+        return ("database", WARN, f"{place} lacks migrations; the next run applies them")
+    return ("database", OK, place)
+
+
+def _sources(shop: "Workshop") -> Check:
+    from retention.sources.gate import count_rows
+    from retention.sources.tables import open_company
+
+    company = open_company(
+        shop.policies.sources, shop.policies.home, shop.places.environment, shop.settings.timezone
+    )
+    rows = count_rows(company)
+    company.close()
+    return ("sources", OK, ", ".join(f"{name} {count:,}" for name, count in rows.items()))
+
+
+def _mail(shop: "Workshop") -> Check:
+    from retention.mail.transport import Connection
+
+    with Connection(shop.mail):
+        return ("mail", OK, f"{shop.mail.host}:{shop.mail.port} ({shop.mail.security})")
+
+
+def _switch(shop: "Workshop") -> Check:
+    if shop.settings.stop_file.exists():
+        return ("switch", WARN, f"all sending is stopped; remove {shop.settings.stop_file}")
+    return ("switch", OK, "sending is not stopped")
+
+
+def _prefect(_: "Workshop") -> Check:
+    from importlib.metadata import version
+
+    from retention.settings import keep_prefect_quiet
+
+    keep_prefect_quiet()
+    try:
+        import prefect.server.api.server  # noqa: F401 - importing prefect alone proves nothing
+    except (ImportError, TypeError) as error:
+        return ("prefect", FAIL, f"its server does not import: {error}. Use requirements.lock")
+    return ("prefect", OK, f"prefect {version('prefect')}, fastapi {version('fastapi')}")

@@ -1,0 +1,240 @@
+"""The demo company at work: nights, its people's decisions, deliveries and customers' answers."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from retention.cli.output import make_console, print_table
+from retention.clock import travel, utc_now
+from retention.db import snapshots
+from retention.db.models import Action, Case
+from retention.db.session import reading, writing
+from retention.demo.simulation import Simulation, history, next_month, treat, truth
+from retention.demo.writers import Writer
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.people import Person, Role
+from retention.domain.stages import Stage
+from retention.reports.whale import draw_whale_curve, whale_curve
+from retention.services import approvals
+from retention.workshop import Workshop
+
+_MADRID_MORNING = time(9, 0)
+_CAUSE = {
+    "non_payer": "unwilling",
+    "unaware": "unaware",
+    "drifted": "need_change",
+    "chronically_dissatisfied": "own_fault",
+}
+_SHOWN = 12
+_APPROVED_TONIGHT = 12
+
+
+def morning_of(as_of: date) -> datetime:
+    """Return the morning after a night, when people work."""
+    zone = ZoneInfo("Europe/Madrid")
+    return datetime.combine(as_of + timedelta(days=1), _MADRID_MORNING, zone)
+
+
+@dataclass(slots=True)
+class DemoCompany:
+    """The simulated company and the retention that runs on it."""
+
+    simulation: Simulation
+    writer: Writer
+    shop: Workshop
+    archetypes: dict[str, str] = field(default_factory=dict)
+    treated: set[tuple[str, Stage]] = field(default_factory=set)
+    last_night: date = date.min
+
+    def write_history(self) -> None:
+        """Draw and write the two years before the first night."""
+        for part, tables in history(self.simulation):
+            self.writer.write(part, tables)
+        known = truth(self.simulation)
+        self.archetypes = dict(
+            zip(known["customer_id"].to_pylist(), known["archetype"].to_pylist(), strict=True)
+        )
+
+    def live_one_week(self, as_of: date, *, people_work: bool) -> None:
+        """Let the month happen, run the night without Prefect, and let people work."""
+        self._happen(as_of)
+        self._night(as_of)
+        if people_work:
+            self._people_work(as_of)
+            self._deliver()
+            self._respond()
+
+    def _happen(self, as_of: date) -> None:
+        while self.simulation.through <= as_of:
+            for part, tables in next_month(self.simulation):
+                self.writer.write(part, tables)
+
+    def _night(self, as_of: date) -> None:
+        """The steps of the nightly flow as plain functions: months are played in seconds."""
+        from tasks.nightly import claim_run, pull_sources, release_decisions, score_customers
+
+        claim = claim_run.fn(as_of)
+        pulled, scored = pull_sources.fn(as_of), score_customers.fn(as_of)
+        release_decisions.fn(claim, as_of, pulled, scored)
+        self.last_night = as_of
+
+    def night_through_prefect(self, as_of: date) -> dict[str, Any]:
+        """Run the real nightly flow."""
+        from flows.nightly import nightly
+        from flows.parameters import NightlyParameters
+
+        self._happen(as_of)
+        with travel(morning_of(as_of)):
+            summary = nightly(NightlyParameters(as_of=as_of))
+        self.last_night = as_of
+        return summary
+
+    def deliver_through_prefect(self, as_of: date) -> dict[str, int]:
+        """Run the real delivery flow."""
+        from flows.deliver import deliver
+
+        with travel(morning_of(as_of)):
+            states = deliver().states
+        print_table("Delivered", ("state", "messages"), states.items(), right=(1,))
+        return states
+
+    def _deliver(self) -> None:
+        from tasks.delivery import deliver_due
+
+        deliver_due.fn(10_000)
+
+    def _people_work(self, as_of: date) -> None:
+        """Everybody decides what is theirs; one in nine reviews finds our own fault."""
+        with writing(self.shop.engine) as session:
+            for action in _pending(session):
+                if action.kind is ActionKind.EMAIL:
+                    self._approve(session, action)
+                else:
+                    approvals.complete(
+                        session,
+                        action.id,
+                        self.shop.policies.team.get(action.owner),
+                        self.shop.policies,
+                        as_of + timedelta(days=1),
+                        outcome=self._outcome(action),
+                        note="demo",
+                    )
+
+    def _approve(self, session: Session, action: Action) -> list[Person]:
+        team = self.shop.policies.team
+        approving = []
+        for role in action.required_roles:
+            owner = team.get(action.owner)
+            person = owner if Role(role) in owner.roles else self._one_with(Role(role))
+            approvals.approve(session, action.id, person, utc_now())
+            approving.append(person)
+        return approving
+
+    def _one_with(self, role: Role) -> Person:
+        people = self.shop.policies.team.people.values()
+        return next(person for person in people if role in person.roles)
+
+    def _outcome(self, action: Action) -> str:
+        if action.kind is ActionKind.CALL:
+            return "talked"
+        if int(action.customer_id[1:]) % 9 == 0:
+            return "own_fault"
+        return _CAUSE.get(self.archetypes[action.customer_id], "unwilling").replace(
+            "own_fault", "unwilling"
+        )
+
+    def _respond(self) -> None:
+        """Customers respond once to each stage that really reached them."""
+        with reading(self.shop.engine) as session:
+            done = session.execute(
+                select(Action.customer_id, Action.stage).where(Action.state == ActionState.DONE)
+            ).all()
+        new = {(customer, stage) for customer, stage in done} - self.treated
+        treat(self.simulation, new)
+        self.treated |= new
+
+    def show_tonight(self, night: dict[str, Any]) -> None:
+        """Print the night and the first proposals with their reasons."""
+        from retention.cli.run import show_night
+
+        show_night(night)
+        with reading(self.shop.engine) as session:
+            rows = [
+                (a.id[:8], a.customer_id, a.stage, a.template or a.kind, reason, profit)
+                for a, reason, profit in _proposals(session, self.shop, self.last_night)
+            ]
+        print_table(
+            "Proposed, and why",
+            ("action", "customer", "stage", "what", "why", "net profit"),
+            rows[:_SHOWN],
+            right=(5,),
+        )
+
+    def approve_tonight(self, as_of: date) -> int:
+        """Approve some of every kind, each in the roles that the playbook asks for."""
+        count, names = 0, set()
+        with travel(morning_of(as_of)), writing(self.shop.engine) as session:
+            emails = [a for a in _pending(session) if a.kind is ActionKind.EMAIL]
+            for stage in Stage:
+                for action in [a for a in emails if a.stage is stage][:_APPROVED_TONIGHT]:
+                    names |= {person.name for person in self._approve(session, action)}
+                    count += 1
+        people = ", ".join(sorted(names))
+        make_console().print(f"{people} approved {count} messages, each in their own role.")
+        return count
+
+    def draw_whale_curve(self, as_of: date, home: Path) -> Path | None:
+        """Draw the whale curve of a night beside the messages."""
+        files = snapshots.scores_glob(self.shop.places.snapshots, as_of)
+        with duckdb.connect(":memory:") as db:
+            profit = db.execute(
+                "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM read_parquet(?) "
+                "WHERE net_profit_12m IS NOT NULL",
+                [files],
+            ).fetchnumpy()["p"]
+        curve = whale_curve(profit)
+        if curve is None:
+            return None
+        draw_whale_curve(curve, home / "whale_curve.png", home / "whale_curve.svg")
+        return home / "whale_curve.png"
+
+    def interesting_customer(self) -> str:
+        """Return the customer whose case has come furthest."""
+        with reading(self.shop.engine) as session:
+            cases = session.scalars(select(Case).where(Case.closed_on.is_(None))).all()
+        order = list(Stage)
+        furthest = max(cases, key=lambda case: (order.index(case.stage), case.customer_id))
+        return furthest.customer_id
+
+
+def _pending(session: Session) -> list[Action]:
+    return list(
+        session.scalars(
+            select(Action)
+            .where(Action.state == ActionState.PENDING_APPROVAL)
+            .order_by(Action.due_on, Action.id)
+        )
+    )
+
+
+def _proposals(session: Session, shop: Workshop, as_of: date) -> list[tuple[Action, str, str]]:
+    from retention.services.evidence import Evidence, add_rows
+
+    found = session.scalars(
+        select(Action)
+        .where(Action.proposed_on == as_of, Action.kind == ActionKind.EMAIL)
+        .order_by(Action.stage.desc(), Action.id)
+    ).all()
+    evidence = Evidence(as_of, frozenset(), {})
+    add_rows(evidence, shop.places.snapshots, [action.customer_id for action in found])
+    rows = evidence.rows
+    return [
+        (a, rows[a.customer_id]["reason_codes"] or "", str(rows[a.customer_id]["net_profit_12m"]))
+        for a in found
+    ]

@@ -1,0 +1,112 @@
+"""`retention run`, `plan` and `deliver`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, print_table
+
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Take over a run whose process is known to be dead.")
+]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many messages at most.")]
+_SHOWN_MOVES = 20
+
+
+def run(as_of: AsOf = None, *, take_over: TakeOver = False, as_json: AsJson = False) -> None:
+    """Run one night: pull, score, decide, queue. Sends nothing; repeating it changes nothing."""
+    day = parse_day(as_of)
+    with make_console(stderr=True).status("Running the night ..."):
+        from retention.settings import keep_prefect_quiet
+
+        keep_prefect_quiet()
+        from flows.nightly import nightly
+        from flows.parameters import NightlyParameters
+
+        summary = nightly(NightlyParameters(as_of=day, take_over=take_over))
+    if as_json:
+        emit({"night": summary})
+    else:
+        show_night(summary)
+
+
+def plan(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
+    """Show what the night would do. Reads only; nothing is stored."""
+    day = parse_day(as_of)
+    with make_console(stderr=True).status("Reading the sources and deciding on paper ..."):
+        from retention.clock import business_date
+        from retention.services.plan import make_plan
+        from retention.workshop import get_workshop
+
+        shop = get_workshop()
+        planned = make_plan(
+            shop.engine,
+            shop.policies,
+            shop.places,
+            shop.sender,
+            day or business_date(shop.settings.timezone),
+        )
+    if as_json:
+        emit({"plan": planned})
+    else:
+        _show_plan(planned)
+
+
+def deliver(limit: Limit = 500, *, as_json: AsJson = False) -> None:
+    """Send what people have approved and is due."""
+    with make_console(stderr=True).status("Delivering ..."):
+        from retention.settings import keep_prefect_quiet
+
+        keep_prefect_quiet()
+        from flows.deliver import deliver as deliver_flow
+        from flows.parameters import DeliverParameters
+
+        summary = deliver_flow(DeliverParameters(limit=limit))
+    if as_json:
+        emit({"delivery": {"total": summary.total, "states": summary.states}})
+    elif summary.total:
+        print_table("Delivery", ("state", "messages"), summary.states.items(), right=(1,))
+    else:
+        make_console().print("Nothing is approved and due.")
+    if set(summary.states) - {"sent"}:
+        raise typer.Exit(3)
+
+
+def show_night(summary: dict[str, Any]) -> None:
+    """Print a night for people."""
+    pull, scores, decided = summary["pull"], summary["scores"], summary["decisions"]
+    console = make_console()
+    console.print(
+        f"[bold]Night of {pull['as_of']}[/]: {pull['customers']:,} customers, "
+        f"{pull['with_email']:,} with an e-mail address."
+    )
+    if scores["revenue_to_date_cents"] is not None:
+        console.print(f"Revenue to date: {scores['revenue_to_date_cents'] / 100:,.2f}.")
+    if pull["not_mapped"]:
+        console.print(f"No source for: {', '.join(pull['not_mapped'])}.")
+    if not pull["with_email"]:
+        console.print("[bold]Nobody has an e-mail address: nothing can be sent.[/]")
+    if scores["no_data"]:
+        console.print(f"no_data for everybody: {', '.join(scores['no_data'])}.", soft_wrap=True)
+    print_table("Fit", ("fit", "customers"), scores["fit"].items(), right=(1,))
+    if decided["decisions"]:
+        print_table("Decisions", ("decision", "cases"), decided["decisions"].items(), right=(1,))
+    if decided["proposed"]:
+        print_table("Proposed", ("stage and step", "actions"), decided["proposed"].items(),
+                    right=(1,))  # fmt: skip
+    console.print(f"{decided['open_cases']:,} cases are open.")
+
+
+def _show_plan(planned: dict[str, Any]) -> None:
+    if planned["done"]:
+        make_console().print(f"The night of {planned['as_of']} is done; it would change nothing.")
+        return
+    show_night(planned["summary"])
+    rows = [
+        (move["customer_id"], move["stage"], move["decision"], move["what"], move["reason"])
+        for move in planned["moves"][:_SHOWN_MOVES]
+    ]
+    if rows:
+        title = f"The first {len(rows)} of {len(planned['moves'])} moves"
+        print_table(title, ("customer", "stage", "decision", "what", "reason"), rows)
+    make_console().print("This is a plan: nothing was stored.")

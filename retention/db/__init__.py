@@ -1,0 +1,1 @@
+"""How state is stored: typed models, one queries file per subject, migrations, snapshots."""

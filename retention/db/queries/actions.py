@@ -1,0 +1,61 @@
+"""What we ask about actions and their approvals."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from retention.db.models import Action, Case
+from retention.domain.actions import OPEN_ACTION_STATES, ActionState
+from retention.domain.errors import NotFoundError
+from retention.domain.stages import Stage
+
+_SHORTEST_PREFIX = 6
+
+
+def get(session: Session, action_id: str) -> Action:
+    """Return one action with everything a decision needs. A unique prefix of the id is enough.
+
+    Raises NotFoundError when nothing, or more than one action, fits.
+    """
+    found: Sequence[Action] = []
+    if len(action_id) >= _SHORTEST_PREFIX:
+        found = session.scalars(
+            select(Action)
+            .where(Action.id.startswith(action_id, autoescape=True))
+            .options(
+                joinedload(Action.case).selectinload(Case.events),
+                joinedload(Action.rendering),
+                joinedload(Action.receipt),
+                joinedload(Action.message),
+                selectinload(Action.approvals),
+            )
+            .limit(2)
+        ).all()
+    if len(found) != 1:
+        what = "fits several actions" if found else "does not exist"
+        raise NotFoundError(f"action '{action_id}'", what, "See 'retention queue list'.")
+    return found[0]
+
+
+def list_waiting(
+    session: Session,
+    *,
+    state: ActionState | None,
+    stage: Stage | None,
+    owner: str | None,
+    limit: int,
+) -> Sequence[Action]:
+    """Return open actions (or those in `state`), most urgent first."""
+    states = [state] if state else sorted(OPEN_ACTION_STATES)
+    query = select(Action).where(Action.state.in_(states))
+    if stage is not None:
+        query = query.where(Action.stage == stage)
+    if owner is not None:
+        query = query.where(Action.owner == owner)
+    return session.scalars(
+        query.options(joinedload(Action.rendering), selectinload(Action.approvals))
+        .options(joinedload(Action.case))
+        .order_by(Action.due_on, Action.id)
+        .limit(limit)
+    ).all()

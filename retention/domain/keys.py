@@ -1,0 +1,34 @@
+"""Stable ids of business records, derived from what they stand for.
+
+The same night repeated gives the same ids, so a second insert is refused by the database instead of
+becoming a second message. Nothing else in the program makes ids.
+"""
+
+import uuid
+from datetime import date
+
+_ROOT = uuid.UUID("6f1c6c1e-5d0a-4c43-9a55-0c6d1e0f7a11")
+
+
+def case_id(customer_id: str, playbook: str, opened_on: date) -> str:
+    """Return the id of the case that opened on a date."""
+    return _key("case", customer_id, playbook, opened_on.isoformat())
+
+
+def action_id(case: str, stage: str, step: int, proposed_on: date) -> str:
+    """Return the id of the action proposed for a step on a date."""
+    return _key("action", case, stage, str(step), proposed_on.isoformat())
+
+
+def receipt_id(case: str, decision: str, as_of: date) -> str:
+    """Return the id of the receipt of a case's decision on a date."""
+    return _key("receipt", case, decision, as_of.isoformat())
+
+
+def message_id(action: str) -> str:
+    """Return the id of the one message an action can become."""
+    return _key("message", action)
+
+
+def _key(*parts: str) -> str:
+    return str(uuid.uuid5(_ROOT, "\x1f".join(parts)))

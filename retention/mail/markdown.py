@@ -1,0 +1,126 @@
+"""Markdown to a text part and an HTML part that say the same.
+
+Templates use a small part of Markdown: headings, paragraphs, lists, strong, emphasis, links and hard
+line breaks. Anything else is refused, so that nothing can appear in one part only.
+"""
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+WIDTH = 76
+_BLOCKS = {"heading", "paragraph", "bullet_list", "ordered_list", "list_item"}
+_INLINE = {"text", "softbreak", "hardbreak", "strong", "em", "link"}
+_UNDERLINE = {"h1": "=", "h2": "-"}
+
+
+def parse(markdown: str) -> list[Token]:
+    """Return the tokens of a message. Raises ValueError for Markdown that is not used here."""
+    tokens = MarkdownIt("commonmark", {"html": False}).parse(markdown)
+    for token in tokens:
+        name = token.type.removesuffix("_open").removesuffix("_close")
+        if name not in _BLOCKS and name != "inline":
+            raise ValueError(f"'{name}' is not used in messages")
+        for child in token.children or ():
+            name = child.type.removesuffix("_open").removesuffix("_close")
+            if name not in _INLINE:
+                raise ValueError(f"'{name}' is not used in messages")
+    return tokens
+
+
+def to_html(tokens: Sequence[Token]) -> str:
+    """Return HTML. A paragraph that is one link becomes a button."""
+    for before, token in zip(tokens, tokens[1:], strict=False):
+        if before.type == "paragraph_open" and _is_button(token):
+            token.children[0].attrSet("class", "button")  # type: ignore[index]
+    renderer = MarkdownIt("commonmark").renderer
+    html: str = renderer.render(list(tokens), MarkdownIt("commonmark").options, {})
+    return html
+
+
+def _is_button(token: Token) -> bool:
+    children = token.children or []
+    links = [child for child in children if child.type == "link_open"]
+    return (
+        len(links) == 1
+        and children[0].type == "link_open"
+        and children[-1].type == "link_close"
+    )
+
+
+def to_text(tokens: Sequence[Token], fill: Callable[[str], str]) -> str:
+    """Return plain text: the same words, links followed by their target.
+
+    `fill` puts values in the place of their placeholders, before lines are wrapped.
+    """
+    lines: list[str] = []
+    lists: list[int | None] = []
+    tight_item = False
+    for position, token in enumerate(tokens):
+        if token.type in ("bullet_list_open", "ordered_list_open"):
+            lists.append(1 if token.type.startswith("ordered") else None)
+        elif token.type in ("bullet_list_close", "ordered_list_close"):
+            lists.pop()
+            lines.append("")
+        elif token.type == "list_item_open":
+            tight_item = True
+        elif token.type == "inline":
+            text = fill(_inline(token.children or []))
+            opener = tokens[position - 1]
+            if tight_item and lists:
+                lines.append(_list_item(text, lists))
+                tight_item = False
+            else:
+                lines += [*_block(text, opener), ""]
+    return "\n".join(lines).strip() + "\n"
+
+
+def _list_item(text: str, lists: list[int | None]) -> str:
+    number = lists[-1]
+    mark = "- " if number is None else f"{number}. "
+    if number is not None:
+        lists[-1] = number + 1
+    indent = "  " * (len(lists) - 1)
+    return _wrapped(text, indent + mark, indent + " " * len(mark))
+
+
+def _block(text: str, opener: Token) -> list[str]:
+    lines = [_wrapped(part) for part in text.split("\n")]
+    underline = _UNDERLINE.get(opener.tag)
+    if underline:
+        widest = max(len(line) for line in "\n".join(lines).split("\n"))
+        lines.append(underline * min(widest, WIDTH))
+    return lines
+
+
+def _wrapped(text: str, first: str = "", rest: str = "") -> str:
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _inline(children: Sequence[Token]) -> str:
+    parts: list[str] = []
+    target, label_from = "", 0
+    for child in children:
+        if child.type == "text":
+            parts.append(child.content)
+        elif child.type == "softbreak":
+            parts.append(" ")
+        elif child.type == "hardbreak":
+            parts.append("\n")
+        elif child.type == "link_open":
+            target, label_from = str(child.attrGet("href")), len(parts)
+        elif child.type == "link_close":
+            label = "".join(parts[label_from:])
+            address = target.removeprefix("mailto:").removeprefix("tel:")
+            if address != label:
+                parts.append(f": {address}")
+    return "\n".join(line.strip() for line in "".join(parts).split("\n"))

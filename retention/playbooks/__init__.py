@@ -1,0 +1,1 @@
+"""Load and validate playbooks; evaluate their conditions over score frames."""

@@ -1,0 +1,123 @@
+"""The condition language: a SQL expression over score columns, in DuckDB's dialect.
+
+Conditions are parsed when a playbook is loaded, so a misspelt column or a function that is not
+listed here is an error with its line, not a surprise at night. Three truth values count: what is
+not known is neither true nor false.
+"""
+
+import difflib
+
+import duckdb
+import pyarrow as pa
+import sqlglot
+from sqlglot import expressions as exp
+from sqlglot.errors import ParseError, TokenError
+
+from retention.domain.scores import BY_NAME
+
+_ALLOWED: tuple[type[exp.Expression], ...] = (
+    exp.Column,
+    exp.Identifier,
+    exp.Literal,
+    exp.Boolean,
+    exp.Null,
+    exp.Paren,
+    exp.Tuple,
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.Is,
+    exp.In,
+    exp.Between,
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Div,
+    exp.Neg,
+    exp.Coalesce,
+    exp.Abs,
+    exp.Least,
+    exp.Greatest,
+)
+_CONNECTIVES = (exp.And, exp.Or, exp.Not, exp.Paren)
+_PREDICATES = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Between)
+MAX_LENGTH = 2000
+
+
+def check_condition(text: str) -> str:
+    """Return `text` as canonical SQL. Raises ValueError saying what is wrong with it."""
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"the condition is longer than {MAX_LENGTH} characters")
+    try:
+        tree = sqlglot.parse_one(text, dialect="duckdb")
+    except (ParseError, TokenError) as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(f"this is not a condition: {first}") from error
+    for node in tree.walk():
+        if not isinstance(node, _ALLOWED):
+            raise ValueError(f"'{node.sql('duckdb')}' may not be used in a condition")
+        if isinstance(node, exp.Column):
+            _refuse_unknown(node)
+    _require_truth_value(tree)
+    return tree.sql("duckdb")
+
+
+def columns_of(text: str) -> tuple[str, ...]:
+    """Return the score columns a condition reads, in order of appearance."""
+    tree = sqlglot.parse_one(text, dialect="duckdb")
+    return tuple(dict.fromkeys(column.name for column in tree.find_all(exp.Column)))
+
+
+def _refuse_unknown(column: exp.Column) -> None:
+    if column.table:
+        raise ValueError(f"'{column.sql('duckdb')}': write column names without a table")
+    if column.name not in BY_NAME:
+        close = difflib.get_close_matches(column.name, BY_NAME, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise ValueError(f"there is no score '{column.name}'{hint}")
+
+
+def _require_truth_value(node: exp.Expression) -> None:
+    """Comparisons joined by AND, OR, NOT; a bare column must be a flag."""
+    if isinstance(node, _PREDICATES) or isinstance(node, exp.Boolean):
+        return
+    if isinstance(node, _CONNECTIVES):
+        for child in (node.this, node.args.get("expression")):
+            if child is not None:
+                _require_truth_value(child)
+        return
+    if isinstance(node, exp.Column) and BY_NAME[node.name].kind == "flag":
+        return
+    raise ValueError(f"'{node.sql('duckdb')}' is neither true nor false; compare it with something")
+
+
+def evaluate(scores_glob: str, conditions: dict[str, str]) -> pa.Table:
+    """Evaluate named conditions for all customers of a snapshot at once.
+
+    Returns customer_id and one nullable boolean column per condition, sorted by customer_id.
+    """
+    columns = ", ".join(f'CAST(({sql}) AS BOOLEAN) AS "{name}"' for name, sql in conditions.items())
+    listed = f", {columns}" if columns else ""
+    files = scores_glob.replace("'", "''")
+    with duckdb.connect(":memory:") as db:
+        return db.sql(
+            f"SELECT customer_id{listed} FROM read_parquet('{files}') ORDER BY customer_id"
+        ).to_arrow_table()
+
+
+def probe(condition: str) -> None:
+    """Run a condition on an empty frame. Raises ValueError when its types do not fit."""
+    types = {"flag": "BOOLEAN", "count": "BIGINT", "money": "DECIMAL(18,2)", "ratio": "DOUBLE"}
+    types |= {"points": "BIGINT", "date": "DATE", "text": "VARCHAR"}
+    columns = ", ".join(f'CAST(NULL AS {types[c.kind]}) AS "{c.name}"' for c in BY_NAME.values())
+    with duckdb.connect(":memory:") as db:
+        try:
+            db.execute(f"SELECT CAST(({condition}) AS BOOLEAN) FROM (SELECT {columns})").fetchall()
+        except duckdb.Error as error:
+            raise ValueError(str(error).splitlines()[0]) from error

@@ -1,0 +1,32 @@
+"""Read playbooks from files, and again from the text a case was opened under."""
+
+import hashlib
+from pathlib import Path
+
+from retention.domain.errors import ConfigError
+from retention.domain.playbook import Playbook
+from retention.domain.stages import PlaybookName
+from retention.playbooks.document import PlaybookDoc, to_playbook
+from retention.policy import parse_policy, read_text
+
+
+def load_playbooks(folder: Path) -> dict[PlaybookName, Playbook]:
+    """Read every `*.yaml` of a folder. Raises ConfigError with file and line.
+
+    A folder without playbooks is an error; one of the two playbooks may be missing.
+    """
+    found: dict[PlaybookName, Playbook] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        playbook = parse_playbook(read_text(path), str(path))
+        if playbook.name in found:
+            raise ConfigError(str(path), f"'{playbook.name}' is defined twice", "Remove one file.")
+        found[playbook.name] = playbook
+    if not found:
+        raise ConfigError(str(folder), "there is no playbook", "Add restore.yaml or retain.yaml.")
+    return found
+
+
+def parse_playbook(text: str, name: str) -> Playbook:
+    """Read one playbook; its version is the SHA-256 of `text`. Raises ConfigError."""
+    version = hashlib.sha256(text.encode()).hexdigest()
+    return to_playbook(parse_policy(text, PlaybookDoc, name), text, version)

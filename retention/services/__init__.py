@@ -1,0 +1,1 @@
+"""Use cases: load, decide, write. They flush; whoever opened the transaction commits."""

@@ -1,0 +1,120 @@
+"""The only writer of actions: propose, change state, give up."""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Case
+from retention.domain import keys
+from retention.domain.actions import ACTION_MOVES, OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.messages import MessageState
+from retention.domain.notices import NoticePlan, notice_days, plan_notice
+from retention.domain.offers import Offer, make_offer
+from retention.domain.people import Person
+from retention.domain.playbook import Playbook, Step
+from retention.domain.transitions import require_move
+from retention.services import outbox
+from retention.services.cases import NIGHT
+from retention.services.composing import Sender, Terms, compose, written_at
+
+
+def set_state(action: Action, target: ActionState) -> None:
+    """Change an action's state. Raises MoveNotAllowedError."""
+    require_move(ACTION_MOVES, action.state, target, subject=f"action {action.id}")
+    action.state = target
+
+
+def terms_of(
+    playbook: Playbook, step: Step, row: dict[str, Any], notice_rules: dict[str, int], as_of: date
+) -> Terms | None:
+    """Return what the step offers or announces; None when the data does not allow to say it."""
+    offer: Offer | None = None
+    notice: NoticePlan | None = None
+    if step.offer is not None:
+        terms = playbook.offers[step.offer]
+        offer = make_offer(terms, row["monthly_fee"], row["net_profit_12m"], as_of)
+        if offer is None:
+            return None
+    if step.notice:
+        days = notice_days(row["notice_days"], row["kind"], notice_rules)
+        notice = plan_notice(step.due.after(as_of), days)
+    return Terms(offer, notice)
+
+
+def propose(
+    session: Session,
+    case: Case,
+    position: int,
+    step: Step,
+    terms: Terms,
+    row: dict[str, Any],
+    manager: Person,
+    sender: Sender,
+    as_of: date,
+) -> Action:
+    """Write the action of a step; an e-mail is composed now, byte for byte.
+
+    Without approvers an e-mail goes straight to the outbox; everything else waits for a person.
+    """
+    action = Action(
+        id=keys.action_id(case.id, case.stage, position, as_of),
+        case_id=case.id,
+        customer_id=case.customer_id,
+        stage=case.stage,
+        step=position,
+        kind=step.action,
+        template=step.template,
+        form=step.form,
+        state=ActionState.PROPOSED,
+        owner=manager.person_id,
+        required_roles=[str(role) for role in step.approval],
+        proposed_by=NIGHT,
+        proposed_on=as_of,
+        due_on=step.due.after(as_of),
+        effective_on=terms.notice.effective_on if terms.notice else None,
+        current_fee=terms.offer.current_fee if terms.offer else None,
+        new_fee=terms.offer.new_fee if terms.offer else None,
+        approvals=[],
+        message=None,
+    )
+    session.add(action)
+    case.actions.append(action)
+    if step.action is ActionKind.EMAIL:
+        action.rendering = compose(action, row, manager, sender, terms)
+    session.flush()
+    if step.action is ActionKind.EMAIL and not step.approval:
+        set_state(action, ActionState.APPROVED)
+        outbox.enqueue(session, action, written_at(as_of, sender.timezone))
+    else:
+        set_state(action, ActionState.PENDING_APPROVAL)
+    return action
+
+
+def give_up(case: Case, target: ActionState) -> int:
+    """Give up every action of a case that still waits, with its message. Returns how many.
+
+    A message that is being sent at this moment cannot be taken back and keeps its action.
+    """
+    count = 0
+    for action in case.actions:
+        if action.state not in OPEN_ACTION_STATES:
+            continue
+        outbox.withdraw(action.message, MessageState.CANCELLED)
+        if action.message is None or action.message.state is MessageState.CANCELLED:
+            set_state(action, target)
+            count += 1
+    return count
+
+
+def expire_overdue(case: Case, today: date) -> int:
+    """Expire the actions of a case that nobody decided in time, and messages that are too late."""
+    count = 0
+    for action in case.actions:
+        if action.state not in OPEN_ACTION_STATES or action.due_on >= today:
+            continue
+        outbox.withdraw(action.message, MessageState.EXPIRED)
+        if action.message is None or action.message.state is MessageState.EXPIRED:
+            set_state(action, ActionState.EXPIRED)
+            count += 1
+    return count

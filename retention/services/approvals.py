@@ -1,0 +1,181 @@
+"""People decide: approve, reject, or log what they did. Web, command line and tests come through here.
+
+Every decision is bound to the content hash of what the person saw. A call or a review has no
+message; its content is the action itself.
+"""
+
+import hashlib
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Approval, PlaybookVersion
+from retention.db.queries import actions as action_queries
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.cases import CaseEventKind
+from retention.domain.errors import NotAllowedError
+from retention.domain.people import (
+    Given,
+    Person,
+    Role,
+    approvers_needed,
+    role_for_approval,
+)
+from retention.domain.playbook import Playbook
+from retention.mail.message import content_hash
+from retention.playbooks.loading import parse_playbook
+from retention.services import outbox
+from retention.services.actions import set_state
+from retention.services.cases import record_event
+from retention.services.policies import Policies
+
+
+def content_of(action: Action) -> str:
+    """Return the hash of what is decided on: the exact message, or the action's own description."""
+    if action.rendering is not None:
+        return content_hash(action.rendering.raw)
+    described = f"{action.id}|{action.kind}|{action.form}|{action.customer_id}"
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def given(action: Action) -> list[Given]:
+    """Return the approvals that are still worth something: same content, not refused."""
+    now = content_of(action)
+    return [
+        Given(a.person_id, a.role) for a in action.approvals if a.approved and a.content_hash == now
+    ]
+
+
+def still_needed(action: Action) -> list[Role]:
+    """Return the roles that have not approved yet."""
+    needed = [Role(role) for role in action.required_roles]
+    for approval in given(action):
+        if approval.role in needed:
+            needed.remove(approval.role)
+    return needed
+
+
+def approve(
+    session: Session, action_id: str, person: Person, now: datetime, *, seen: str | None = None
+) -> Action:
+    """Approve an e-mail in one's role; the last needed approval puts it into the outbox.
+
+    `seen` is the content hash the person was shown, if known. Raises NotAllowedError.
+    """
+    action = _waiting(session, action_id)
+    subject = f"action {action.id[:8]}"
+    if action.rendering is None:
+        raise NotAllowedError(
+            subject, f"is a {action.kind}, not a message", "Log it with 'retention queue complete'."
+        )
+    content = content_of(action)
+    if content != action.rendering.content_hash or (seen is not None and seen != content):
+        raise NotAllowedError(subject, "its content is not what was shown", "Look at it again.")
+    roles = [Role(role) for role in action.required_roles]
+    role = role_for_approval(
+        person, roles, given(action), proposer=action.proposed_by, subject=subject
+    )
+    _decide(action, person, role, content, now, approved=True)
+    session.flush()
+    if len(given(action)) >= approvers_needed(action.stage, roles):
+        set_state(action, ActionState.APPROVED)
+        outbox.enqueue(session, action, now)
+    return action
+
+
+def reject(
+    session: Session, action_id: str, person: Person, now: datetime, *, reason: str
+) -> Action:
+    """Reject an action for everybody; the reason is required. Raises NotAllowedError."""
+    action = _waiting(session, action_id)
+    role = _role_to_refuse(action, person)
+    _decide(action, person, role, content_of(action), now, approved=False, reason=reason)
+    set_state(action, ActionState.REJECTED)
+    return action
+
+
+def complete(
+    session: Session,
+    action_id: str,
+    person: Person,
+    policies: Policies,
+    on: date,
+    *,
+    outcome: str,
+    note: str,
+) -> Action:
+    """Log the outcome of a review, call or letter: that is the deed itself.
+
+    A review's outcome must be one that its playbook knows. Raises NotAllowedError.
+    """
+    action = _waiting(session, action_id)
+    subject = f"action {action.id[:8]}"
+    if action.kind is ActionKind.EMAIL:
+        raise NotAllowedError(subject, "is an e-mail", "Approve or reject it.")
+    known = _playbook(session, action, policies).rule(action.stage).outcomes
+    if action.kind is ActionKind.REVIEW and known and outcome not in known:
+        listed = ", ".join(known)
+        raise NotAllowedError(subject, f"'{outcome}' is no outcome of this review", f"Use {listed}.")
+    action.outcome, action.note, action.done_on = outcome, note, on
+    set_state(action, ActionState.DONE)
+    kind = CaseEventKind.REVIEWED
+    if action.kind is ActionKind.CALL:
+        kind = CaseEventKind.CONVERSATION
+    record_event(action.case, kind, on, outcome, person.person_id, came_from=action.stage)
+    return action
+
+
+def _playbook(session: Session, action: Action, policies: Policies) -> Playbook:
+    """Return the playbook version the case is pinned to."""
+    for playbook in policies.playbooks.values():
+        if playbook.version == action.case.version:
+            return playbook
+    pinned = session.get_one(PlaybookVersion, action.case.version)
+    return parse_playbook(pinned.document, f"playbook version {pinned.version[:12]}")
+
+
+def _waiting(session: Session, action_id: str) -> Action:
+    action = action_queries.get(session, action_id)
+    if action.state is not ActionState.PENDING_APPROVAL:
+        raise NotAllowedError(
+            f"action {action.id[:8]}",
+            f"is {action.state}, it does not wait for a decision",
+            "See 'retention queue show' for who decided.",
+        )
+    return action
+
+
+def _role_to_refuse(action: Action, person: Person) -> Role:
+    """Anybody who could approve may refuse; so may the account manager who owns the action."""
+    for role in [Role(r) for r in action.required_roles]:
+        if role in person.roles:
+            return role
+    if person.person_id == action.owner or Role.DIRECTOR in person.roles:
+        return min(person.roles)
+    raise NotAllowedError(
+        f"action {action.id[:8]}",
+        f"'{person.person_id}' may not reject it",
+        f"It belongs to {action.owner}.",
+    )
+
+
+def _decide(
+    action: Action,
+    person: Person,
+    role: Role,
+    content: str,
+    now: datetime,
+    *,
+    approved: bool,
+    reason: str | None = None,
+) -> None:
+    action.approvals.append(
+        Approval(
+            person_id=person.person_id,
+            role=role,
+            approved=approved,
+            reason=reason,
+            content_hash=content,
+            decided_at=now,
+        )
+    )

@@ -1,0 +1,90 @@
+"""The only writer of a case: its stage, its outcome and its history."""
+
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from retention.db.models import Case, CaseEvent, PlaybookVersion
+from retention.domain import keys
+from retention.domain.cases import CASE_MOVES, CaseEventKind, CaseState
+from retention.domain.playbook import Playbook
+from retention.domain.stages import Stage
+from retention.domain.transitions import require_move
+
+NIGHT = "retention"
+"""Who acts when no person does."""
+
+
+def open_case(session: Session, customer_id: str, playbook: Playbook, as_of: date) -> Case:
+    """Open a case at the playbook's first stage, pinned to the playbook's version."""
+    if session.get(PlaybookVersion, playbook.version) is None:
+        session.add(
+            PlaybookVersion(
+                version=playbook.version,
+                playbook=playbook.name,
+                document=playbook.document,
+                first_used_on=as_of,
+            )
+        )
+        session.flush()
+    case = Case(
+        id=keys.case_id(customer_id, playbook.name, as_of),
+        customer_id=customer_id,
+        playbook=playbook.name,
+        version=playbook.version,
+        state=CaseState.OPEN,
+        stage=playbook.stages[0].stage,
+        stage_entered_on=as_of,
+        opened_on=as_of,
+        events=[],
+        actions=[],
+    )
+    session.add(case)
+    record_event(case, CaseEventKind.OPENED, as_of, "entry_condition_confirmed", to=case.stage)
+    session.flush()
+    return case
+
+
+def enter_stage(case: Case, stage: Stage, as_of: date, *, reason: str, actor: str = NIGHT) -> None:
+    """Move an open case to a stage and write it down."""
+    record_event(
+        case, CaseEventKind.STAGE_ENTERED, as_of, reason, actor, came_from=case.stage, to=stage
+    )
+    case.stage = stage
+    case.stage_entered_on = as_of
+    case.waiting_for = None
+
+
+def close_case(
+    case: Case, outcome: CaseState, as_of: date, *, reason: str, actor: str = NIGHT
+) -> None:
+    """Close a case with its outcome. Raises MoveNotAllowedError when it is closed already."""
+    require_move(CASE_MOVES, case.state, outcome, subject=f"case {case.id}")
+    record_event(case, CaseEventKind.CLOSED, as_of, reason, actor, came_from=case.stage)
+    case.state = outcome
+    case.closed_on = as_of
+    case.waiting_for = None
+
+
+def record_event(
+    case: Case,
+    kind: CaseEventKind,
+    happened_on: date,
+    reason: str,
+    actor: str = NIGHT,
+    *,
+    came_from: Stage | None = None,
+    to: Stage | None = None,
+) -> None:
+    """Append one line to a case's history; `case.events` must be loaded."""
+    case.events.append(
+        CaseEvent(
+            number=len(case.events) + 1,
+            kind=kind,
+            happened_on=happened_on,
+            from_stage=came_from,
+            to_stage=to,
+            reason=reason,
+            actor=actor,
+        )
+    )

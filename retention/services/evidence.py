@@ -1,0 +1,80 @@
+"""What the scores of a night say about the customers that matter tonight."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from retention.db import snapshots
+from retention.domain.playbook import Playbook
+from retention.playbooks.conditions import evaluate
+
+ENTRY, LEAVE, UNLESS = "entry", "leave", "unless"
+
+
+@dataclass(slots=True)
+class Evidence:
+    """One night's condition values and score rows.
+
+    `values[key]` maps a customer to True or False; a customer whose condition is not known is not
+    in it. `rows` are full score rows of the customers that were asked for, with their names.
+    """
+
+    as_of: date
+    known: frozenset[str]
+    values: dict[str, dict[str, bool]]
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def true_for(self, key: str) -> list[str]:
+        """Return the customers for whom a condition is known to be true."""
+        return [customer for customer, value in self.values[key].items() if value]
+
+
+def condition_key(playbook: Playbook, what: str, stage: str = "") -> str:
+    """Return the name under which a condition of a playbook version is evaluated."""
+    return ":".join(part for part in (playbook.version[:16], what, stage) if part)
+
+
+def conditions_of(playbook: Playbook) -> dict[str, str]:
+    """Return every condition of a playbook, by key."""
+    conditions = {
+        condition_key(playbook, ENTRY): playbook.entry.when,
+        condition_key(playbook, LEAVE): playbook.leave.when,
+    }
+    for rule in playbook.stages:
+        if rule.escalate_unless is not None:
+            conditions[condition_key(playbook, UNLESS, rule.stage)] = rule.escalate_unless
+    return conditions
+
+
+def gather(root: Path, as_of: date, playbooks: list[Playbook]) -> Evidence:
+    """Evaluate every condition of `playbooks` for all customers at once."""
+    conditions = {key: sql for book in playbooks for key, sql in conditions_of(book).items()}
+    table = evaluate(snapshots.scores_glob(root, as_of), conditions)
+    customers = table.column("customer_id").to_pylist()
+    values = {key: _known(customers, table.column(key)) for key in conditions}
+    return Evidence(as_of, frozenset(customers), values)
+
+
+def _known(customers: list[str], column: pa.ChunkedArray) -> dict[str, bool]:
+    pairs = zip(customers, column.to_pylist(), strict=True)
+    return {customer: value for customer, value in pairs if value is not None}
+
+
+def add_rows(evidence: Evidence, root: Path, customers: list[str]) -> None:
+    """Load the score rows and names of `customers` into `evidence`."""
+    wanted = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
+    scores = snapshots.scores_glob(root, evidence.as_of).replace("'", "''")
+    people = str(snapshots.people_file(root, evidence.as_of)).replace("'", "''")
+    with duckdb.connect(":memory:") as db:
+        db.register("wanted", wanted)
+        table = db.sql(
+            f"SELECT s.*, p.name, p.email, p.account_manager, p.timezone "
+            f"FROM read_parquet('{scores}', hive_partitioning=false) AS s "
+            f"JOIN read_parquet('{people}', hive_partitioning=false) AS p USING (customer_id) "
+            f"WHERE customer_id IN (SELECT customer_id FROM wanted)"
+        ).to_arrow_table()
+    evidence.rows.update({row["customer_id"]: row for row in table.to_pylist()})

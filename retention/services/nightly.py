@@ -1,0 +1,99 @@
+"""The parts of a night before decisions: pull the company's data, score every customer."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from retention.db import snapshots
+from retention.domain.errors import SourceError
+from retention.domain.scores import SCORE_COLUMNS
+from retention.domain.summaries import PullSummary, ScoreSummary
+from retention.scoring.costs import Costs
+from retention.scoring.score import score_customers
+from retention.services.policies import Policies
+from retention.sources.canonical import CANONICAL
+from retention.sources.extract import extract_features
+from retention.sources.gate import check_gate
+from retention.sources.tables import Company, open_company
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a night reads and writes, and the environment that sources may refer to."""
+
+    snapshots: Path
+    templates: Path
+    timezone: str
+    environment: dict[str, str]
+
+
+def pull(policies: Policies, places: Places, as_of: date) -> PullSummary:
+    """Read, check and gate the sources; write the features of `as_of`.
+
+    Raises SourceError or GateTrippedError; nothing is written then.
+    """
+    company = open_company(policies.sources, policies.home, places.environment, places.timezone)
+    try:
+        before = snapshots.latest_before(places.snapshots, as_of)
+        people = snapshots.people_file(places.snapshots, before) if before else None
+        rows = check_gate(company, as_of, people)
+        _refuse_other_currencies(company, policies.costs.currency)
+        features = extract_features(company, as_of)
+    finally:
+        company.close()
+    snapshots.write_features(
+        places.snapshots, as_of, features.wide, features.activities, features.people
+    )
+    with_email = sum(1 for known in features.wide.column("has_email").to_pylist() if known)
+    not_mapped = tuple(name for name in CANONICAL if name not in rows)
+    return PullSummary(as_of, rows, features.wide.num_rows, with_email, not_mapped)
+
+
+def _refuse_other_currencies(company: Company, currency: str) -> None:
+    """Amounts in several currencies cannot be summed; a rate of 1.0 would be a lie."""
+    found = company.db.execute(
+        "SELECT DISTINCT upper(currency) FROM (SELECT currency FROM invoices UNION ALL "
+        "SELECT currency FROM customers) WHERE currency IS NOT NULL AND upper(currency) <> ?",
+        [currency],
+    ).fetchall()
+    if found:
+        names = ", ".join(sorted(row[0] for row in found))
+        raise SourceError(
+            "invoices", f"amounts in {names}, but costs.yaml is in {currency}", "Convert them."
+        )
+
+
+def score(costs: Costs, places: Places, as_of: date) -> ScoreSummary:
+    """Score the features of `as_of` and write the snapshot. Raises ConfigError."""
+    wide, activities = snapshots.read_features(places.snapshots, as_of)
+    snapshots.write_scores(
+        places.snapshots, as_of, score_customers(wide, activities, costs, as_of)
+    )
+    return summarise(places.snapshots, as_of)
+
+
+def summarise(root: Path, as_of: date) -> ScoreSummary:
+    """Return how the scores of a date are distributed."""
+    names = [c.name for c in SCORE_COLUMNS]
+    files = snapshots.scores_glob(root, as_of).replace("'", "''")
+    with duckdb.connect(":memory:") as db:
+        db.execute(f"CREATE VIEW scores AS SELECT * FROM read_parquet('{files}')")
+        known = db.execute(f"SELECT count(*), {_list('count', names)} FROM scores").fetchone() or ()
+        sums = db.execute(
+            "SELECT sum(revenue_to_date) * 100, sum(net_profit_12m) * 100 FROM scores"
+        ).fetchone() or (None, None)
+        fit, archetype = (
+            dict(db.execute(f"SELECT {c}, count(*) FROM scores WHERE {c} IS NOT NULL "
+                            f"GROUP BY 1 ORDER BY 2 DESC, 1").fetchall())
+            for c in ("fit", "archetype")
+        )  # fmt: skip
+    customers = int(known[0])
+    no_data = tuple(n for n, count in zip(names, known[1:], strict=True) if customers and not count)
+    revenue, profit = (None if value is None else int(value) for value in sums)
+    return ScoreSummary(customers, fit, archetype, no_data, revenue, profit)
+
+
+def _list(function: str, names: list[str]) -> str:
+    return ", ".join(f'{function}("{name}")' for name in names)

@@ -1,0 +1,106 @@
+"""The run ledger: one row per flow and business date, with a lease and a fence."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from retention.db.models import Run
+from retention.domain.errors import RunLockedError, RunRefusedError
+from retention.domain.runs import RUN_MOVES, RunState
+from retention.domain.transitions import require_move
+
+
+@dataclass(frozen=True, slots=True)
+class RunClaim:
+    """The right to do a run: `fence` must still be the row's when results are written.
+
+    `done` holds the summary of a run that was completed before; then there is nothing to do.
+    """
+
+    run_id: int
+    fence: int
+    done: dict[str, Any] | None = None
+
+
+def claim(
+    session: Session, flow: str, business_date: date, now: datetime, lease: timedelta
+) -> RunClaim:
+    """Claim a flow's business date.
+
+    Raises RunLockedError while another process holds it, RunRefusedError for a date before the
+    newest completed one.
+    """
+    run = session.scalars(
+        select(Run).where(Run.flow == flow, Run.business_date == business_date).with_for_update()
+    ).one_or_none()
+    if run is None:
+        _refuse_older(session, flow, business_date)
+        run = Run(flow=flow, business_date=business_date, state=RunState.RUNNING, fence=1,
+                  started_at=now, lease_until=now + lease)  # fmt: skip
+        session.add(run)
+        session.flush()
+        return RunClaim(run.id, run.fence)
+    if run.state is RunState.COMPLETED:
+        return RunClaim(run.id, run.fence, done=run.summary or {})
+    if run.state is RunState.RUNNING and run.lease_until > now:
+        raise RunLockedError(
+            f"run {flow} of {business_date}",
+            f"is held by another process until {run.lease_until:%Y-%m-%d %H:%M} UTC",
+            "Wait for it to end; a killed run is taken over when its lease is over, "
+            "or at once with --take-over.",
+        )
+    require_move(RUN_MOVES, run.state, RunState.RUNNING, subject=f"run {flow} {business_date}")
+    run.state, run.fence = RunState.RUNNING, run.fence + 1
+    run.started_at, run.lease_until = now, now + lease
+    return RunClaim(run.id, run.fence)
+
+
+def release_lease(session: Session, flow: str, business_date: date, now: datetime) -> None:
+    """End the lease of a run whose process is known to be dead."""
+    run = session.scalars(
+        select(Run).where(
+            Run.flow == flow, Run.business_date == business_date, Run.state == RunState.RUNNING
+        )
+    ).one_or_none()
+    if run is not None:
+        run.lease_until = now
+
+
+def require_held(session: Session, claim_: RunClaim) -> Run:
+    """Return the run's row, locked. Raises RunLockedError when another process took it over."""
+    run = session.scalars(
+        select(Run).where(Run.id == claim_.run_id).with_for_update()
+    ).one()
+    if run.fence != claim_.fence or run.state is not RunState.RUNNING:
+        raise RunLockedError(
+            f"run {run.flow} of {run.business_date}",
+            "was taken over by another process",
+            "Nothing was written; look at the other run.",
+        )
+    return run
+
+
+def finish(
+    session: Session, claim_: RunClaim, state: RunState, summary: dict[str, Any], now: datetime
+) -> None:
+    """Write a run's end, in the transaction that writes its results."""
+    run = require_held(session, claim_)
+    require_move(RUN_MOVES, run.state, state, subject=f"run {run.flow} {run.business_date}")
+    run.state, run.summary, run.finished_at = state, summary, now
+
+
+def _refuse_older(session: Session, flow: str, business_date: date) -> None:
+    newest = session.scalar(
+        select(func.max(Run.business_date)).where(
+            Run.flow == flow, Run.state == RunState.COMPLETED
+        )
+    )
+    if newest is not None and business_date < newest:
+        raise RunRefusedError(
+            f"run {flow} of {business_date}",
+            f"is older than the newest completed one, {newest}",
+            "A night is decided once and in order; run a later date.",
+        )

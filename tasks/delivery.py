@@ -1,0 +1,102 @@
+"""The steps of the delivery flow. Each message is claimed, sent and recorded in its own commits."""
+
+from datetime import timedelta
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from retention.clock import utc_now
+from retention.db.session import reading, writing
+from retention.domain.messages import AttemptStage
+from retention.domain.summaries import DeliverySummary
+from retention.mail.transport import AttemptFailedError, Connection
+from retention.services import delivery, outbox
+from retention.services.delivery import Refusal
+from retention.services.outbox import Claimed
+from retention.workshop import Workshop, get_workshop
+
+# The longest a conversation may take: six verbs and ten minutes after the final dot (RFC 5321).
+_GRACE = timedelta(minutes=15)
+
+
+class WithdrawnError(Exception):
+    """The message must not leave after all; nothing was sent."""
+
+
+@task(cache_policy=NO_CACHE)
+def recover_lost() -> int:
+    """Settle messages whose sending process died, and expire those that are too late."""
+    shop, now = get_workshop(), utc_now()
+    with writing(shop.engine) as session:
+        outbox.expire_late(session, delivery.today(now, shop.settings.timezone))
+        return outbox.recover(session, now)
+
+
+@task(cache_policy=NO_CACHE)
+def deliver_due(limit: int) -> DeliverySummary:
+    """Send what is approved and due over one kept connection."""
+    shop = get_workshop()
+    with reading(shop.engine) as session:
+        waiting = outbox.list_claimable(session, utc_now(), limit)
+    states: dict[str, int] = {}
+    if not waiting or delivery.is_stopped(shop.settings.stop_file):
+        return DeliverySummary({"stopped": len(waiting)} if waiting else {})
+    with Connection(shop.mail) as connection:
+        for message_id in waiting:
+            if delivery.is_stopped(shop.settings.stop_file):
+                break
+            state = _deliver_one(shop, connection, message_id)
+            states[state] = states.get(state, 0) + 1
+    return DeliverySummary(dict(sorted(states.items())))
+
+
+def _deliver_one(shop: Workshop, connection: Connection, message_id: str) -> str:
+    lease = timedelta(seconds=shop.mail.timeout * len(AttemptStage)) + _GRACE
+    with writing(shop.engine) as session:
+        claimed = delivery.claim_checked(
+            session, message_id, utc_now(), lease, shop.settings.timezone
+        )
+    if claimed is None:
+        return "taken"
+    if isinstance(claimed, Refusal):
+        return claimed.state.value
+    return _send(shop, connection, claimed)
+
+
+def _send(shop: Workshop, connection: Connection, claimed: Claimed) -> str:
+    def on_stage(stage: AttemptStage) -> None:
+        if stage is AttemptStage.DATA:
+            _require_still_allowed(shop, claimed)
+        if stage is AttemptStage.DOT:
+            with writing(shop.engine) as session:
+                if not outbox.record_stage(session, claimed, stage):
+                    raise WithdrawnError("the claim was lost")
+
+    try:
+        code, reply = connection.send(claimed.sender, claimed.recipient, claimed.raw, on_stage)
+    except AttemptFailedError as error:
+        return _record(shop, claimed, error.stage, error.code, error.text)
+    except WithdrawnError as error:
+        return _record(shop, claimed, AttemptStage.RCPT, None, str(error))
+    return _record(shop, claimed, AttemptStage.REPLIED, code, reply)
+
+
+def _require_still_allowed(shop: Workshop, claimed: Claimed) -> None:
+    if delivery.is_stopped(shop.settings.stop_file):
+        raise WithdrawnError("all sending was stopped")
+    with reading(shop.engine) as session:
+        refusal = delivery.check(
+            session, claimed.message_id, utc_now(), shop.settings.timezone
+        )
+    if refusal is not None:
+        raise WithdrawnError(refusal.reason)
+
+
+def _record(
+    shop: Workshop, claimed: Claimed, stage: AttemptStage, code: int | None, reply: str
+) -> str:
+    with writing(shop.engine) as session:
+        state = delivery.record_result(
+            session, claimed, stage, code, reply, utc_now(), shop.settings.timezone
+        )
+    return state.value if state else "lost"

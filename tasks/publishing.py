@@ -1,0 +1,60 @@
+"""Artifacts for the people who watch the runs: counts and codes, never personal data."""
+
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from retention.domain.summaries import DeliverySummary
+
+
+@task(cache_policy=NO_CACHE)
+def publish_night(summary: dict[str, Any]) -> None:
+    """Leave the night's summary and its counts as artifacts."""
+    pull, scores, decided = summary["pull"], summary["scores"], summary["decisions"]
+    rows = [
+        {"what": group, "which": name, "count": count}
+        for group, counts in (
+            ("rows read", pull["rows"]),
+            ("fit", scores["fit"]),
+            ("archetype", scores["archetype"]),
+            ("decision", decided["decisions"]),
+            ("proposed", decided["proposed"]),
+            ("waiting for", decided["waiting"]),
+        )
+        for name, count in counts.items()
+    ]
+    create_table_artifact(key="nightly-counts", table=rows)
+    create_markdown_artifact(key="nightly-summary", markdown=night_markdown(summary))
+
+
+def night_markdown(summary: dict[str, Any]) -> str:
+    """Return a night in a few sentences."""
+    pull, scores, decided = summary["pull"], summary["scores"], summary["decisions"]
+    proposed = sum(decided["proposed"].values())
+    return "\n".join(
+        [
+            f"# Night of {pull['as_of']}",
+            "",
+            f"- {pull['customers']} customers were scored; {pull['with_email']} have an e-mail.",
+            f"- Fit: {_listed(scores['fit'])}.",
+            f"- {decided['open_cases']} cases are open; {proposed} actions were proposed.",
+            f"- {decided['superseded']} actions were given up, {decided['expired']} expired.",
+            f"- Not mapped: {', '.join(pull['not_mapped']) or 'nothing'}.",
+        ]
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def publish_delivery(summary: DeliverySummary, recovered: int) -> None:
+    """Leave the result of one delivery round as an artifact."""
+    create_markdown_artifact(
+        key="delivery-summary",
+        markdown=f"{summary.total} messages: {_listed(summary.states)}. "
+        f"{recovered} were settled after their sender died.",
+    )
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
