@@ -25,7 +25,9 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path("var"), description="snapshots, the default database, run files")
     config_dir: Path = Field(default_factory=lambda: shipped("config"))
     templates_dir: Path = Field(default_factory=lambda: shipped("templates"))
-    database_url: str | None = Field(None, description="SQLAlchemy URL; SQLite in state_dir if unset")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL; SQLite in state_dir if unset"
+    )
     timezone: str = Field("Europe/Madrid", description="the company's time zone (IANA)")
     company_name: str = Field("Example Company", description="as customers read it")
 
@@ -77,7 +79,7 @@ def keep_prefect_quiet(home: Path | None = None) -> None:
     """
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     if home is not None:
         os.environ.setdefault("PREFECT_HOME", str(home.resolve()))

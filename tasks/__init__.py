@@ -1,1 +1,1 @@
-"""One visible, retryable step each: open the transaction, call one service, return a small summary."""
+"""One visible step each: open the transaction, call one service, return a small summary."""

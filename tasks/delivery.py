@@ -85,9 +85,7 @@ def _require_still_allowed(shop: Workshop, claimed: Claimed) -> None:
     if delivery.is_stopped(shop.settings.stop_file):
         raise WithdrawnError("all sending was stopped")
     with reading(shop.engine) as session:
-        refusal = delivery.check(
-            session, claimed.message_id, utc_now(), shop.settings.timezone
-        )
+        refusal = delivery.check(session, claimed.message_id, utc_now(), shop.settings.timezone)
     if refusal is not None:
         raise WithdrawnError(refusal.reason)
 

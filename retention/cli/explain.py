@@ -55,9 +55,7 @@ def _show(found: dict[str, Any]) -> None:
 def _waterfall(sum_: dict[str, Any]) -> None:
     parts = {name: float(value) for name, value in sum_["parts"].items()}
     largest = max((abs(value) for value in parts.values()), default=0) or 1
-    rows = [
-        (name, sum_["parts"][name], _bar(value / largest)) for name, value in parts.items()
-    ]
+    rows = [(name, sum_["parts"][name], _bar(value / largest)) for name, value in parts.items()]
     rows.append((sum_["name"], sum_["total"], "= the sum"))
     print_table(sum_["name"], ("part", "amount", ""), rows, right=(1,))
 

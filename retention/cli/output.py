@@ -35,7 +35,9 @@ def fail(error: "RetentionError", *, as_json: bool) -> None:
         emit({"error": {"where": error.where, "found": error.found, "remedy": error.remedy}})
         return
     console = make_console(stderr=True)
-    console.print(f"[bold red]error[/] {_plain(error.where)}: {_plain(error.found)}", soft_wrap=True)
+    console.print(
+        f"[bold red]error[/] {_plain(error.where)}: {_plain(error.found)}", soft_wrap=True
+    )
     console.print(f"      {_plain(error.remedy)}", soft_wrap=True)
 
 

@@ -193,12 +193,12 @@ class DemoCompany:
         """Draw the whale curve of a night beside the messages."""
         files = snapshots.scores_glob(self.shop.places.snapshots, as_of)
         with duckdb.connect(":memory:") as db:
-            profit = db.execute(
+            profit = db.sql(
                 "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM read_parquet(?) "
                 "WHERE net_profit_12m IS NOT NULL",
-                [files],
-            ).fetchnumpy()["p"]
-        curve = whale_curve(profit)
+                params=[files],
+            ).to_arrow_table()
+        curve = whale_curve(profit.column("p").to_numpy())
         if curve is None:
             return None
         draw_whale_curve(curve, home / "whale_curve.png", home / "whale_curve.svg")

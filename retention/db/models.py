@@ -1,7 +1,7 @@
 """The state that must survive: runs, cases, actions, approvals, messages.
 
-Primary keys of business records are derived from what they stand for (see domain.keys), so a night
-that is repeated writes the same rows. Dates (`*_on`) are business dates; moments (`*_at`) are aware.
+Primary keys of business records are derived from what they stand for (see domain.keys), so a
+repeated night writes the same rows. Dates (`*_on`) are business dates; moments (`*_at`) are aware.
 """
 
 from datetime import date, datetime
@@ -182,9 +182,7 @@ class Action(Base):
     case: Mapped[Case] = relationship(back_populates="actions", lazy="raise")
     rendering: Mapped["Rendering | None"] = relationship(lazy="raise")
     receipt: Mapped["Receipt | None"] = relationship(lazy="raise")
-    approvals: Mapped[list["Approval"]] = relationship(
-        order_by="Approval.decided_at", lazy="raise"
-    )
+    approvals: Mapped[list["Approval"]] = relationship(order_by="Approval.decided_at", lazy="raise")
     message: Mapped["Message | None"] = relationship(lazy="raise")
 
 

@@ -27,7 +27,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         in_utc = value.astimezone(UTC)
         return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Return aware, in UTC."""
         if value is None:
             return None
@@ -41,7 +41,7 @@ class Money(TypeDecorator[Decimal]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Store cents. An amount with more than two decimals is refused."""
         if value is None:
             return None
@@ -50,7 +50,7 @@ class Money(TypeDecorator[Decimal]):
             raise ValueError(f"amount {value} has more than two decimals: round it first")
         return int(cents)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         """Return a Decimal with two decimals."""
         return None if value is None else (Decimal(value) / _CENTS).quantize(Decimal("0.01"))
 

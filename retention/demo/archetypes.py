@@ -32,7 +32,10 @@ GOOD = Behaviour()
 ARCHETYPES: dict[str, tuple[float, Behaviour]] = {
     "good": (0.66, GOOD),
     "leaving": (0.05, GOOD),
-    "non_payer": (0.06, replace(GOOD, late_share=0.8, unpaid_share=0.85, csat=3.9, direct_cost_share=0.55)),
+    "non_payer": (
+        0.06,
+        replace(GOOD, late_share=0.8, unpaid_share=0.85, csat=3.9, direct_cost_share=0.55),
+    ),
     "time_drain": (
         0.06,
         replace(GOOD, tickets=9.0, minutes=24.0, how_to_share=0.1, escalated_share=0.12, csat=3.8),

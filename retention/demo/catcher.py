@@ -16,7 +16,9 @@ class _Keeper:
         self._folder = folder
         self.caught = len(list(folder.glob("*.eml")))
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
         """Write the bytes as they came."""
         self.caught += 1
         content = envelope.original_content or b""

@@ -17,12 +17,12 @@ HISTORY_MONTHS = 24
 FADING_FROM = HISTORY_MONTHS - 2
 
 _FIRST = {
-    "es": "Lucía Mateo Sofía Hugo Martín Inés Íñigo Nuria Óscar Begoña Raúl Elena".split(),
-    "en": "Olivia Noah Amelia George Isla Arthur Freya Oscar Zoë Liam Chloe Owen".split(),
+    "es": tuple("Lucía Mateo Sofía Hugo Martín Inés Íñigo Nuria Óscar Begoña Raúl".split()),
+    "en": tuple("Olivia Noah Amelia George Isla Arthur Freya Oscar Zoë Liam Owen".split()),
 }
 _LAST = {
-    "es": "García Muñoz Peña Ibáñez Núñez Ortega Vázquez Castaño Roldán Soler Prieto".split(),
-    "en": "Smith O'Neill Jones Taylor Brown Walker Hughes Baker Price Doyle Wright".split(),
+    "es": tuple("García Muñoz Peña Ibáñez Núñez Ortega Vázquez Castaño Roldán Soler".split()),
+    "en": tuple("Smith O'Neill Jones Taylor Brown Walker Hughes Baker Price Doyle".split()),
 }
 _FIRM = {
     "es": ["Talleres {}", "Hermanos {} S.L.", "Distribuciones {}", "{} e Hijos", "Clínica {}"],
@@ -90,7 +90,9 @@ def make_customers(seed: int, first: int, count: int) -> Customers:
     language = np.where(rng.random(count) < 0.6, "es", "en")
     business = rng.random(count) < 0.45
     plan = rng.choice(3, size=count, p=[0.5, 0.35, 0.15])
-    fee = np.round(_PLAN_FEE[plan] * np.where(business, 2.4, 1.0) * rng.uniform(0.85, 1.2, count), 2)
+    fee = np.round(
+        _PLAN_FEE[plan] * np.where(business, 2.4, 1.0) * rng.uniform(0.85, 1.2, count), 2
+    )
     return Customers(
         first=first,
         seed=seed,
@@ -107,7 +109,9 @@ def make_customers(seed: int, first: int, count: int) -> Customers:
         no_email=rng.random(count) < 0.01,
         fading=archetype == "leaving",
         traits=_traits(archetype),
-        cancel_month=np.where(archetype == "leaving", FADING_FROM + rng.integers(5, 12, count), 999),
+        cancel_month=np.where(
+            archetype == "leaving", FADING_FROM + rng.integers(5, 12, count), 999
+        ),
         arrears=np.zeros(count),
         settling=np.zeros(count),
     )

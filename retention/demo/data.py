@@ -8,7 +8,7 @@ from retention.demo.writers import make_writer
 
 
 def write_company(size: int, seed: int, until: date, target: str, kind: str) -> dict[str, int]:
-    """Write two years of history that end with the month before `until`'s; return rows per table."""
+    """Write two years of history, up to the month before `until`; return rows per table."""
     writer = make_writer(target, kind)
     rows: Counter[str] = Counter()
     for part, tables in history(new_simulation(seed, size, until)):

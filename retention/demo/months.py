@@ -90,9 +90,7 @@ def _payments(
 ) -> pa.Table:
     late_share = customers.traits["late_share"][billed]
     late = rng.random(len(billed)) < late_share
-    days = np.where(
-        late, 31 + rng.integers(1, 60, len(billed)), rng.integers(5, 30, len(billed))
-    )
+    days = np.where(late, 31 + rng.integers(1, 60, len(billed)), rng.integers(5, 30, len(billed)))
     pays = rng.random(len(billed)) >= customers.traits["unpaid_share"][billed]
     failed = rng.random(len(billed)) < late_share * 0.2
     customers.arrears[billed[~pays]] += amount[~pays]

@@ -74,7 +74,9 @@ class Facts:
     blocks: tuple[str, ...] = ()
 
 
-def decide(case: CaseProgress, playbook: Playbook, facts: Facts, today: date) -> Decision:
+def decide(  # noqa: PLR0911 - one return per rule reads as the list of rules that it is
+    case: CaseProgress, playbook: Playbook, facts: Facts, today: date
+) -> Decision:
     """Return the one decision for `case` tonight; the first rule that applies wins."""
     if not facts.in_data:
         return _wait("no_data_tonight")

@@ -26,7 +26,7 @@ def notice_days(contract_days: int | None, kind: str | None, defaults: Mapping[s
 
     An unknown kind gets the strictest default.
     """
-    default = defaults[kind] if kind in defaults else max(defaults.values())
+    default = defaults.get(kind or "", max(defaults.values()))
     return max(contract_days or 0, default)
 
 

@@ -89,7 +89,7 @@ def role_for_approval(
         if role in person.roles:
             return role
     waiting = ", ".join(open_roles) or "nobody"
-    _refuse(subject, f"'{person.person_id}' cannot approve it", f"It waits for: {waiting}.")
+    return _refuse(subject, f"'{person.person_id}' cannot approve it", f"It waits for: {waiting}.")
 
 
 def _refuse(subject: str, found: str, remedy: str) -> NoReturn:

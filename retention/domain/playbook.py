@@ -8,6 +8,8 @@ from retention.domain.dates import Period
 from retention.domain.people import Role
 from retention.domain.stages import PlaybookName, Stage
 
+AT_ONCE, TEN_DAYS, THIRTY_DAYS, NINETY_DAYS = Period(), Period(10), Period(30), Period(90)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -22,9 +24,9 @@ class Step:
     template: str | None = None
     offer: str | None = None
     form: str | None = None
-    after: Period = Period()
-    due: Period = Period(10)
-    again: Period = Period(30)
+    after: Period = AT_ONCE
+    due: Period = TEN_DAYS
+    again: Period = THIRTY_DAYS
     approval: tuple[Role, ...] = ()
     notice: bool = False
 
@@ -77,7 +79,7 @@ class Playbook:
     entry: Condition
     leave: Condition
     stages: tuple[StageRule, ...]
-    again: Period = Period(90)
+    again: Period = NINETY_DAYS
     offers: dict[str, OfferTerms] = field(default_factory=dict)
 
     def rule(self, stage: Stage) -> StageRule:

@@ -1,11 +1,12 @@
 """Markdown to a text part and an HTML part that say the same.
 
-Templates use a small part of Markdown: headings, paragraphs, lists, strong, emphasis, links and hard
-line breaks. Anything else is refused, so that nothing can appear in one part only.
+Templates use a small part of Markdown: headings, paragraphs, lists, strong, emphasis, links and
+hard line breaks. Anything else is refused, so that nothing can appear in one part only.
 """
 
 import textwrap
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -32,7 +33,7 @@ def parse(markdown: str) -> list[Token]:
 
 def to_html(tokens: Sequence[Token]) -> str:
     """Return HTML. A paragraph that is one link becomes a button."""
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         if before.type == "paragraph_open" and _is_button(token):
             token.children[0].attrSet("class", "button")  # type: ignore[index]
     renderer = MarkdownIt("commonmark").renderer
@@ -43,11 +44,7 @@ def to_html(tokens: Sequence[Token]) -> str:
 def _is_button(token: Token) -> bool:
     children = token.children or []
     links = [child for child in children if child.type == "link_open"]
-    return (
-        len(links) == 1
-        and children[0].type == "link_open"
-        and children[-1].type == "link_close"
-    )
+    return len(links) == 1 and children[0].type == "link_open" and children[-1].type == "link_close"
 
 
 def to_text(tokens: Sequence[Token], fill: Callable[[str], str]) -> str:

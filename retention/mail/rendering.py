@@ -81,7 +81,7 @@ def _environment(root: Path) -> ImmutableSandboxedEnvironment:
         finalize=_place,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - values are escaped when they are put in, see _fill_html
+        autoescape=False,
     )
     environment.filters.update(money=_money, long_date=_long_date)
     return environment

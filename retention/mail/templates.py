@@ -1,4 +1,4 @@
-"""The template files: `email/<purpose>/<language>.md`, with a front matter that says how to send."""
+"""The template files: `email/<purpose>/<language>.md`; their front matter says how to send."""
 
 import re
 from dataclasses import dataclass

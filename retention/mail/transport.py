@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yagmail
 
@@ -80,7 +80,7 @@ class Connection:
         self._server = server
         self._client: Any = None
 
-    def __enter__(self) -> "Connection":
+    def __enter__(self) -> Self:
         self.open()
         return self
 

@@ -61,7 +61,8 @@ def check_condition(text: str) -> str:
         raise ValueError(f"this is not a condition: {first}") from error
     for node in tree.walk():
         if not isinstance(node, _ALLOWED):
-            raise ValueError(f"'{node.sql('duckdb')}' may not be used in a condition")
+            used = node.sql("duckdb")
+            raise ValueError(f"'{used}' may not be used in a condition")  # noqa: TRY004 - input
         if isinstance(node, exp.Column):
             _refuse_unknown(node)
     _require_truth_value(tree)
@@ -83,9 +84,9 @@ def _refuse_unknown(column: exp.Column) -> None:
         raise ValueError(f"there is no score '{column.name}'{hint}")
 
 
-def _require_truth_value(node: exp.Expression) -> None:
+def _require_truth_value(node: exp.Expr) -> None:
     """Comparisons joined by AND, OR, NOT; a bare column must be a flag."""
-    if isinstance(node, _PREDICATES) or isinstance(node, exp.Boolean):
+    if isinstance(node, (*_PREDICATES, exp.Boolean)):
         return
     if isinstance(node, _CONNECTIVES):
         for child in (node.this, node.args.get("expression")):

@@ -9,7 +9,17 @@ from retention.domain.actions import ActionKind
 from retention.domain.cases import OUTCOMES, CaseState
 from retention.domain.dates import Period
 from retention.domain.people import MINIMUM_APPROVERS_ADVERSE, Role
-from retention.domain.playbook import Condition, OfferTerms, Playbook, StageRule, Step
+from retention.domain.playbook import (
+    AT_ONCE,
+    NINETY_DAYS,
+    TEN_DAYS,
+    THIRTY_DAYS,
+    Condition,
+    OfferTerms,
+    Playbook,
+    StageRule,
+    Step,
+)
 from retention.domain.stages import ADVERSE_STAGES, LADDERS, PlaybookName, Stage
 from retention.playbooks.conditions import check_condition, probe
 from retention.policy import PolicyModel
@@ -53,7 +63,7 @@ class ConditionDoc(PolicyModel):
 class EntryDoc(ConditionDoc):
     """When a case opens. After a case has closed no new one opens before `again` is over."""
 
-    again: PeriodText = Period(90)
+    again: PeriodText = NINETY_DAYS
 
 
 class StepDoc(PolicyModel):
@@ -63,9 +73,9 @@ class StepDoc(PolicyModel):
     template: str | None = None
     offer: str | None = None
     form: str | None = None
-    after: PeriodText = Period()
-    due: PeriodText = Period(10)
-    again: PeriodText = Period(30)
+    after: PeriodText = AT_ONCE
+    due: PeriodText = TEN_DAYS
+    again: PeriodText = THIRTY_DAYS
     approval: Roles | None = None
     notice: bool = False
 
@@ -100,9 +110,10 @@ class StageDoc(PolicyModel):
     @model_validator(mode="after")
     def _guarded(self) -> Self:
         for step in self.steps:
-            if self.stage in ADVERSE_STAGES and step.action is ActionKind.EMAIL:
-                if len(step.approval or ()) < MINIMUM_APPROVERS_ADVERSE:
-                    raise ValueError(f"an email of '{self.stage}' needs two approving roles")
+            approvers = len(step.approval or ())
+            adverse = self.stage in ADVERSE_STAGES and step.action is ActionKind.EMAIL
+            if adverse and approvers < MINIMUM_APPROVERS_ADVERSE:
+                raise ValueError(f"an email of '{self.stage}' needs two approving roles")
             if step.notice and self.stage is not Stage.TERMINATE:
                 raise ValueError("a notice belongs to the stage 'terminate'")
         if self.stage is Stage.TERMINATE and "conversation" not in self.requires:

@@ -32,8 +32,10 @@ class WhaleCurve:
     def title(self) -> str:
         """What the curve says, in a sentence."""
         share, profit = self.peak
-        lost = profit - 100
-        return f"The best {share:.0f} % of customers earn {profit:.0f} % of the profit; the rest lose {lost:.0f} %"
+        return (
+            f"The best {share:.0f} % of customers earn {profit:.0f} % of the profit; "
+            f"the rest lose {profit - 100:.0f} %"
+        )
 
 
 def whale_curve(net_profit: npt.NDArray[np.float64]) -> WhaleCurve | None:

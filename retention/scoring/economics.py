@@ -66,7 +66,8 @@ def _activity_cost(
     scores: pd.DataFrame, activities: pd.DataFrame, costs: Costs, scenario: str
 ) -> pd.Series:
     rates = {name: _rate(rate, scenario) for name, rate in costs.activities.items()}
-    cents = activities["quantity"] * activities["activity"].map(rates) * _CENTS
+    unit_cost = activities["activity"].map(rates).astype("Float64")
+    cents = activities["quantity"].astype("Float64") * unit_cost * _CENTS
     per_customer = cents.groupby(activities["customer_id"]).sum()
     return _cents(-scores["customer_id"].map(per_customer).fillna(0.0))
 

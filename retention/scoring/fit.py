@@ -8,6 +8,7 @@
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 OBSERVATION_DAYS = 180
 _BAD_PAYER = 60
@@ -27,13 +28,13 @@ def add_fit(scores: pd.DataFrame) -> pd.DataFrame:
     scores["fit"] = pd.array(_verdict(scores), dtype="string")
     named = list(patterns)
     first = np.select([patterns[name] for name in named], named, default="")
-    scores["archetype"] = pd.array(np.where(first == "", None, first), dtype="string")
+    scores["archetype"] = pd.array([name or None for name in first.tolist()], dtype="string")
     scores["reason_codes"] = _reasons(scores, patterns)
     return scores
 
 
 def _true(condition: pd.Series) -> Mask:
-    return condition.fillna(False).to_numpy(dtype=bool)
+    return condition.fillna(value=False).to_numpy(dtype=bool)
 
 
 def _verdict(scores: pd.DataFrame) -> np.ndarray:
@@ -62,7 +63,7 @@ def _patterns(scores: pd.DataFrame) -> dict[str, Mask]:
     }
 
 
-def _reasons(scores: pd.DataFrame, patterns: dict[str, Mask]) -> pd.array:
+def _reasons(scores: pd.DataFrame, patterns: dict[str, Mask]) -> ExtensionArray:
     fading = _true(scores["usage_change"] <= _FADED)
     young = _true(scores["tenure_days"] < OBSERVATION_DAYS)
     codes = {

@@ -4,6 +4,7 @@ Points are integers. A part grows in a straight line from 0 to its maximum betwe
 values, so that anybody can check it by hand. An index is NULL when nothing is known about it.
 """
 
+import numpy as np
 import pandas as pd
 
 _PAYS_LATE = 0.9
@@ -45,8 +46,8 @@ def _add_payment(scores: pd.DataFrame) -> None:
 
 def _add_service(scores: pd.DataFrame) -> None:
     minutes = scores["ticket_minutes_12m"]
-    median = minutes[minutes > 0].median()
-    times = minutes / median if pd.notna(median) and median > 0 else minutes * 0
+    positive = minutes[minutes > 0].to_numpy(dtype=float, na_value=np.nan)
+    times = minutes / (np.median(positive) if len(positive) else 1.0)
     contacts = scores["contacts_per_month"]
     scores["service_points_minutes"] = _points(times, 1.5, _TIMES_MEDIAN, 60)
     scores["service_points_contacts"] = _points(contacts, 1.0, _CONTACTS, 20)

@@ -56,7 +56,8 @@ def score_customers(wide: pa.Table, activities: pa.Table, costs: Costs, as_of: d
 
 def _frame(table: pa.Table) -> pd.DataFrame:
     """Return a frame with nullable types: what is not known stays NA."""
-    return table.to_pandas(types_mapper=_NULLABLE.get)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_NULLABLE.get)
+    return frame
 
 
 def _tenure(wide: pd.DataFrame, as_of: date) -> pd.Series:
@@ -67,5 +68,5 @@ def _tenure(wide: pd.DataFrame, as_of: date) -> pd.Series:
 
 def _change(now: pd.Series, before: pd.Series, at_least: float) -> pd.Series:
     """Return the relative change; NULL when there was too little before to compare with."""
-    enough = (before > at_least).fillna(False)
+    enough = (before > at_least).fillna(value=False)
     return (now / before.where(enough) - 1).replace([np.inf, -np.inf], pd.NA)

@@ -1,4 +1,4 @@
-"""People decide: approve, reject, or log what they did. Web, command line and tests come through here.
+"""People decide: approve, reject, or log what they did. Every surface comes through here.
 
 Every decision is bound to the content hash of what the person saw. A call or a review has no
 message; its content is the action itself.
@@ -115,7 +115,9 @@ def complete(
     known = _playbook(session, action, policies).rule(action.stage).outcomes
     if action.kind is ActionKind.REVIEW and known and outcome not in known:
         listed = ", ".join(known)
-        raise NotAllowedError(subject, f"'{outcome}' is no outcome of this review", f"Use {listed}.")
+        raise NotAllowedError(
+            subject, f"'{outcome}' is no outcome of this review", f"Use {listed}."
+        )
     action.outcome, action.note, action.done_on = outcome, note, on
     set_state(action, ActionState.DONE)
     kind = CaseEventKind.REVIEWED

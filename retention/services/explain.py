@@ -13,8 +13,6 @@ from retention.domain.scores import BY_NAME, TOTALS, parts_of
 from retention.services.evidence import Evidence, add_rows
 
 
-
-
 def explain(session: Session, root: Path, customer_id: str, as_of: date | None) -> dict[str, Any]:
     """Return everything known about a customer on a date (default: the newest snapshot).
 

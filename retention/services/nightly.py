@@ -68,9 +68,7 @@ def _refuse_other_currencies(company: Company, currency: str) -> None:
 def score(costs: Costs, places: Places, as_of: date) -> ScoreSummary:
     """Score the features of `as_of` and write the snapshot. Raises ConfigError."""
     wide, activities = snapshots.read_features(places.snapshots, as_of)
-    snapshots.write_scores(
-        places.snapshots, as_of, score_customers(wide, activities, costs, as_of)
-    )
+    snapshots.write_scores(places.snapshots, as_of, score_customers(wide, activities, costs, as_of))
     return summarise(places.snapshots, as_of)
 
 

@@ -85,17 +85,13 @@ def claim(session: Session, message_id: str, now: datetime, lease: timedelta) ->
     taken = session.execute(
         update(Message)
         .where(Message.id == message_id, Message.state.in_(sorted(CLAIMABLE_STATES)))
-        .values(
-            state=MessageState.SENDING, lease_until=now + lease, attempts=Message.attempts + 1
-        )
+        .values(state=MessageState.SENDING, lease_until=now + lease, attempts=Message.attempts + 1)
     )
     if taken.rowcount != 1:  # type: ignore[attr-defined]
         return None
     message = session.get_one(Message, message_id)
     action = session.scalars(
-        select(Action)
-        .where(Action.id == message.action_id)
-        .options(joinedload(Action.rendering))
+        select(Action).where(Action.id == message.action_id).options(joinedload(Action.rendering))
     ).one()
     if action.rendering is None:
         raise AssertionError(f"action {action.id} has nothing to send")
@@ -151,9 +147,7 @@ def record_end(
     return message.state
 
 
-def _after_failure(
-    message: Message, stage: AttemptStage, code: int | None, now: datetime
-) -> None:
+def _after_failure(message: Message, stage: AttemptStage, code: int | None, now: datetime) -> None:
     set_state(message, state_after_failure(stage, code, message.policy, message.attempts))
     minutes = _RETRY_MINUTES[min(message.attempts, len(_RETRY_MINUTES)) - 1]
     wait = _AFTER_UNKNOWN if stage is AttemptStage.DOT else timedelta(minutes=minutes)

@@ -78,9 +78,7 @@ def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
 
 def _team(path: Path) -> Team:
     doc = read_policy(path, TeamDoc)
-    people = {
-        p.id: Person(p.id, p.name, p.email, p.phone, frozenset(p.roles)) for p in doc.people
-    }
+    people = {p.id: Person(p.id, p.name, p.email, p.phone, frozenset(p.roles)) for p in doc.people}
     return Team(people, doc.default_account_manager)
 
 

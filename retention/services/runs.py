@@ -71,9 +71,7 @@ def release_lease(session: Session, flow: str, business_date: date, now: datetim
 
 def require_held(session: Session, claim_: RunClaim) -> Run:
     """Return the run's row, locked. Raises RunLockedError when another process took it over."""
-    run = session.scalars(
-        select(Run).where(Run.id == claim_.run_id).with_for_update()
-    ).one()
+    run = session.scalars(select(Run).where(Run.id == claim_.run_id).with_for_update()).one()
     if run.fence != claim_.fence or run.state is not RunState.RUNNING:
         raise RunLockedError(
             f"run {run.flow} of {run.business_date}",
@@ -94,9 +92,7 @@ def finish(
 
 def _refuse_older(session: Session, flow: str, business_date: date) -> None:
     newest = session.scalar(
-        select(func.max(Run.business_date)).where(
-            Run.flow == flow, Run.state == RunState.COMPLETED
-        )
+        select(func.max(Run.business_date)).where(Run.flow == flow, Run.state == RunState.COMPLETED)
     )
     if newest is not None and business_date < newest:
         raise RunRefusedError(

@@ -105,7 +105,7 @@ def _cast(source: str, raw_type: str, wanted: str) -> str:
 
 def _broken(source: str, value: str, raw_type: str, wanted: str) -> str | None:
     conditions = []
-    if raw_type != wanted and wanted != TEXT:
+    if wanted not in (raw_type, TEXT):
         conditions.append(f"({source} IS NOT NULL AND {value} IS NULL)")
     if wanted in (DAY, MOMENT):
         conditions.append(
@@ -201,7 +201,7 @@ def _refuse_duplicate_keys(
     rows = db.execute(
         f'SELECT "{table.key}", list(place ORDER BY place)[:2] FROM '
         f'(SELECT row_number() OVER () AS place, "{table.key}" FROM "{table.name}") '
-        f'GROUP BY 1 HAVING count(*) > 1 ORDER BY min(place) LIMIT 1'
+        f"GROUP BY 1 HAVING count(*) > 1 ORDER BY min(place) LIMIT 1"
     ).fetchone()
     key, places = rows or ("?", [0, 0])
     lines = " and ".join(_line(origin, place) for place in places)

@@ -109,7 +109,7 @@ def _from_database(
             db.unregister("incoming")
     except SourceError:
         raise
-    except Exception as error:  # noqa: BLE001 - three drivers, each with its own exceptions
+    except Exception as error:
         raise unreadable(origin.label, error) from error
     return origin
 
@@ -123,7 +123,7 @@ def _batches(kind: str, url: str, base: Path, query: str) -> Any:
 def _connected(connect: Callable[[], Any], name: str) -> Any:
     try:
         return connect()
-    except Exception as error:  # noqa: BLE001 - three drivers, each with its own exceptions
+    except Exception as error:
         reason = _first_line(error)
         raise SourceUnavailableError(
             name, f"the database does not answer: {reason}", "Check the URL and the server."
@@ -190,7 +190,7 @@ class _mysql:  # noqa: N801 - reads like its two sisters above
 
 
 def _as_table(names: list[str], rows: Any) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [[] for _ in names]
+    columns = list(zip(*rows, strict=True)) or [() for _ in names]
     texts = [pa.array([None if v is None else _text(v) for v in c], pa.string()) for c in columns]
     return pa.table(dict(zip(names, texts, strict=True)))
 

@@ -42,6 +42,7 @@ ZERO_WITHOUT_ROWS: frozenset[str] = frozenset(
     }
 )
 
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """Features of all customers.

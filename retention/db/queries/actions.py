@@ -11,6 +11,7 @@ from retention.domain.errors import NotFoundError
 from retention.domain.stages import Stage
 
 _SHORTEST_PREFIX = 6
+_WHOLE = 36
 
 
 def get(session: Session, action_id: str) -> Action:
@@ -19,10 +20,14 @@ def get(session: Session, action_id: str) -> Action:
     Raises NotFoundError when nothing, or more than one action, fits.
     """
     found: Sequence[Action] = []
+    whole = len(action_id) == _WHOLE
     if len(action_id) >= _SHORTEST_PREFIX:
+        named = (
+            Action.id == action_id if whole else Action.id.startswith(action_id, autoescape=True)
+        )
         found = session.scalars(
             select(Action)
-            .where(Action.id.startswith(action_id, autoescape=True))
+            .where(named)
             .options(
                 joinedload(Action.case).selectinload(Case.events),
                 joinedload(Action.rendering),

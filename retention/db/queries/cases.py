@@ -47,7 +47,7 @@ def last_closed_on(session: Session) -> dict[tuple[str, PlaybookName], date]:
         .where(Case.closed_on.is_not(None))
         .group_by(Case.customer_id, Case.playbook)
     )
-    return {(customer, playbook): closed for customer, playbook, closed in rows}
+    return {(customer, playbook): closed for customer, playbook, closed in rows if closed}
 
 
 def documents_in_use(session: Session) -> dict[str, str]:
@@ -58,7 +58,7 @@ def documents_in_use(session: Session) -> dict[str, str]:
         .where(Case.state == CaseState.OPEN)
         .distinct()
     )
-    return {version: document for version, document in rows}
+    return dict(rows.tuples().all())
 
 
 def count_by_stage(session: Session) -> dict[tuple[str, str], int]:

@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -12,9 +11,7 @@ depends_on = None
 
 def one_of(name: str, *values: str) -> sa.Enum:
     """Return a text column that holds one of the values."""
-    return sa.Enum(
-        *values, name=name, native_enum=False, create_constraint=True, length=32
-    )
+    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=32)
 
 
 def upgrade() -> None:
@@ -23,9 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "confirmation",
         sa.Column("customer_id", sa.String(), nullable=False),
-        sa.Column(
-            "playbook", one_of("playbookname", "restore", "retain"), nullable=False
-        ),
+        sa.Column("playbook", one_of("playbookname", "restore", "retain"), nullable=False),
         sa.Column("condition", sa.String(length=8), nullable=False),
         sa.Column("nights", sa.Integer(), nullable=False),
         sa.Column("last_on", sa.Date(), nullable=False),
@@ -37,9 +32,7 @@ def upgrade() -> None:
     op.create_table(
         "playbook_version",
         sa.Column("version", sa.String(length=64), nullable=False),
-        sa.Column(
-            "playbook", one_of("playbookname", "restore", "retain"), nullable=False
-        ),
+        sa.Column("playbook", one_of("playbookname", "restore", "retain"), nullable=False),
         sa.Column("document", sa.String(), nullable=False),
         sa.Column("first_used_on", sa.Date(), nullable=False),
         sa.PrimaryKeyConstraint("version", name=op.f("pk_playbook_version")),
@@ -60,17 +53,13 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("summary", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
-        sa.UniqueConstraint(
-            "flow", "business_date", name=op.f("uq_run_flow_business_date")
-        ),
+        sa.UniqueConstraint("flow", "business_date", name=op.f("uq_run_flow_business_date")),
     )
     op.create_table(
         "case",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("customer_id", sa.String(), nullable=False),
-        sa.Column(
-            "playbook", one_of("playbookname", "restore", "retain"), nullable=False
-        ),
+        sa.Column("playbook", one_of("playbookname", "restore", "retain"), nullable=False),
         sa.Column("version", sa.String(length=64), nullable=False),
         sa.Column(
             "state",
@@ -113,9 +102,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case")),
     )
     with op.batch_alter_table("case", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_case_customer_id"), ["customer_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_case_customer_id"), ["customer_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_case_state"), ["state"], unique=False)
         batch_op.create_index(
             "uq_case_open_customer",
@@ -179,18 +166,12 @@ def upgrade() -> None:
         sa.Column("new_fee", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("note", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["case_id"], ["case.id"], name=op.f("fk_action_case_id_case")
-        ),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_action_case_id_case")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_action")),
     )
     with op.batch_alter_table("action", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_action_case_id"), ["case_id"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_action_customer_id"), ["customer_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_action_case_id"), ["case_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_action_customer_id"), ["customer_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_action_state"), ["state"], unique=False)
 
     op.create_table(
@@ -240,9 +221,7 @@ def upgrade() -> None:
         ),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["case_id"], ["case.id"], name=op.f("fk_case_event_case_id_case")
-        ),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_case_event_case_id_case")),
         sa.PrimaryKeyConstraint("case_id", "number", name=op.f("pk_case_event")),
     )
     op.create_table(
@@ -263,9 +242,7 @@ def upgrade() -> None:
             ["action_id"], ["action.id"], name=op.f("fk_approval_action_id_action")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approval")),
-        sa.UniqueConstraint(
-            "action_id", "person_id", name=op.f("uq_approval_action_id_person_id")
-        ),
+        sa.UniqueConstraint("action_id", "person_id", name=op.f("uq_approval_action_id_person_id")),
     )
     op.create_table(
         "message",
@@ -329,18 +306,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["action_id"], ["action.id"], name=op.f("fk_receipt_action_id_action")
         ),
-        sa.ForeignKeyConstraint(
-            ["case_id"], ["case.id"], name=op.f("fk_receipt_case_id_case")
-        ),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_receipt_case_id_case")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt")),
     )
     with op.batch_alter_table("receipt", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_receipt_case_id"), ["case_id"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_receipt_customer_id"), ["customer_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_receipt_case_id"), ["case_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_receipt_customer_id"), ["customer_id"], unique=False)
 
     op.create_table(
         "rendering",
@@ -379,9 +350,7 @@ def upgrade() -> None:
             ["message.id"],
             name=op.f("fk_delivery_attempt_message_id_message"),
         ),
-        sa.PrimaryKeyConstraint(
-            "message_id", "number", name=op.f("pk_delivery_attempt")
-        ),
+        sa.PrimaryKeyConstraint("message_id", "number", name=op.f("pk_delivery_attempt")),
     )
     # ### end Alembic commands ###
 
