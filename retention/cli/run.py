@@ -74,6 +74,8 @@ def deliver(limit: Limit = 500, *, as_json: AsJson = False) -> None:
 
 def show_night(summary: dict[str, Any]) -> None:
     """Print a night for people."""
+    from retention.domain.scores import TOTALS
+
     pull, scores, decided = summary["pull"], summary["scores"], summary["decisions"]
     console = make_console()
     console.print(
@@ -86,8 +88,9 @@ def show_night(summary: dict[str, Any]) -> None:
         console.print(f"No source for: {', '.join(pull['not_mapped'])}.")
     if not pull["with_email"]:
         console.print("[bold]Nobody has an e-mail address: nothing can be sent.[/]")
-    if scores["no_data"]:
-        console.print(f"no_data for everybody: {', '.join(scores['no_data'])}.", soft_wrap=True)
+    unknown = [name for name in (*TOTALS, "churn_probability") if name in scores["no_data"]]
+    if unknown:
+        console.print(f"no_data for everybody: {', '.join(unknown)}.", soft_wrap=True)
     print_table("Fit", ("fit", "customers"), scores["fit"].items(), right=(1,))
     if decided["decisions"]:
         print_table("Decisions", ("decision", "cases"), decided["decisions"].items(), right=(1,))

@@ -56,7 +56,7 @@ def _parts(
     loss = scores["bad_debt_12m"] * _rate(costs.credit_loss, scenario)
     return {
         _SERVICE: service.where(scores["tickets_12m"].notna()),
-        _EVENTS: events,
+        _EVENTS: events if (~tickets).any() else events.where(scores["customer_id"].isna()),
         "profit_collection": _cents(-(reminders + capital)),
         "profit_credit_loss": _cents(-loss),
     }

@@ -22,6 +22,7 @@ from retention.mail.rendering import Plain, render
 from retention.mail.templates import load_template
 
 _MORNING = time(6, 0)
+_FELL = -0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def _values(
             "overdue_amount": row["overdue_amount"] or Decimal(0),
             "tickets_12m": row["tickets_12m"] or 0,
             "top_topic": row["top_topic"] or "",
+            "usage_fell": (row["usage_change"] or 0) <= _FELL,
         },
     }
     if terms.offer is not None:
