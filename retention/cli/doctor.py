@@ -61,14 +61,9 @@ def _database(shop: "Workshop") -> Check:
 
 
 def _sources(shop: "Workshop") -> Check:
-    from retention.sources.gate import count_rows
-    from retention.sources.tables import open_company
+    from retention.services.nightly import count_source_rows
 
-    company = open_company(
-        shop.policies.sources, shop.policies.home, shop.places.environment, shop.settings.timezone
-    )
-    rows = count_rows(company)
-    company.close()
+    rows = count_source_rows(shop.policies, shop.places)
     return ("sources", OK, ", ".join(f"{name} {count:,}" for name, count in rows.items()))
 
 

@@ -14,4 +14,5 @@ def write_company(size: int, seed: int, until: date, target: str, kind: str) -> 
     for part, tables in history(new_simulation(seed, size, until)):
         writer.write(part, tables)
         rows.update({name: table.num_rows for name, table in tables.items()})
+    writer.close()
     return dict(rows)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from sqlalchemy import Numeric, create_engine
 
 from retention.demo.months import Tables
 
@@ -17,6 +18,9 @@ class Writer(ABC):
         """Write every table of one part."""
         for name, table in tables.items():
             self.write_table(name, part, table)
+
+    def close(self) -> None:  # noqa: B027 - files need no closing
+        """Release what the writer holds."""
 
     @abstractmethod
     def write_table(self, name: str, part: str, table: pa.Table) -> None:
@@ -53,8 +57,6 @@ class SqlWriter(Writer):
     """One database table per canonical table, through SQLAlchemy."""
 
     def __init__(self, url: str) -> None:
-        from sqlalchemy import create_engine
-
         self._engine = create_engine(url)
         self._begun: set[str] = set()
         self._standing = {"customers", "contacts", "contracts"}
@@ -65,15 +67,23 @@ class SqlWriter(Writer):
         Contracts of one part replace the older ones, so a single chunk is all that it can hold.
         """
         again = name not in self._begun or (name in self._standing and part == "00000000")
+        types = {f.name: Numeric(14, 2) for f in table.schema if pa.types.is_decimal(f.type)}
         frame = table.to_pandas(date_as_object=True)
+        if self._engine.dialect.name == "sqlite":  # it has no exact decimals to store
+            frame, types = frame.astype(dict.fromkeys(types, float)), {}
         frame.to_sql(
             name,
             self._engine,
             if_exists="replace" if again else "append",
             index=False,
             chunksize=10_000,
+            dtype=types,
         )
         self._begun.add(name)
+
+    def close(self) -> None:
+        """Close the database connections."""
+        self._engine.dispose()
 
 
 def make_writer(target: str, kind: str) -> Writer:

@@ -15,7 +15,7 @@ from retention.scoring.score import score_customers
 from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
 from retention.sources.extract import extract_features
-from retention.sources.gate import check_gate
+from retention.sources.gate import check_gate, count_rows
 from retention.sources.tables import Company, open_company
 
 
@@ -34,7 +34,7 @@ def pull(policies: Policies, places: Places, as_of: date) -> PullSummary:
 
     Raises SourceError or GateTrippedError; nothing is written then.
     """
-    company = open_company(policies.sources, policies.home, places.environment, places.timezone)
+    company = _open(policies, places)
     try:
         before = snapshots.latest_before(places.snapshots, as_of)
         people = snapshots.people_file(places.snapshots, before) if before else None
@@ -49,6 +49,19 @@ def pull(policies: Policies, places: Places, as_of: date) -> PullSummary:
     with_email = sum(1 for known in features.wide.column("has_email").to_pylist() if known)
     not_mapped = tuple(name for name in CANONICAL if name not in rows)
     return PullSummary(as_of, rows, features.wide.num_rows, with_email, not_mapped)
+
+
+def count_source_rows(policies: Policies, places: Places) -> dict[str, int]:
+    """Read and check every source; return the rows per mapped table. Raises SourceError."""
+    company = _open(policies, places)
+    try:
+        return count_rows(company)
+    finally:
+        company.close()
+
+
+def _open(policies: Policies, places: Places) -> Company:
+    return open_company(policies.sources, policies.home, places.environment, places.timezone)
 
 
 def _refuse_other_currencies(company: Company, currency: str) -> None:
@@ -78,10 +91,10 @@ def summarise(root: Path, as_of: date) -> ScoreSummary:
     files = snapshots.scores_glob(root, as_of).replace("'", "''")
     with duckdb.connect(":memory:") as db:
         db.execute(f"CREATE VIEW scores AS SELECT * FROM read_parquet('{files}')")
-        known = db.execute(f"SELECT count(*), {_list('count', names)} FROM scores").fetchone() or ()
+        known = db.execute(f"SELECT count(*), {_list('count', names)} FROM scores").fetchall()[0]
         sums = db.execute(
             "SELECT sum(revenue_to_date) * 100, sum(net_profit_12m) * 100 FROM scores"
-        ).fetchone() or (None, None)
+        ).fetchall()[0]
         fit, archetype = (
             dict(db.execute(f"SELECT {c}, count(*) FROM scores WHERE {c} IS NOT NULL "
                             f"GROUP BY 1 ORDER BY 2 DESC, 1").fetchall())

@@ -11,6 +11,7 @@ from retention.domain.errors import SourceError
 from retention.sources.canonical import AMOUNT, DAY, MOMENT, NUMBER, TEXT, CanonicalTable
 from retention.sources.config import TableMapping
 from retention.sources.connect import Origin, unreadable
+from retention.sources.rows import one_row, run
 
 _EARLIEST, _LATEST = "1900-01-01", "2200-01-01"
 _SHOWN = 60
@@ -126,7 +127,7 @@ def _refuse_broken_rows(
     if not rules:
         return
     counts = ", ".join(f"count(*) FILTER (WHERE {rule})" for _, rule, _ in rules)
-    found = db.execute(f'SELECT {counts} FROM "raw_{table.name}"').fetchone() or ()
+    found = one_row(db, f'SELECT {counts} FROM "raw_{table.name}"')
     for (column, rule, _), count in zip(rules, found, strict=True):
         if count:
             raise _broken_row(db, table, column, rule, count, origin)
@@ -140,10 +141,11 @@ def _broken_row(
     count: int,
     origin: Origin,
 ) -> SourceError:
-    row = db.execute(
+    row = one_row(
+        db,
         f'SELECT place FROM (SELECT row_number() OVER () AS place, * FROM "raw_{table.name}") '
-        f"WHERE {rule} LIMIT 1"
-    ).fetchone()
+        f"WHERE {rule} LIMIT 1",
+    )
     place = int(row[0]) if row else 0
     others = f" ({count} rows like it)" if count > 1 else ""
     required = " IS NULL" in rule and "IS NOT NULL" not in rule
@@ -182,9 +184,10 @@ def _create(
     listed += [f'CAST(NULL AS {t}) AS "{c}"' for c, t in table.columns.items() if c not in mapped]
     # CSV is parsed once into a table; Parquet and Arrow rows are cheap to scan where they lie.
     relation = "TABLE" if origin.csv else "VIEW"
-    db.execute(
+    run(
+        db,
         f'CREATE OR REPLACE TEMP {relation} "{table.name}" AS '
-        f'SELECT {", ".join(listed)} FROM "raw_{table.name}"'
+        f'SELECT {", ".join(listed)} FROM "raw_{table.name}"',
     )
 
 
@@ -193,16 +196,18 @@ def _refuse_duplicate_keys(
 ) -> None:
     if table.key is None:
         return
-    twice = db.execute(
-        f'SELECT count(*) > count(DISTINCT "{table.key}") FROM "{table.name}"'
-    ).fetchone()
+    twice = one_row(
+        db,
+        f'SELECT count(*) > count(DISTINCT "{table.key}") FROM "{table.name}"',
+    )
     if not twice or not twice[0]:
         return
-    rows = db.execute(
+    rows = one_row(
+        db,
         f'SELECT "{table.key}", list(place ORDER BY place)[:2] FROM '
         f'(SELECT row_number() OVER () AS place, "{table.key}" FROM "{table.name}") '
-        f"GROUP BY 1 HAVING count(*) > 1 ORDER BY min(place) LIMIT 1"
-    ).fetchone()
+        f"GROUP BY 1 HAVING count(*) > 1 ORDER BY min(place) LIMIT 1",
+    )
     key, places = rows or ("?", [0, 0])
     lines = " and ".join(_line(origin, place) for place in places)
     raise SourceError(

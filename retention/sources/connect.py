@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from retention.domain.errors import SourceError, SourceUnavailableError
 from retention.sources.config import Connection, Database, TableMapping, fill_variables
+from retention.sources.rows import run
 
 _CHUNK_ROWS = 50_000
 
@@ -46,10 +47,10 @@ def _from_file(
     scan = _scan(kind, [str(file) for file in files])
     try:
         if mapping.query is None:
-            db.execute(f'CREATE OR REPLACE TEMP VIEW "raw_{name}" AS SELECT * FROM {scan}')
+            run(db, f'CREATE OR REPLACE TEMP VIEW "raw_{name}" AS SELECT * FROM {scan}')
         else:
-            db.execute(f"CREATE OR REPLACE TEMP VIEW source AS SELECT * FROM {scan}")
-            db.execute(f'CREATE OR REPLACE TEMP TABLE "raw_{name}" AS {mapping.query}')
+            run(db, f"CREATE OR REPLACE TEMP VIEW source AS SELECT * FROM {scan}")
+            run(db, f'CREATE OR REPLACE TEMP TABLE "raw_{name}" AS {mapping.query}')
     except duckdb.Error as error:
         raise unreadable(origin.label, error) from error
     return origin
@@ -100,18 +101,24 @@ def _from_database(
     environment: dict[str, str],
 ) -> Origin:
     origin = Origin(f"{name} ({connection.kind} {mapping.table or 'query'})")
-    query = mapping.query or f"SELECT * FROM {mapping.table}"
+    query = mapping.query or f"SELECT * FROM {_table_name(connection.kind, mapping.table or '')}"
     url = fill_variables(connection.url, environment, f"connection of {name}")
     try:
         with _batches(connection.kind, url, base, query) as rows:
             db.register("incoming", rows)
-            db.execute(f'CREATE OR REPLACE TEMP TABLE "raw_{name}" AS SELECT * FROM incoming')
+            run(db, f'CREATE OR REPLACE TEMP TABLE "raw_{name}" AS SELECT * FROM incoming')
             db.unregister("incoming")
     except SourceError:
         raise
     except Exception as error:
         raise unreadable(origin.label, error) from error
     return origin
+
+
+def _table_name(kind: str, name: str) -> str:
+    """Return a name, or a schema and a name, quoted: `usage` and `order` are words of SQL too."""
+    mark = "`" if kind == "mysql" else '"'
+    return ".".join(mark + part.replace(mark, mark * 2) + mark for part in name.split("."))
 
 
 def _batches(kind: str, url: str, base: Path, query: str) -> Any:

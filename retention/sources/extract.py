@@ -9,6 +9,7 @@ from importlib.resources import files
 import pyarrow as pa
 
 from retention.domain.dates import months_before
+from retention.sources.rows import run
 from retention.sources.tables import Company
 
 # A family stays NULL as a whole unless one of its tables is mapped.
@@ -88,8 +89,9 @@ def _aggregate(company: Company, family: str, as_of: date) -> None:
     for name, day in days.items():
         sql = sql.replace(f"${name}", f"DATE '{day.isoformat()}'")
     empty = "" if _is_known(company, family) else "WHERE false"
-    company.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE f_{family} AS SELECT * {replace} FROM ({sql}) {empty}"
+    run(
+        company.db,
+        f"CREATE OR REPLACE TEMP TABLE f_{family} AS SELECT * {replace} FROM ({sql}) {empty}",
     )
 
 
@@ -114,9 +116,10 @@ def _joined(company: Company) -> pa.Table:
     if "complaint" in company.mapped.get("tickets", ()):
         position = columns.index("open_complaint")
         columns[position] = "coalesce(open_complaint, false) AS open_complaint"
-    company.db.execute(
+    run(
+        company.db,
         f"CREATE OR REPLACE TEMP TABLE f_wide AS SELECT {', '.join(columns)} "
-        f"FROM f_customers AS c {' '.join(joins)} ORDER BY customer_id"
+        f"FROM f_customers AS c {' '.join(joins)} ORDER BY customer_id",
     )
     return _arrow(company, "f_wide")
 
@@ -127,7 +130,8 @@ def _arrow(company: Company, table: str) -> pa.Table:
 
 def _people(company: Company, as_of: date) -> pa.Table:
     """Return names, addresses and languages: personal data, kept apart from the scores."""
-    company.db.execute(
+    run(
+        company.db,
         f"""
         CREATE OR REPLACE TEMP TABLE f_people AS
         SELECT customer_id, name, email, phone, language, country, timezone, kind,
@@ -135,6 +139,6 @@ def _people(company: Company, as_of: date) -> pa.Table:
         FROM customers
         WHERE created_on IS NULL OR created_on <= DATE '{as_of.isoformat()}'
         ORDER BY customer_id
-        """
+        """,
     )
     return _arrow(company, "f_people")

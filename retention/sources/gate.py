@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from retention.domain.errors import GateTrippedError
+from retention.sources.rows import one_row
 from retention.sources.tables import Company
 
 MAX_VANISHED_SHARE = 0.01
@@ -50,9 +51,10 @@ def _refuse_stale(company: Company, name: str, max_age_days: int, as_of: date) -
     newest_sql = _NEWEST.get(name)
     if newest_sql is None:
         return
-    row = company.db.execute(
-        f"SELECT {newest_sql} FROM \"{name}\" WHERE {newest_sql[4:-1]} <= DATE '{as_of}'"
-    ).fetchone()
+    row = one_row(
+        company.db,
+        f"SELECT {newest_sql} FROM \"{name}\" WHERE {newest_sql[4:-1]} <= DATE '{as_of}'",
+    )
     newest = row[0] if row else None
     if newest is None or (as_of - newest).days > max_age_days:
         raise GateTrippedError(
@@ -64,10 +66,11 @@ def _refuse_stale(company: Company, name: str, max_age_days: int, as_of: date) -
 
 def _refuse_vanished(company: Company, previous_people: Path) -> None:
     before = str(previous_people).replace("'", "''")
-    row = company.db.execute(
+    row = one_row(
+        company.db,
         f"SELECT count(*), count(*) FILTER (WHERE customer_id NOT IN "
-        f"(SELECT customer_id FROM customers)) FROM read_parquet('{before}')"
-    ).fetchone()
+        f"(SELECT customer_id FROM customers)) FROM read_parquet('{before}')",
+    )
     known, vanished = row or (0, 0)
     if vanished > known * MAX_VANISHED_SHARE:
         raise GateTrippedError(
@@ -78,5 +81,4 @@ def _refuse_vanished(company: Company, previous_people: Path) -> None:
 
 
 def _number(company: Company, sql: str) -> int:
-    row = company.db.execute(sql).fetchone()
-    return int(row[0]) if row else 0
+    return int(one_row(company.db, sql)[0])

@@ -10,6 +10,7 @@ from retention.sources.canonical import CANONICAL
 from retention.sources.check import make_canonical
 from retention.sources.config import Files, SourcesConfig, TableMapping, fill_variables
 from retention.sources.connect import load_raw
+from retention.sources.rows import run
 
 
 @dataclass(slots=True)
@@ -37,8 +38,8 @@ def open_company(
     Relative paths start at `base`. Moments with an offset are read in `timezone`.
     """
     db = duckdb.connect(":memory:")
-    db.execute(f"SET TimeZone = '{timezone}'")
-    db.execute("SET preserve_insertion_order = true")
+    run(db, f"SET TimeZone = '{timezone}'")
+    run(db, "SET preserve_insertion_order = true")
     mappings = config.tables or _discover(config, base, environment)
     mapped = {}
     for name, table in CANONICAL.items():
@@ -49,7 +50,7 @@ def open_company(
             mapped[name] = make_canonical(db, table, mapping, origin)
         else:
             columns = ", ".join(f'CAST(NULL AS {t}) AS "{c}"' for c, t in table.columns.items())
-            db.execute(f'CREATE TEMP VIEW "{name}" AS SELECT {columns} WHERE false')
+            run(db, f'CREATE TEMP VIEW "{name}" AS SELECT {columns} WHERE false')
     return Company(db, mapped, mappings)
 
 

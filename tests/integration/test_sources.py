@@ -1,0 +1,284 @@
+"""Every kind of source gives the same company, and bad data is named exactly."""
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from retention.demo.data import write_company
+from retention.domain.errors import GateTrippedError, SourceError, SourceUnavailableError
+from retention.policy import parse_policy
+from retention.sources.config import SourcesConfig
+from retention.sources.extract import Features, declared_columns, extract_features, feature_sql
+from retention.sources.gate import check_gate
+from retention.sources.tables import Company, open_company
+from tests.conftest import NIGHT, SEED, SIZE
+
+TABLES = ("customers", "contacts", "contracts", "invoices", "payments", "tickets", "usage",
+          "surveys", "cost_events")  # fmt: skip
+
+
+def config(text: str) -> SourcesConfig:
+    return parse_policy(text, SourcesConfig, "sources.yaml")
+
+
+def of_files(folder: Path, tables: str = "") -> Company:
+    text = f'connections:\n  here: {{kind: files, path: "{folder}"}}\n{tables}'
+    return open_company(config(text), Path(), {}, "Europe/Madrid")
+
+
+def of_database(kind: str, url: str) -> Company:
+    tables = "".join(f"  {name}: {{table: {name}}}\n" for name in TABLES)
+    text = f'connections:\n  there: {{kind: {kind}, url: "{url}"}}\ntables:\n{tables}'
+    return open_company(config(text), Path(), {}, "Europe/Madrid")
+
+
+def features(company: Company) -> Features:
+    try:
+        return extract_features(company, NIGHT)
+    finally:
+        company.close()
+
+
+def assert_same(one: Features, other: Features) -> None:
+    for name in ("wide", "people"):
+        left, right = getattr(one, name).to_pandas(), getattr(other, name).to_pandas()
+        floats = left.select_dtypes("float").columns
+        assert left.drop(columns=floats).equals(right.drop(columns=floats))
+        assert ((left[floats] - right[floats]).abs().max() < 1e-9).all()
+
+
+@pytest.fixture(scope="module")
+def expected(company_data: Path) -> Features:
+    return features(of_files(company_data))
+
+
+def test_csv_gives_the_same_company_as_parquet(tmp_path: Path, expected: Features) -> None:
+    write_company(SIZE, SEED, date(2026, 6, 1), str(tmp_path), "csv")
+    assert_same(expected, features(of_files(tmp_path)))
+
+
+def test_sqlite_gives_the_same_company(tmp_path: Path, expected: Features) -> None:
+    path = tmp_path / "company.db"
+    write_company(SIZE, SEED, date(2026, 6, 1), f"sqlite:///{path}", "sql")
+    assert_same(expected, features(of_database("sqlite", str(path))))
+
+
+def test_postgresql_gives_the_same_company(
+    new_postgres: Callable[[str], str], expected: Features
+) -> None:
+    url = new_postgres("retention_company")
+    write_company(
+        SIZE, SEED, date(2026, 6, 1), url.replace("postgresql://", "postgresql+psycopg://"), "sql"
+    )
+    assert_same(expected, features(of_database("postgresql", url)))
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[str]:
+    if shutil.which("mariadbd") is None:
+        pytest.skip("mariadbd is not installed (Debian: mariadb-server)")
+    folder = Path(tempfile.mkdtemp(prefix="retention-mariadb-"))
+    shutil.chown(folder, "mysql", "mysql")
+    subprocess.run(
+        ["mariadb-install-db", "--user=mysql", f"--datadir={folder}/data",
+         "--auth-root-authentication-method=normal"], check=True, capture_output=True,
+    )  # fmt: skip
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        ["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={folder}/data",
+         f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/s",
+         f"--pid-file={folder}/pid", "--skip-log-error"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as knock:
+            if knock.connect_ex(("127.0.0.1", port)) == 0:
+                break
+    sql = (
+        "CREATE DATABASE shop CHARACTER SET utf8mb4; "
+        "CREATE USER r@'127.0.0.1' IDENTIFIED BY 'secret'; "
+        "GRANT ALL ON shop.* TO r@'127.0.0.1'"
+    )
+    subprocess.run(["mariadb", f"--socket={folder}/s", "-e", sql], check=True)
+    yield f"mysql://r:secret@127.0.0.1:{port}/shop"
+    server.terminate()
+    server.wait(30)
+    shutil.rmtree(folder)
+
+
+def test_mariadb_gives_the_same_company(mariadb: str, expected: Features) -> None:
+    write_company(
+        SIZE, SEED, date(2026, 6, 1), mariadb.replace("mysql://", "mysql+pymysql://"), "sql"
+    )
+    assert_same(expected, features(of_database("mysql", mariadb)))
+
+
+@pytest.mark.parametrize("family", ["contracts", "billing", "payments", "tickets", "usage"])
+def test_a_features_header_names_exactly_its_columns(family: str, company_data: Path) -> None:
+    company = of_files(company_data)
+    extract_features(company, NIGHT)
+    found = [row[0] for row in company.db.execute(f"DESCRIBE f_{family}").fetchall()]
+    company.close()
+    assert found == ["customer_id", *declared_columns(family)]
+    assert feature_sql(family).startswith("-- ")
+
+
+def test_what_happens_after_the_date_changes_nothing(company_data: Path, tmp_path: Path) -> None:
+    early = date(2025, 11, 30)
+    company = of_files(company_data)
+    before = extract_features(company, early)
+    company.close()
+    later = duckdb.connect()
+    for name, column in (("invoices", "issued_on"), ("payments", "paid_on"), ("usage", "used_on"),
+                         ("tickets", "opened_at"), ("surveys", "answered_on"),
+                         ("cost_events", "occurred_on")):  # fmt: skip
+        (tmp_path / name).mkdir()
+        later.execute(
+            f"COPY (SELECT * FROM read_parquet('{company_data}/{name}/*.parquet') "
+            f"WHERE CAST({column} AS DATE) <= DATE '{early}') "
+            f"TO '{tmp_path}/{name}/a.parquet' (FORMAT parquet)"
+        )
+    for name in ("customers", "contacts", "contracts"):
+        shutil.copytree(company_data / name, tmp_path / name)
+    company = of_files(tmp_path)
+    assert_same(before, extract_features(company, early))
+    company.close()
+
+
+CUSTOMERS = "customer_id,name,email\n007,Ana Peña,ana@customers.example\n7,Bo,\n"
+INVOICES = "invoice_id,customer_id,issued_on,amount\n1,007,2026-05-01,10.00\n"
+
+
+def small(folder: Path, **files: str) -> Company:
+    folder.mkdir(exist_ok=True)
+    for name, text in {"customers": CUSTOMERS, "invoices": INVOICES, **files}.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return of_files(folder)
+
+
+def test_ids_are_text_so_007_and_7_are_two_customers(tmp_path: Path) -> None:
+    wide = features(small(tmp_path)).wide
+    assert wide.column("customer_id").to_pylist() == ["007", "7"]
+    assert wide.column("revenue_to_date").to_pylist() == [1000, 0]
+
+
+LINES = "invoice_id,customer_id,issued_on,amount\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("invoices", LINES + "1,007,2026-05-01,ten\n",
+         r"invoices \(invoices.csv\), line 2: column 'amount' is not a valid amount"),
+        ("invoices", LINES + "1,007,0001-01-01,5\n",
+         "line 2: column 'issued_on' is not a valid date between 1900 and 2200"),
+        ("invoices", LINES + "1,007,9999-12-31,5\n", "line 2: column 'issued_on' is not a valid"),
+        ("invoices", LINES + "1,007,2026-13-01,5\n", "line 2: column 'issued_on' is not a valid"),
+        ("invoices", LINES + "1,007,2026-05-01,5\n1,7,2026-05-01,6\n",
+         "line 2 and line 3: the key invoice_id '1' is there twice"),
+        ("invoices", LINES + "1,,2026-05-01,5\n", "the required column 'customer_id' is empty"),
+        ("invoices", "invoice_id,customer_id,issued_on,amout\n1,7,2026-05-01,5\n",
+         "column 'amout' is not known. Did you mean 'amount'?"),
+        ("invoices", "invoice_id,customer_id,amount\n1,7,5\n",
+         "the required column 'issued_on' is missing; found: invoice_id, customer_id, amount"),
+        ("invoices", LINES + "1,007,2026-05-01\n", r"invoices \(invoices.csv\): it cannot be read"),
+        ("invoices", "", "invoices.csv: the file is empty"),
+        ("customers", 'customer_id,name\n1,"a\nb"\n1,c\n',
+         "line 3 and line 4: the key customer_id '1' is there twice"),
+        ("tickets", "ticket_id,customer_id,opened_at,handling_minutes\n1,7,2026-05-01 10:00,nan\n",
+         "column 'handling_minutes' is not a valid finite number"),
+    ],
+)  # fmt: skip
+def test_bad_data_is_named_with_its_place(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    with pytest.raises(SourceError, match=message) as caught:
+        small(tmp_path, **{name: text})
+    assert caught.value.remedy
+
+
+def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
+    (tmp_path / "customers.parquet").write_bytes(b"PAR1 but not really")
+    with pytest.raises(SourceError, match=r"customers \(customers.parquet\): it cannot be read"):
+        of_files(tmp_path)
+
+
+def test_a_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_bytes("customer_id,name\n1,Peña\n".encode("latin-1"))
+    with pytest.raises(SourceError, match=r"customers \(customers.csv\)"):
+        features(of_files(tmp_path))
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"there is no customers.csv or customers.parquet"):
+        of_files(tmp_path / "nowhere")
+
+
+def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="there is no such database"):
+        of_database("sqlite", str(tmp_path / "typo.db"))
+    assert not (tmp_path / "typo.db").exists()
+
+
+def test_a_database_that_does_not_answer_can_be_tried_again() -> None:
+    with pytest.raises(SourceUnavailableError, match="the database does not answer"):
+        of_database("postgresql", "postgresql://nobody@127.0.0.1:1/nothing")
+
+
+def test_a_very_long_name_and_odd_letters_are_read(tmp_path: Path) -> None:
+    name = "Ñ" * 10_000
+    people = features(small(tmp_path, customers=f"customer_id,name\n1,{name}\n")).people
+    assert people.column("name").to_pylist() == [name]
+
+
+def test_an_empty_table_stops_the_night(tmp_path: Path) -> None:
+    company = small(tmp_path, tickets="ticket_id,customer_id,opened_at\n")
+    with pytest.raises(GateTrippedError, match="tickets: has no rows tonight"):
+        check_gate(company, NIGHT, None)
+
+
+def test_a_stale_table_stops_the_night(tmp_path: Path) -> None:
+    small(tmp_path).close()
+    tables = ("tables:\n  customers: {file: customers.csv}\n"
+              "  invoices: {file: invoices.csv, max_age_days: 29}\n")  # fmt: skip
+    company = of_files(tmp_path, tables)
+    check_gate(company, date(2026, 5, 30), None)
+    with pytest.raises(GateTrippedError, match="its newest row is of 2026-05-01"):
+        check_gate(company, date(2026, 5, 31), None)
+
+
+def test_vanished_customers_stop_the_night(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    before = tmp_path / "people.parquet"
+    pq.write_table(pa.table({"customer_id": ["007", "7", "8"]}), before)
+    with pytest.raises(GateTrippedError, match="1 of 3 customers of the last night have vanished"):
+        check_gate(small(tmp_path / "data"), NIGHT, before)
+
+
+def test_columns_can_be_renamed_and_ignored(tmp_path: Path) -> None:
+    (tmp_path / "kunden.csv").write_text("nr,name,x\n1,Ana,2\n", encoding="utf-8")
+    (tmp_path / "rechnungen.csv").write_text("id,nr,am,netto,x\n9,1,2026-05-01,5,6\n", "utf-8")
+    tables = ("tables:\n  customers: {file: kunden.csv, columns: {customer_id: nr}, ignore: [x]}\n"
+              "  invoices: {file: rechnungen.csv, ignore: [x], columns: {invoice_id: id, "
+              "customer_id: nr, issued_on: am, amount: netto}}\n")  # fmt: skip
+    assert features(of_files(tmp_path, tables)).wide.column("revenue_12m").to_pylist() == [500]
+
+
+def test_a_renamed_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "kunden.csv").write_text("nr,name\n1,Ana\n", encoding="utf-8")
+    tables = "tables:\n  customers: {file: kunden.csv, columns: {customer_id: kunde_nr}}\n"
+    with pytest.raises(SourceError, match="column 'kunde_nr' is not there"):
+        of_files(tmp_path, tables)

@@ -1,0 +1,174 @@
+"""The ladder: what a night may do with a case, at the very boundary."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retention.domain.actions import ActionState
+from retention.domain.cases import CaseState
+from retention.domain.decisions import (
+    CaseProgress,
+    Decision,
+    DecisionKind,
+    Facts,
+    StepProgress,
+    decide,
+)
+from retention.domain.stages import ADVERSE_STAGES, Stage
+from tests.factories.decisions import ENTERED, done, make_case, make_facts, make_playbook
+
+PLAYBOOK = make_playbook()
+
+
+def decided(case: CaseProgress, facts: Facts | None = None, today: date = ENTERED) -> Decision:
+    return decide(case, PLAYBOOK, facts or make_facts(), today)
+
+
+def test_a_new_stage_proposes_its_first_step() -> None:
+    assert decided(make_case()) == Decision(DecisionKind.PROPOSE, "step_due", step=0)
+
+
+def test_a_proposed_step_is_not_proposed_twice() -> None:
+    waiting = (StepProgress(ActionState.PENDING_APPROVAL, ENTERED),)
+    assert decided(make_case(steps=waiting)).reason == "step_pending_approval"
+
+
+@pytest.mark.parametrize(("days", "kind"), [(29, DecisionKind.WAIT), (30, DecisionKind.PROPOSE)])
+def test_a_rejected_step_comes_again_on_the_day_its_rest_is_over(
+    days: int, kind: DecisionKind
+) -> None:
+    rejected = (StepProgress(ActionState.REJECTED, ENTERED),)
+    assert decided(make_case(steps=rejected), today=ENTERED + timedelta(days)).kind is kind
+
+
+@pytest.mark.parametrize(("days", "stage"), [(29, None), (30, Stage.RENEGOTIATE)])
+def test_a_case_goes_on_on_the_day_the_observation_ends(days: int, stage: Stage | None) -> None:
+    case = make_case(steps=(done(),))
+    facts = make_facts(unless_is_false=True)
+    assert decided(case, facts, ENTERED + timedelta(days)).stage is stage
+
+
+def test_unknown_data_never_moves_anybody_on() -> None:
+    case = make_case(steps=(done(),))
+    facts = make_facts(unless_is_false=False)
+    assert decided(case, facts, ENTERED + timedelta(999)).reason == "improving_or_unknown"
+
+
+def test_a_customer_who_is_not_in_tonights_data_waits() -> None:
+    assert decided(make_case(), make_facts(in_data=False)).reason == "no_data_tonight"
+
+
+def test_a_confirmed_improvement_closes_the_case_even_inside_the_notice() -> None:
+    case = make_case(Stage.TERMINATE, notice_effective_on=ENTERED)
+    assert decided(case, make_facts(leave_confirmed=True)).outcome is CaseState.RESTORED
+
+
+@pytest.mark.parametrize(
+    ("days", "outcome"), [(-1, None), (0, CaseState.TERMINATED), (1, CaseState.TERMINATED)]
+)
+def test_a_notice_takes_effect_on_its_day_and_not_before(
+    days: int, outcome: CaseState | None
+) -> None:
+    effective = ENTERED + timedelta(90)
+    case = make_case(Stage.TERMINATE, steps=(done(), done()), notice_effective_on=effective)
+    assert decided(case, today=effective + timedelta(days)).outcome is outcome
+
+
+@pytest.mark.parametrize("block", ["vulnerable", "open_complaint", "disputed_invoice"])
+def test_a_protected_customer_is_not_terminated_when_the_notice_has_run(block: str) -> None:
+    case = make_case(Stage.TERMINATE, notice_effective_on=ENTERED)
+    assert decided(case, make_facts(blocks=(block,))).reason == f"blocked:{block}"
+
+
+def test_nothing_ends_while_the_profit_may_be_positive() -> None:
+    case = make_case(Stage.TERMINATE, notice_effective_on=ENTERED)
+    assert decided(case, make_facts(surely_unprofitable=False)).reason == "profit_uncertain"
+
+
+def test_a_notice_needs_a_logged_conversation() -> None:
+    steps = (done(), StepProgress())
+    case = make_case(Stage.TERMINATE, steps=steps)
+    assert decided(case).reason == "no_conversation_logged"
+    talked = make_case(Stage.TERMINATE, steps=steps, conversation_logged=True)
+    assert decided(talked) == Decision(DecisionKind.PROPOSE, "step_due", step=1)
+
+
+def test_a_review_that_finds_our_own_fault_clears_the_case() -> None:
+    case = make_case(Stage.REASSESS, steps=(done(),), review_outcome="own_fault")
+    assert decided(case).outcome is CaseState.CLEARED
+
+
+def test_a_stage_that_was_skipped_keeps_the_case_out_of_termination() -> None:
+    served = frozenset({Stage.REASSESS, Stage.RENEGOTIATE})
+    case = make_case(Stage.MIGRATE, steps=(done(),), served=served)
+    late = ENTERED + timedelta(365)
+    assert decided(case, today=late).reason == "stage_not_served:educate"
+
+
+def test_a_customer_without_address_is_never_written_to() -> None:
+    assert decided(make_case(), make_facts(has_email=False)).reason == "no_email_address"
+
+
+progress = st.sampled_from([None, *ActionState])
+days = st.integers(-5, 400).map(lambda n: ENTERED + timedelta(n))
+
+
+@given(
+    stage=st.sampled_from([rule.stage for rule in PLAYBOOK.stages]),
+    states=st.lists(progress, min_size=2, max_size=2),
+    served=st.frozensets(st.sampled_from(list(Stage))),
+    outcome=st.sampled_from([None, "own_fault", "unaware", "unable", "nonsense"]),
+    talked=st.booleans(),
+    notice=st.none() | days,
+    facts=st.builds(
+        make_facts,
+        in_data=st.booleans(),
+        ended=st.booleans(),
+        leave_confirmed=st.booleans(),
+        unless_is_false=st.booleans(),
+        has_email=st.booleans(),
+        surely_unprofitable=st.booleans(),
+        blocks=st.sampled_from([(), ("vulnerable",), ("open_complaint",)]),
+    ),
+    today=days,
+)
+def test_whatever_happens_the_ladder_holds(
+    *,
+    stage: Stage,
+    states: list[ActionState | None],
+    served: frozenset[Stage],
+    outcome: str | None,
+    talked: bool,
+    notice: date | None,
+    facts: Facts,
+    today: date,
+) -> None:
+    steps = tuple(
+        StepProgress(state, ENTERED, ENTERED if state is ActionState.DONE else None)
+        for state in states[: len(PLAYBOOK.rule(stage).steps)]
+    )
+    case = make_case(
+        stage,
+        steps=steps,
+        served=served,
+        review_outcome=outcome,
+        conversation_logged=talked,
+        notice_effective_on=notice,
+    )
+    decision = decide(case, PLAYBOOK, facts, today)
+    if decision.stage is Stage.TERMINATE:
+        assert set(PLAYBOOK.stages_before(Stage.TERMINATE)) <= served | {stage}
+    if decision.stage in ADVERSE_STAGES:
+        assert facts.surely_unprofitable
+        assert not facts.blocks
+    if decision.stage is not None:
+        order = [rule.stage for rule in PLAYBOOK.stages]
+        assert order.index(decision.stage) > order.index(stage)
+    if decision.outcome is CaseState.TERMINATED:
+        assert notice is not None
+        assert notice <= today
+        assert facts.ended or (facts.surely_unprofitable and not facts.blocks)
+    if not facts.in_data:
+        assert decision.kind is DecisionKind.WAIT
