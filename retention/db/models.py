@@ -145,8 +145,8 @@ class CaseEvent(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[CaseEventKind]
     happened_on: Mapped[date]
-    from_stage: Mapped[Stage | None]
-    to_stage: Mapped[Stage | None]
+    from_stage: Mapped[Stage | None] = mapped_column(by_value(Stage, "from_stage"))
+    to_stage: Mapped[Stage | None] = mapped_column(by_value(Stage, "to_stage"))
     reason: Mapped[str]
     actor: Mapped[str]
 

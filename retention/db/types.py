@@ -55,13 +55,16 @@ class Money(TypeDecorator[Decimal]):
         return None if value is None else (Decimal(value) / _CENTS).quantize(Decimal("0.01"))
 
 
-def by_value(enum: type[StrEnum]) -> Enum:
-    """Return a column type that stores the enum's values, checked by the database."""
+def by_value(enum: type[StrEnum], name: str | None = None) -> Enum:
+    """Return a column type that stores the enum's values, checked by the database.
+
+    `name` tells the check constraints of two columns of one table apart.
+    """
     return Enum(
         enum,
         values_callable=lambda members: [member.value for member in members],
         native_enum=False,
         create_constraint=True,
         length=32,
-        name=f"{enum.__name__.lower()}",
+        name=name or enum.__name__.lower(),
     )

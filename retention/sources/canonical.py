@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 TEXT, DAY, MOMENT, AMOUNT = "VARCHAR", "DATE", "TIMESTAMP", "DECIMAL(18,4)"
-NUMBER, INTEGER, FLAG = "DOUBLE", "BIGINT", "BOOLEAN"
+INTEGER, FLAG = "BIGINT", "BOOLEAN"
+# Not DOUBLE: a sum of exact numbers is the same in whatever order threads add them up.
+NUMBER = "DECIMAL(18,5)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,6 @@ def _broken(source: str, value: str, raw_type: str, wanted: str) -> str | None:
             f"({value} < CAST('{_EARLIEST}' AS {wanted}) OR "
             f"{value} > CAST('{_LATEST}' AS {wanted}))"
         )
-    if wanted == NUMBER:
-        conditions.append(f"NOT isfinite({value})")
     return " OR ".join(conditions) or None
 
 
@@ -161,7 +159,7 @@ def _broken_row(
 
 def _type_name(wanted: str) -> str:
     names = {DAY: "date between 1900 and 2200", MOMENT: "moment between 1900 and 2200"}
-    names |= {AMOUNT: "amount", NUMBER: "finite number", "BIGINT": "whole number"}
+    names |= {AMOUNT: "amount", NUMBER: "number", "BIGINT": "whole number"}
     return names.get(wanted, "true or false")
 
 

@@ -125,7 +125,7 @@ def _joined(company: Company) -> pa.Table:
 
 
 def _arrow(company: Company, table: str) -> pa.Table:
-    return company.db.sql(f"SELECT * FROM {table}").to_arrow_table()
+    return company.db.sql(f"SELECT * FROM {table} ORDER BY ALL").to_arrow_table()
 
 
 def _people(company: Company, as_of: date) -> pa.Table:

@@ -58,7 +58,7 @@ def documents_in_use(session: Session) -> dict[str, str]:
         .where(Case.state == CaseState.OPEN)
         .distinct()
     )
-    return dict(rows.tuples().all())
+    return dict(iter(rows))
 
 
 def count_by_stage(session: Session) -> dict[tuple[str, str], int]:

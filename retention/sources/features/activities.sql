@@ -5,13 +5,13 @@
 SELECT
     customer_id,
     'ticket_minute.' || coalesce(lower(channel), 'other') AS activity,
-    sum(handling_minutes) AS quantity
+    CAST(sum(handling_minutes) AS DOUBLE) AS quantity
 FROM tickets
 WHERE CAST(opened_at AS DATE) <= $as_of AND CAST(opened_at AS DATE) > $year_ago
     AND NOT coalesce(own_fault, false) AND handling_minutes > 0
 GROUP BY ALL
 UNION ALL
-SELECT customer_id, lower(driver) AS activity, sum(coalesce(quantity, 1)) AS quantity
+SELECT customer_id, lower(driver) AS activity, CAST(sum(coalesce(quantity, 1)) AS DOUBLE) AS quantity
 FROM cost_events
 WHERE occurred_on <= $as_of AND occurred_on > $year_ago
 GROUP BY ALL

@@ -1,7 +1,7 @@
 -- What the customer says, after tickets and in surveys of the 12 months up to as_of.
 -- csat_answers_12m  answers  satisfaction answers
 -- csat_mean_12m     1-5      their mean
--- nps_last          0-10     the last answer to 'would you recommend us'
+-- nps_last          0-10     the last answer to 'would you recommend us' (two in a day: the best)
 WITH answers AS (
     SELECT customer_id, CAST(opened_at AS DATE) AS answered_on, 'csat' AS kind, csat AS score
     FROM tickets
@@ -14,8 +14,9 @@ WITH answers AS (
 SELECT
     customer_id,
     count(*) FILTER (WHERE kind = 'csat') AS csat_answers_12m,
-    avg(score) FILTER (WHERE kind = 'csat') AS csat_mean_12m,
-    arg_max(score, answered_on) FILTER (WHERE kind = 'nps') AS nps_last
+    CAST(sum(score) FILTER (WHERE kind = 'csat') AS DOUBLE)
+        / nullif(count(*) FILTER (WHERE kind = 'csat'), 0) AS csat_mean_12m,
+    CAST(max_by(score, (answered_on, score)) FILTER (WHERE kind = 'nps') AS DOUBLE) AS nps_last
 FROM answers
 WHERE answered_on <= $as_of AND answered_on > $year_ago
 GROUP BY customer_id

@@ -22,8 +22,9 @@ WITH known AS (
 SELECT
     customer_id,
     count(*) FILTER (WHERE opened_on > $year_ago AND NOT ours) AS tickets_12m,
-    coalesce(sum(handling_minutes) FILTER (WHERE opened_on > $year_ago AND NOT ours), 0)
-        AS ticket_minutes_12m,
+    CAST(coalesce(
+        sum(handling_minutes) FILTER (WHERE opened_on > $year_ago AND NOT ours), 0
+    ) AS DOUBLE) AS ticket_minutes_12m,
     count(*) FILTER (WHERE opened_on > $year_ago AND ours) AS own_fault_tickets_12m,
     count(*) FILTER (WHERE opened_on > $as_of - 90 AND NOT ours) / 3.0 AS contacts_per_month,
     count(*) FILTER (WHERE opened_on > $as_of - 180 AND opened_on <= $as_of - 90 AND NOT ours)

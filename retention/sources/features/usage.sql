@@ -11,10 +11,11 @@ metrics AS (
 )
 SELECT
     k.customer_id,
-    coalesce(sum(k.quantity) FILTER (WHERE k.used_on > $as_of - 90), 0) AS usage_90d,
-    coalesce(
+    CAST(coalesce(sum(k.quantity) FILTER (WHERE k.used_on > $as_of - 90), 0) AS DOUBLE)
+        AS usage_90d,
+    CAST(coalesce(
         sum(k.quantity) FILTER (WHERE k.used_on > $as_of - 180 AND k.used_on <= $as_of - 90), 0
-    ) AS usage_prior_90d,
+    ) AS DOUBLE) AS usage_prior_90d,
     count(DISTINCT k.metric) FILTER (WHERE k.used_on > $as_of - 90) / nullif(any_value(m.n), 0)
         AS usage_breadth,
     max(k.used_on) AS usage_last_on

@@ -43,9 +43,7 @@ def upgrade() -> None:
         sa.Column("flow", sa.String(length=40), nullable=False),
         sa.Column("business_date", sa.Date(), nullable=False),
         sa.Column(
-            "state",
-            one_of("runstate", "running", "completed", "held", "failed"),
-            nullable=False,
+            "state", one_of("runstate", "running", "completed", "held", "failed"), nullable=False
         ),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=False),
@@ -95,9 +93,7 @@ def upgrade() -> None:
         sa.Column("closed_on", sa.Date(), nullable=True),
         sa.Column("waiting_for", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["version"],
-            ["playbook_version.version"],
-            name=op.f("fk_case_version_playbook_version"),
+            ["version"], ["playbook_version.version"], name=op.f("fk_case_version_playbook_version")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case")),
     )
@@ -133,9 +129,7 @@ def upgrade() -> None:
         ),
         sa.Column("step", sa.Integer(), nullable=False),
         sa.Column(
-            "kind",
-            one_of("actionkind", "email", "call", "letter", "review"),
-            nullable=False,
+            "kind", one_of("actionkind", "email", "call", "letter", "review"), nullable=False
         ),
         sa.Column("template", sa.String(), nullable=True),
         sa.Column("form", sa.String(), nullable=True),
@@ -181,12 +175,7 @@ def upgrade() -> None:
         sa.Column(
             "kind",
             one_of(
-                "caseeventkind",
-                "opened",
-                "stage_entered",
-                "reviewed",
-                "conversation",
-                "closed",
+                "caseeventkind", "opened", "stage_entered", "reviewed", "conversation", "closed"
             ),
             nullable=False,
         ),
@@ -194,7 +183,7 @@ def upgrade() -> None:
         sa.Column(
             "from_stage",
             one_of(
-                "stage",
+                "from_stage",
                 "reassess",
                 "educate",
                 "renegotiate",
@@ -208,7 +197,7 @@ def upgrade() -> None:
         sa.Column(
             "to_stage",
             one_of(
-                "stage",
+                "to_stage",
                 "reassess",
                 "educate",
                 "renegotiate",
@@ -230,9 +219,7 @@ def upgrade() -> None:
         sa.Column("action_id", sa.String(length=36), nullable=False),
         sa.Column("person_id", sa.String(), nullable=False),
         sa.Column(
-            "role",
-            one_of("role", "account_manager", "finance", "director", "ops"),
-            nullable=False,
+            "role", one_of("role", "account_manager", "finance", "director", "ops"), nullable=False
         ),
         sa.Column("approved", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
@@ -267,11 +254,7 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column(
-            "policy",
-            one_of("sendpolicy", "at_most_once", "at_least_once"),
-            nullable=False,
-        ),
+        sa.Column("policy", one_of("sendpolicy", "at_most_once", "at_least_once"), nullable=False),
         sa.Column("content_hash", sa.String(length=64), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
@@ -320,11 +303,7 @@ def upgrade() -> None:
         sa.Column("sender", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
-        sa.Column(
-            "policy",
-            one_of("sendpolicy", "at_most_once", "at_least_once"),
-            nullable=False,
-        ),
+        sa.Column("policy", one_of("sendpolicy", "at_most_once", "at_least_once"), nullable=False),
         sa.Column("message_id", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("html", sa.String(), nullable=False),
@@ -346,9 +325,7 @@ def upgrade() -> None:
         sa.Column("code", sa.Integer(), nullable=True),
         sa.Column("reply", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["message_id"],
-            ["message.id"],
-            name=op.f("fk_delivery_attempt_message_id_message"),
+            ["message_id"], ["message.id"], name=op.f("fk_delivery_attempt_message_id_message")
         ),
         sa.PrimaryKeyConstraint("message_id", "number", name=op.f("pk_delivery_attempt")),
     )
