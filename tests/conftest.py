@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -42,27 +42,34 @@ def postgres_server() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def new_postgres(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
-    """Make empty databases on the PostgreSQL server; they are dropped after the test."""
-    server = make_url(request.getfixturevalue("postgres_server"))
-    admin = create_engine(server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
-    made: list[str] = []
+class PostgresDatabases:
+    """Makes and drops databases on the test server."""
 
-    def make(name: str) -> str:
-        with admin.connect() as connection:
-            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        made.append(name)
-        return server.set(drivername="postgresql", database=name).render_as_string(
-            hide_password=False
-        )
+    def __init__(self, server: str) -> None:
+        self._server = make_url(server)
+        url = self._server.set(drivername="postgresql+psycopg")
+        self._admin = create_engine(url, isolation_level="AUTOCOMMIT")
 
-    yield make
-    with admin.connect() as connection:
-        for name in made:
+    def make(self, name: str, template: str | None = None) -> str:
+        """Make a database anew, empty or as a copy of another one; return its URL."""
+        copied = f' TEMPLATE "{template}"' if template else ""
+        with self._admin.connect() as connection:
             connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-    admin.dispose()
+            connection.execute(text(f'CREATE DATABASE "{name}"{copied}'))
+        url = self._server.set(drivername="postgresql", database=name)
+        return url.render_as_string(hide_password=False)
+
+    def close(self) -> None:
+        """Close the administration connection."""
+        self._admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: str) -> Iterator[PostgresDatabases]:
+    """Databases on the PostgreSQL server."""
+    databases = PostgresDatabases(postgres_server)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -70,8 +77,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty state database, once of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'state.db'}"
-    make: Callable[[str], str] = request.getfixturevalue("new_postgres")
-    return make("retention_state")
+    databases: PostgresDatabases = request.getfixturevalue("postgres")
+    return databases.make("retention_state")
 
 
 @pytest.fixture(scope="session")
@@ -127,3 +134,8 @@ def use_workshop(monkeypatch: pytest.MonkeyPatch, made: Workshop) -> None:
     """Let tasks work in `made`."""
     for module in ("tasks.nightly", "tasks.delivery"):
         monkeypatch.setattr(f"{module}.get_workshop", lambda: made)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--write-golden` writes the golden files anew; look at the difference before you commit."""
+    parser.addoption("--write-golden", action="store_true", help="write golden files anew")

@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "demo": {"demo", "domain"},
     "policy": {"domain"},
     "domain": {"domain"},
+    "__main__": {"cli"},
     "clock": set(),
     "settings": set(),
 }

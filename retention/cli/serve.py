@@ -25,9 +25,10 @@ def serve(port: Port = 4200) -> None:
 
     keep_prefect_quiet()
     console = make_console(stderr=True)
-    variables = environment() | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    base = {"RETENTION_HOME": str(Path.cwd())} | environment()
+    variables = base | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
     with ExitStack() as stack:
-        stack.enter_context(_running("server", "start", "--port", str(port), env=environment()))
+        stack.enter_context(_running("server", "start", "--port", str(port), env=base))
         wait_for(f"http://127.0.0.1:{port}/api/health")
         deploy(variables)
         stack.enter_context(_running("worker", "start", "--pool", POOL, env=variables))

@@ -83,7 +83,8 @@ def _write(table: pa.Table, target: Path, as_of: date) -> None:
     marked = table.replace_schema_metadata(
         {"retention.schema": SCHEMA_VERSION, "retention.as_of": as_of.isoformat()}
     )
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    # One name, not one per process: what a killed night left is overwritten by the next try.
+    partial = target.with_name(f".{target.name}.partial")
     pq.write_table(marked, partial, compression="zstd")
     with partial.open("rb") as file:
         os.fsync(file.fileno())

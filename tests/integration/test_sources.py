@@ -5,7 +5,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from retention.sources.config import SourcesConfig
 from retention.sources.extract import Features, declared_columns, extract_features, feature_sql
 from retention.sources.gate import check_gate
 from retention.sources.tables import Company, open_company
-from tests.conftest import NIGHT, SEED, SIZE
+from tests.conftest import NIGHT, SEED, SIZE, PostgresDatabases
 
 TABLES = ("customers", "contacts", "contracts", "invoices", "payments", "tickets", "usage",
           "surveys", "cost_events")  # fmt: skip
@@ -72,10 +72,8 @@ def test_sqlite_gives_the_same_company(tmp_path: Path, expected: Features) -> No
     assert_same(expected, features(of_database("sqlite", str(path))))
 
 
-def test_postgresql_gives_the_same_company(
-    new_postgres: Callable[[str], str], expected: Features
-) -> None:
-    url = new_postgres("retention_company")
+def test_postgresql_gives_the_same_company(postgres: PostgresDatabases, expected: Features) -> None:
+    url = postgres.make("retention_company")
     write_company(
         SIZE, SEED, date(2026, 6, 1), url.replace("postgresql://", "postgresql+psycopg://"), "sql"
     )

@@ -1,0 +1,5 @@
+"""`python -m retention`."""
+
+from retention.cli.app import main
+
+main()

@@ -1,0 +1,183 @@
+"""The flows, run by Prefect itself: in a harness, and deployed on a real server with a worker."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect import Flow
+from prefect.testing.utilities import prefect_test_harness
+
+from retention import workshop
+from retention.db import schema
+from retention.domain.errors import GateTrippedError
+from retention.workshop import Workshop
+from tests.conftest import NIGHT, ROOT, make_settings, use_workshop, write_sources
+from tests.factories.nights import print_of
+
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+
+
+@pytest.fixture(scope="module")
+def harness() -> Iterator[None]:
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def lite(config_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    made = workshop.build_workshop(make_settings(config_dir, tmp_path / "state"))
+    schema.upgrade(made.engine)
+    use_workshop(monkeypatch, made)
+    yield made
+    made.engine.dispose()
+
+
+def artifacts() -> dict[str, Any]:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        found = client.request("POST", "/artifacts/filter", json={"sort": "CREATED_DESC"}).json()
+    latest: dict[str, Any] = {}
+    for artifact in found:
+        latest.setdefault(artifact["key"], artifact["data"])
+    return latest
+
+
+def test_the_nightly_flow_completes_and_leaves_artifacts_without_personal_data(
+    harness: None, lite: Workshop
+) -> None:
+    from flows.nightly import nightly
+    from flows.parameters import NightlyParameters
+
+    summary = nightly(NightlyParameters(as_of=NIGHT))
+    assert summary["pull"]["customers"] == 300
+    left = artifacts()
+    assert f"# Night of {NIGHT}" in left["nightly-summary"]
+    assert {"what": "fit", "which": "good", "count": summary["scores"]["fit"]["good"]} in (
+        json.loads(left["nightly-counts"])
+    )
+    for content in left.values():
+        assert "customers.example" not in content
+        assert "C0000" not in content
+    before = print_of(lite)
+    assert nightly(NightlyParameters(as_of=NIGHT)) == summary
+    assert print_of(lite) == before
+
+
+def test_a_tripped_gate_fails_the_flow(
+    harness: None, lite: Workshop, config_dir: Path, tmp_path: Path
+) -> None:
+    from flows.nightly import nightly
+    from flows.parameters import NightlyParameters
+
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "customers.csv").write_text("customer_id,name\n", encoding="utf-8")
+    write_sources(config_dir, tmp_path / "empty")
+    policies = workshop.load_policies(config_dir, ROOT / "templates")
+    object.__setattr__(lite, "policies", policies)
+    with pytest.raises(GateTrippedError, match="has no rows tonight"):
+        nightly(NightlyParameters(as_of=NIGHT))
+
+
+def test_the_delivery_flow_completes_with_nothing_to_do(harness: None, lite: Workshop) -> None:
+    from flows.deliver import deliver
+
+    assert deliver().total == 0
+    assert artifacts()["delivery-summary"].startswith("0 messages: none.")
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: str(d["name"]))
+def test_every_entrypoint_is_a_flow_and_accepts_its_parameters(deployment: dict[str, Any]) -> None:
+    module, _, name = deployment["entrypoint"].rpartition(".")
+    flow = getattr(import_module(module), name)
+    assert isinstance(flow, Flow)
+    flow.validate_parameters(deployment["parameters"])
+
+
+def test_parameters_have_titles_for_the_form() -> None:
+    from flows.nightly import nightly
+
+    definitions = nightly.parameters.definitions["NightlyParameters"]["properties"]
+    assert {field["title"] for field in definitions.values()} == {
+        "Business date",
+        "Take over a killed run",
+    }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def served(tmp_path: Path, config_dir: Path) -> Iterator[dict[str, str]]:
+    """`retention serve`: a real server, both deployments and a process worker."""
+    port = free_port()
+    variables = os.environ | {
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "RETENTION_STATE_DIR": str(tmp_path / "state"),
+        "RETENTION_CONFIG_DIR": str(config_dir),
+        "RETENTION_TEMPLATES_DIR": str(ROOT / "templates"),
+        "RETENTION_HOME": str(tmp_path),
+    }
+    variables.pop("PREFECT_API_URL", None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "retention", "serve", "--port", str(port)],
+        cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if f"Prefect: http://127.0.0.1:{port}".encode() in line:
+            break
+    drain = threading.Thread(target=process.stderr.read, daemon=True)
+    drain.start()
+    yield variables | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    drain.join(10)
+    process.stderr.close()
+
+
+def ask(variables: dict[str, str], path: str, body: dict[str, Any] | None = None) -> Any:
+    request = urllib.request.Request(  # noqa: S310 - our own loopback address
+        f"{variables['PREFECT_API_URL']}{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def test_a_deployed_run_ends_completed_and_leaves_its_artifacts(served: dict[str, str]) -> None:
+    command = [
+        sys.executable, "-m", "prefect", "deployment", "run", "nightly/nightly", "--watch",
+        "--param", f"parameters={json.dumps({'as_of': NIGHT.isoformat()})}",
+    ]  # fmt: skip
+    finished = subprocess.run(
+        command, env=served, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert "Completed" in finished.stdout, finished.stdout + finished.stderr
+    runs = ask(served, "/flow_runs/filter", {"flows": {"name": {"any_": ["nightly"]}}})
+    assert "COMPLETED" in {run["state_type"] for run in runs}
+    keys = {artifact["key"] for artifact in ask(served, "/artifacts/filter", {})}
+    assert keys >= {"nightly-summary", "nightly-counts"}
+    schedules = {
+        schedule["slug"]
+        for deployment in ask(served, "/deployments/filter", {})
+        for schedule in deployment["schedules"]
+    }
+    assert schedules == {"every-night", "working-hours"}

@@ -1,0 +1,409 @@
+"""From approval to delivery on SQLite and PostgreSQL, against a real SMTP conversation."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from retention.clock import travel
+from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering
+from retention.db.session import make_engine, reading, writing
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
+from retention.domain.messages import AttemptStage, MessageState, SendPolicy
+from retention.domain.stages import Stage
+from retention.mail.transport import Connection, MailServer, ServerUnavailableError
+from retention.services import approvals, cases, outbox
+from retention.services.evidence import Evidence, add_rows
+from retention.workshop import Workshop, build_workshop
+from tasks.delivery import deliver_due, recover_lost
+from tests.conftest import (
+    NIGHT,
+    ROOT,
+    PostgresDatabases,
+    make_settings,
+    use_workshop,
+    write_sources,
+)
+from tests.factories.nights import complete_all, morning_after, run_night, run_nights
+from tests.factories.servers import ScriptedServer, make_certificate
+
+MORNING = morning_after(NIGHT)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def prepared(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    company_data: Path,
+) -> Workshop:
+    """The state after four nights: education messages wait in the outbox. Copied by each test."""
+    home = tmp_path_factory.mktemp("prepared")
+    shutil.copytree(ROOT / "config", home / "config")
+    write_sources(home / "config", company_data)
+    url = f"sqlite:///{home / 'state.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").make("retention_prepared")
+    made = build_workshop(make_settings(home / "config", home / "state", url))
+    with pytest.MonkeyPatch.context() as patch:
+        use_workshop(patch, made)
+        run_nights(NIGHT - timedelta(days=1), 3)
+        complete_all(made, NIGHT)
+        run_night(NIGHT)
+    made.engine.dispose()
+    return made
+
+
+@pytest.fixture
+def queued(
+    prepared: Workshop,
+    server: ScriptedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[Workshop]:
+    """A copy of the prepared shop, whose mail goes to `server`."""
+    settings = prepared.settings.model_copy(update={"state_dir": tmp_path / "state"})
+    if prepared.engine.dialect.name == "sqlite":
+        shutil.copy(prepared.settings.state_dir.parent / "state.db", tmp_path / "state.db")
+        url = f"sqlite:///{tmp_path / 'state.db'}"
+    else:
+        databases: PostgresDatabases = request.getfixturevalue("postgres")
+        url = databases.make("retention_state", template="retention_prepared")
+    mail = replace(prepared.mail, port=server.port)
+    made = replace(prepared, settings=settings, engine=make_engine(url), mail=mail)
+    use_workshop(monkeypatch, made)
+    yield made
+    made.engine.dispose()
+
+
+def deliver(limit: int = 1000, now: datetime = MORNING) -> dict[str, int]:
+    with travel(now):
+        return deliver_due.fn(limit).states
+
+
+def one_proposal(shop: Workshop, stage: Stage) -> str:
+    """Bring one case to `stage` and let a night propose its message; return the action's id."""
+    with writing(shop.engine) as session:
+        case = (
+            session.scalars(
+                select(Case)
+                .where(Case.stage == Stage.EDUCATE)
+                .options(joinedload(Case.events), joinedload(Case.actions))
+                .order_by(Case.id)
+            )
+            .unique()
+            .all()[3]
+        )
+        row_of = Evidence(NIGHT, frozenset(), {})
+        add_rows(row_of, shop.places.snapshots, [case.customer_id])
+        for action in case.actions:
+            if action.state is ActionState.APPROVED:
+                session.get_one(Action, action.id).state = ActionState.DONE
+        book = shop.policies.playbooks[case.playbook]
+        from retention.services import actions as action_service
+
+        cases.enter_stage(case, stage, NIGHT, reason="test")
+        position = len(book.rule(stage).steps) - 1
+        step = book.rule(stage).steps[position]
+        row = row_of.rows[case.customer_id]
+        terms = action_service.terms_of(book, step, row, shop.policies.notice_days, NIGHT)
+        assert terms is not None
+        manager = shop.policies.team.account_manager_of(row["account_manager"])
+        made = action_service.propose(
+            session, case, position, step, terms, row, manager, shop.sender, NIGHT
+        )
+        return made.id
+
+
+def message_of(shop: Workshop, action_id: str) -> Message:
+    with reading(shop.engine) as session:
+        return session.scalars(select(Message).where(Message.action_id == action_id)).one()
+
+
+def state_of(shop: Workshop, action_id: str) -> ActionState:
+    with reading(shop.engine) as session:
+        return session.get_one(Action, action_id).state
+
+
+def approve(shop: Workshop, action_id: str, person: str) -> None:
+    with writing(shop.engine) as session:
+        approvals.approve(session, action_id, shop.policies.team.get(person), MORNING)
+
+
+def test_what_was_queued_is_byte_for_byte_what_the_server_gets(
+    queued: Workshop, server: ScriptedServer
+) -> None:
+    states = deliver()
+    assert states == {"sent": len(server.accepted)}
+    assert states["sent"] > 25
+    with reading(queued.engine) as session:
+        stored = set(session.scalars(select(Rendering.raw)))
+        done = session.scalars(select(Action).where(Action.kind == ActionKind.EMAIL)).all()
+    assert set(server.accepted) == stored
+    assert server.connections == 1
+    assert {action.state for action in done} == {ActionState.DONE}
+    assert {action.done_on for action in done} == {MORNING.date()}
+
+
+def test_a_second_round_sends_nothing(queued: Workshop, server: ScriptedServer) -> None:
+    deliver()
+    sent = len(server.accepted)
+    assert deliver() == {}
+    assert len(server.accepted) == sent
+
+
+def test_a_notice_needs_two_different_people_in_their_roles(queued: Workshop) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    with pytest.raises(NotAllowedError, match="cannot approve it. It waits for"):
+        approve(queued, notice, "fran")
+    approve(queued, notice, "marta")
+    with pytest.raises(NotAllowedError, match="has already approved it"):
+        approve(queued, notice, "marta")
+    assert state_of(queued, notice) is ActionState.PENDING_APPROVAL
+    approve(queued, notice, "diana")
+    assert state_of(queued, notice) is ActionState.APPROVED
+    with pytest.raises(NotAllowedError, match="is approved, it does not wait"):
+        approve(queued, notice, "james")
+
+
+def test_an_approval_of_other_bytes_is_worth_nothing(
+    queued: Workshop, server: ScriptedServer
+) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    approve(queued, notice, "marta")
+    approve(queued, notice, "diana")
+    with writing(queued.engine) as session:
+        rendering = session.get_one(Rendering, notice)
+        rendering.raw = rendering.raw.replace(b"ends on", b"never ends on") + b"x"
+    deliver()
+    assert message_of(queued, notice).state is MessageState.CANCELLED
+    assert not any(b"never ends" in raw for raw in server.accepted)
+
+
+def test_a_wrong_content_hash_is_refused_at_approval(queued: Workshop) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    with pytest.raises(NotAllowedError, match="not what was shown"), \
+            writing(queued.engine) as session:  # fmt: skip
+        approvals.approve(
+            session, notice, queued.policies.team.get("marta"), MORNING, seen="0" * 64
+        )
+
+
+def test_a_rejected_message_is_never_sent(queued: Workshop, server: ScriptedServer) -> None:
+    offer = one_proposal(queued, Stage.RENEGOTIATE)
+    with writing(queued.engine) as session:
+        approvals.reject(
+            session, offer, queued.policies.team.get("marta"), MORNING, reason="she called"
+        )
+    deliver()
+    with reading(queued.engine) as session:
+        rendering = session.get_one(Rendering, offer)
+        assert rendering.raw not in server.accepted
+    assert state_of(queued, offer) is ActionState.REJECTED
+
+
+def test_a_message_that_is_too_late_expires(queued: Workshop, server: ScriptedServer) -> None:
+    assert set(deliver(now=MORNING + timedelta(days=12))) == {"expired"}
+    assert server.accepted == []
+
+
+def test_the_stop_file_stops_everything(queued: Workshop, server: ScriptedServer) -> None:
+    queued.settings.stop_file.parent.mkdir(parents=True, exist_ok=True)
+    queued.settings.stop_file.touch()
+    states = deliver()
+    assert set(states) == {"stopped"}
+    assert server.connections == 0
+
+
+def test_stopping_in_the_middle_stops_before_the_next_data(
+    queued: Workshop, server: ScriptedServer
+) -> None:
+    def stop_at_second_recipient(verb: str) -> None:
+        if verb == "RCPT" and len(server.accepted) == 1:
+            queued.settings.stop_file.parent.mkdir(parents=True, exist_ok=True)
+            queued.settings.stop_file.touch()
+
+    server.before_reply = stop_at_second_recipient
+    assert deliver() == {"retry_wait": 1, "sent": 1}
+    assert len(server.accepted) == 1
+
+
+def test_a_message_that_is_withdrawn_while_it_is_sent_does_not_leave(
+    queued: Workshop, server: ScriptedServer
+) -> None:
+    def close_the_case(verb: str) -> None:
+        if verb == "RCPT":
+            with writing(queued.engine) as session:
+                for case in session.scalars(select(Case)):
+                    case.stage = Stage.RENEGOTIATE
+
+    server.before_reply = close_the_case
+    assert deliver(limit=1) == {"retry_wait": 1}
+    assert server.accepted == []
+    server.before_reply = lambda _verb: None
+    assert deliver(limit=1, now=MORNING + timedelta(hours=1)) == {"cancelled": 1}
+
+
+@pytest.mark.parametrize(
+    ("script", "state", "copies"),
+    [
+        ({"MAIL": "451 later"}, "retry_wait", 0),
+        ({"MAIL": "drop"}, "retry_wait", 0),
+        ({"RCPT": "450 busy"}, "retry_wait", 0),
+        ({"RCPT": "550 no such user"}, "failed", 0),
+        ({"RCPT": "drop"}, "retry_wait", 0),
+        ({"DATA": "451 later"}, "retry_wait", 0),
+        ({"DATA": "554 no"}, "failed", 0),
+        ({"DATA": "drop"}, "retry_wait", 0),
+        ({"dot": "451 later"}, "retry_wait", 0),
+        ({"dot": "552 too big"}, "failed", 0),
+        ({"dot": "drop"}, "unknown", 0),
+        ({"dot": "accept-drop"}, "unknown", 1),
+    ],
+)
+def test_one_attempt_per_message_and_an_honest_state(
+    queued: Workshop, server: ScriptedServer, script: dict[str, str], state: str, copies: int
+) -> None:
+    offer = one_proposal(queued, Stage.RENEGOTIATE)
+    approve(queued, offer, "james" if owner(queued, offer) == "james" else "marta")
+    with writing(queued.engine) as session:
+        others = select(Message).where(Message.action_id != offer)
+        for message in session.scalars(others):
+            message.state = MessageState.CANCELLED
+    server.script = script
+    assert deliver() == {state: 1}
+    assert len(server.accepted) == copies
+    assert server.connections == 1
+    assert server.verbs.count("MAIL") == 1
+    message = message_of(queued, offer)
+    assert message.state == state
+    assert message.policy is SendPolicy.AT_MOST_ONCE
+    with reading(queued.engine) as session:
+        assert session.get_one(Action, offer).done_on is None
+
+
+def owner(shop: Workshop, action_id: str) -> str:
+    with reading(shop.engine) as session:
+        return session.get_one(Action, action_id).owner
+
+
+def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
+    queued: Workshop,
+) -> None:
+    lease = timedelta(minutes=5)
+    with writing(queued.engine) as session:
+        first, second = outbox.list_claimable(session, MORNING, 2)
+        for message_id in (first, second):
+            session.get_one(Message, message_id).policy = SendPolicy.AT_MOST_ONCE
+    with writing(queued.engine) as session:
+        claimed = outbox.claim(session, first, MORNING, lease)
+        assert claimed is not None
+        assert outbox.claim(session, second, MORNING, lease) is not None
+        outbox.record_stage(session, claimed, AttemptStage.DOT)
+    with travel(MORNING + timedelta(minutes=4)):
+        assert recover_lost.fn() == 0
+    with travel(MORNING + timedelta(minutes=6)):
+        assert recover_lost.fn() == 2
+    with reading(queued.engine) as session:
+        assert session.get_one(Message, first).state is MessageState.UNKNOWN
+        assert session.get_one(Message, second).state is MessageState.RETRY_WAIT
+
+
+def test_a_late_sender_loses_to_the_one_that_took_over(queued: Workshop) -> None:
+    with writing(queued.engine) as session:
+        (message_id,) = outbox.list_claimable(session, MORNING, 1)
+        slow = outbox.claim(session, message_id, MORNING, timedelta(minutes=5))
+    assert slow is not None
+    later = MORNING + timedelta(hours=1)
+    with travel(later):
+        recover_lost.fn()
+    with writing(queued.engine) as session:
+        assert outbox.claim(session, message_id, later, timedelta(minutes=5)) is not None
+    with writing(queued.engine) as session:
+        assert not outbox.record_stage(session, slow, AttemptStage.DOT)
+        assert outbox.record_end(session, slow, AttemptStage.REPLIED, 250, "", later) is None
+        attempts = session.scalars(
+            select(DeliveryAttempt).where(DeliveryAttempt.message_id == message_id)
+        ).all()
+    assert [attempt.number for attempt in attempts] == [1, 2]
+
+
+def test_two_workers_never_claim_the_same_message(queued: Workshop) -> None:
+    with writing(queued.engine) as session:
+        (message_id,) = outbox.list_claimable(session, MORNING, 1)
+        assert outbox.claim(session, message_id, MORNING, timedelta(minutes=5)) is not None
+    with writing(queued.engine) as session:
+        assert outbox.claim(session, message_id, MORNING, timedelta(minutes=5)) is None
+
+
+def test_a_server_that_is_down_leaves_everything_queued(
+    queued: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_workshop(monkeypatch, replace(queued, mail=replace(queued.mail, port=1)))
+    with pytest.raises(ServerUnavailableError, match="cannot be used"):
+        deliver()
+    with reading(queued.engine) as session:
+        assert set(session.scalars(select(Message.state))) == {MessageState.QUEUED}
+
+
+def test_an_unknown_action_is_named(queued: Workshop) -> None:
+    with pytest.raises(NotFoundError, match="action 'nonsense': does not exist"):
+        approve(queued, "nonsense", "marta")
+
+
+def make_server(port: int, security: str, ca: Path | None = None, **extra: str) -> MailServer:
+    return MailServer("localhost", port, security, timeout=5, ca_file=ca, **extra)  # type: ignore[arg-type]
+
+
+def test_a_certificate_for_another_host_is_refused_before_anything_is_said(
+    tmp_path: Path,
+) -> None:
+    pem, context = make_certificate(tmp_path, "mail.example.net")
+    with ScriptedServer(tls=context) as server:
+        with pytest.raises(ServerUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+            Connection(make_server(server.port, "starttls", pem)).open()
+        assert "MAIL" not in server.verbs
+
+
+def test_an_unknown_authority_is_refused(tmp_path: Path) -> None:
+    _, context = make_certificate(tmp_path, "localhost")
+    with ScriptedServer(tls=context) as server, pytest.raises(ServerUnavailableError):
+        Connection(make_server(server.port, "starttls")).open()
+
+
+def test_a_verified_server_is_used(tmp_path: Path) -> None:
+    pem, context = make_certificate(tmp_path, "localhost")
+    with (
+        ScriptedServer(tls=context) as server,
+        Connection(make_server(server.port, "starttls", pem)) as connection,
+    ):
+        reply = connection.send("a@example.com", "b@example.com", b"x\r\n.y\r\n", lambda _: None)
+        assert reply == (250, "taken")
+        assert server.accepted == [b"x\r\n.y\r\n"]
+
+
+def test_a_server_without_starttls_is_not_trusted() -> None:
+    with ScriptedServer() as server, pytest.raises(ServerUnavailableError, match="STARTTLS"):
+        Connection(make_server(server.port, "starttls")).open()
+
+
+def test_plain_is_for_loopback_only() -> None:
+    with pytest.raises(ConfigError, match="'plain' is not allowed for mail.example.net"):
+        Connection(MailServer("mail.example.net", 25, "plain", timeout=5))
+
+
+def test_a_missing_password_is_an_error_at_once() -> None:
+    with pytest.raises(ConfigError, match="RETENTION_MAIL_PASSWORD: is missing"):
+        Connection(make_server(1, "plain", user="someone"))

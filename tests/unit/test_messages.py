@@ -1,0 +1,143 @@
+"""Templates, rendering and the exact bytes of a message."""
+
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retention.domain.errors import TemplateError
+from retention.mail.message import Envelope, build_bytes, usable_address
+from retention.mail.rendering import Rendered, render
+from retention.mail.templates import list_templates, load_template
+from tests.conftest import ROOT
+from tests.factories.values import EVERY_CASE, make_values
+
+TEMPLATES = ROOT / "templates"
+GOLDEN = ROOT / "tests" / "golden" / "email"
+ENVELOPE = Envelope(
+    company="Example Company",
+    sender="accounts@example.com",
+    recipient="ana@customers.example",
+    reply_to="marta.ruiz@example.com",
+    message_id="<1@example.com>",
+    written_at=datetime(2026, 6, 1, 4, 0, tzinfo=UTC),
+    language="en",
+)
+
+
+def make(purpose: str, language: str, **facts: object) -> Rendered:
+    template = load_template(TEMPLATES, purpose, language)
+    country = {"es": "ES", "en": "GB"}[language]
+    return render(TEMPLATES, template, make_values(**facts), f"{language}_{country}", "EUR")
+
+
+@pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
+def test_the_text_part_is_what_was_agreed(
+    purpose: str, language: str, request: pytest.FixtureRequest
+) -> None:
+    texts = []
+    for case in EVERY_CASE if purpose == "education" else EVERY_CASE[:2]:
+        message = make(purpose, language, **case)
+        texts.append(f"Subject: {message.subject}\n({message.preheader})\n\n{message.text}")
+    golden = GOLDEN / f"{purpose}.{language}.txt"
+    found = "\n~~~~~\n\n".join(texts)
+    if request.config.getoption("--write-golden"):
+        golden.write_text(found, encoding="utf-8")
+    assert found == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
+def test_the_same_input_gives_the_same_bytes(purpose: str, language: str) -> None:
+    one, other = make(purpose, language), make(purpose, language)
+    assert build_bytes(one, ENVELOPE) == build_bytes(other, ENVELOPE)
+
+
+def test_a_message_has_the_headers_that_belong() -> None:
+    raw = build_bytes(make("education", "es"), ENVELOPE)
+    mail = message_from_bytes(raw, policy=policy.SMTP)
+    assert mail["From"] == "Example Company <accounts@example.com>"
+    assert mail["To"] == "ana@customers.example"
+    assert mail["Reply-To"] == "marta.ruiz@example.com"
+    assert mail["Message-ID"] == "<1@example.com>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Date"].datetime == ENVELOPE.written_at
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert max(raw) < 128
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 998
+
+
+@given(name=st.text(max_size=400))
+def test_no_name_can_break_a_message(name: str) -> None:
+    message = make("termination_notice", "en", name=name)
+    mail = message_from_bytes(build_bytes(message, ENVELOPE), policy=policy.SMTP)
+    assert mail.keys().count("To") == 1
+    assert mail["Bcc"] is None
+    assert "\n" not in message.subject
+    assert "<script" not in message.html
+
+
+def test_a_header_with_a_line_break_is_refused() -> None:
+    message = Rendered("hi\r\nBcc: x@y.example", "", "text", "<p>html</p>")
+    with pytest.raises(ValueError, match="Subject holds a line break"):
+        build_bytes(message, ENVELOPE)
+
+
+def broken(tmp_path: Path, body: str, front: str = "") -> None:
+    folder = tmp_path / "email" / "broken"
+    folder.mkdir(parents=True)
+    (tmp_path / "email" / "layout.html").write_text("{{ body }}", encoding="utf-8")
+    head = front or "subject: s\npreheader: p\nclass: service\npolicy: at_most_once"
+    (folder / "en.md").write_text(f"---\n{head}\n---\n{body}\n", encoding="utf-8")
+    template = load_template(tmp_path, "broken", "en")
+    render(tmp_path, template, make_values(), "en_GB", "EUR")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("Dear {{ customer.nmae }},", "has no attribute 'nmae'"),
+        ("{{ nobody }}", "'nobody' is undefined"),
+        ("{{ customer.__class__.__mro__ }}", "is unsafe|has no attribute"),
+        ("{% for %}", "broken/en.md"),
+        ("<b>bold</b> ![picture](https://x.example/a.png)", "'image' is not used in messages"),
+        ("| a | b |\n\n> quoted", "'blockquote' is not used in messages"),
+        ("[pay](http://x.example)", "a link must begin with one of"),
+        ("[pay]({{ customer.name }})", "a link must begin with one of"),
+    ],
+)
+def test_a_broken_template_is_an_error_and_never_a_blank(
+    tmp_path: Path, body: str, message: str
+) -> None:
+    with pytest.raises(TemplateError, match=message):
+        broken(tmp_path, body)
+
+
+def test_a_missing_template_is_named() -> None:
+    with pytest.raises(TemplateError, match="template 'nothing': there is no es.md or en.md"):
+        load_template(TEMPLATES, "nothing", "es")
+
+
+def test_an_unknown_language_falls_back_to_english() -> None:
+    assert load_template(TEMPLATES, "education", "eu").language == "en"
+    assert load_template(TEMPLATES, "education", "../../x").language == "en"
+
+
+@pytest.mark.parametrize(
+    ("address", "usable"),
+    [
+        ("ana@customers.example", "ana@customers.example"),
+        ("Ana@Mañana.com", "Ana@xn--maana-pta.com"),
+        ("ñ@example.com", None),
+        ("two words@example.com", None),
+        ("a@example.com\nBcc: b@example.com", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_addresses_that_cannot_be_written_to_are_not_used(
+    address: str | None, usable: str | None
+) -> None:
+    assert usable_address(address) == usable
