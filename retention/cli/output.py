@@ -42,10 +42,13 @@ def fail(error: "RetentionError", *, as_json: bool) -> None:
 
 
 def make_console(*, stderr: bool = False) -> "Console":
-    """Return a rich console; colours are off in pipes and with NO_COLOR."""
+    """Return a rich console; colours are off in pipes and with NO_COLOR.
+
+    With --json standard output belongs to the one document, so people's text goes to stderr.
+    """
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr or "--json" in sys.argv, highlight=False)
 
 
 def print_table(

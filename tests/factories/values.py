@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 LONG_NAME = "Sociedad Anónima de Distribución y Almacenamiento " + "Ñ" * 200
-EVERY_CASE: list[dict[str, object]] = [
+EVERY_CASE: list[dict[str, Any]] = [
     {},
     {"overdue": Decimal("1234.50")},
     {"topic": "how_to", "tickets": 40},

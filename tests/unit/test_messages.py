@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ ENVELOPE = Envelope(
 )
 
 
-def make(purpose: str, language: str, **facts: object) -> Rendered:
+def make(purpose: str, language: str, **facts: Any) -> Rendered:
     template = load_template(TEMPLATES, purpose, language)
     country = {"es": "ES", "en": "GB"}[language]
     return render(TEMPLATES, template, make_values(**facts), f"{language}_{country}", "EUR")

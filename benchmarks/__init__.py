@@ -1,0 +1,1 @@
+"""What the tables in docs/benchmarks.md are made with."""

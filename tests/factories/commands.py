@@ -1,0 +1,33 @@
+"""Run the command line as its users do: as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT
+
+
+def retention(
+    *arguments: str, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `retention ...` in `cwd`, with Prefect's files under it."""
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("RETENTION_", "PREFECT"))}
+    variables |= {"PREFECT_HOME": str(cwd / "prefect"), "NO_COLOR": "1", "COLUMNS": "120"}
+    variables |= {"RETENTION_DATA": str(data_folder())} | (env or {})
+    return subprocess.run(
+        [sys.executable, "-m", "retention", *arguments],
+        cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> Any:
+    """Return the one JSON document a command printed."""
+    return json.loads(done.stdout)
+
+
+def data_folder() -> Path:
+    """Where the public data is, if it is."""
+    return Path(os.environ.get("RETENTION_DATA", ROOT.parent / "shared" / "data"))

@@ -1,0 +1,182 @@
+"""The command line as a process: one JSON document, stable exit codes, errors that help."""
+
+from pathlib import Path
+
+import pytest
+
+from retention.cli.app import app
+from tests.conftest import NIGHT, ROOT
+from tests.factories.commands import answer, retention
+
+
+@pytest.fixture
+def env(config_dir: Path, tmp_path: Path) -> dict[str, str]:
+    return {
+        "RETENTION_CONFIG_DIR": str(config_dir),
+        "RETENTION_STATE_DIR": str(tmp_path / "state"),
+        "RETENTION_MAIL_SECURITY": "plain",
+        "RETENTION_MAIL_PORT": "1",
+    }
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+def test_help_names_every_command(home: Path) -> None:
+    shown = retention("--help", cwd=home).stdout
+    for command in app.registered_commands:
+        assert f" {command.name} " in shown
+    assert " queue " in shown
+
+
+def test_a_night_on_the_command_line(home: Path, env: dict[str, str]) -> None:
+    last = NIGHT.isoformat()
+    nights = ["2026-05-29", "2026-05-30", last]
+    for night in nights:
+        done = retention("run", "--as-of", night, "--json", cwd=home, env=env)
+        assert done.returncode == 0, done.stderr
+    assert answer(done)["night"]["decisions"]["open_cases"] > 30
+    again = retention("run", "--as-of", last, "--json", cwd=home, env=env)
+    assert answer(again) == answer(done)
+
+    older = retention("run", "--as-of", "2026-05-01", "--json", cwd=home, env=env)
+    assert older.returncode == 4
+    assert "is older than the newest completed one" in answer(older)["error"]["found"]
+
+    listed = answer(retention("queue", "list", "--json", "--limit", "3", cwd=home, env=env))
+    assert len(listed["actions"]) == 3
+    assert {row["form"] for row in listed["actions"]} <= {"reassessment", "check_in"}
+    gone = retention("queue", "list", "--state", "gone", cwd=home, env=env)
+    assert gone.returncode == 2
+    assert "is none of: proposed" in gone.stderr
+    first = listed["actions"][0]
+    shown = answer(retention("queue", "show", first["id"][:8], "--json", cwd=home, env=env))
+    assert shown["action"]["id"] == first["id"]
+    assert shown["action"]["receipt"]["conditions"]
+
+    missing = retention("queue", "complete", first["id"], "--outcome", "x", cwd=home, env=env)
+    assert missing.returncode == 2
+    nobody = retention(
+        "queue", "reject", first["id"], "--as", "nobody", "--reason", "r", cwd=home, env=env
+    )
+    assert nobody.returncode == 1
+    assert "Known people: diana" in nobody.stderr
+    refused = retention(
+        "queue", "reject", first["id"], "--as", "fran", "--reason", "no", cwd=home, env=env
+    )
+    assert refused.returncode == 4
+    rejected = retention(
+        "queue", "reject", first["id"], "--as", first["owner"], "--reason", "no", "--json",
+        cwd=home, env=env,
+    )  # fmt: skip
+    assert answer(rejected)["decided"][0]["state"] == "rejected"
+
+    customer = first["customer_id"]
+    explained = answer(retention("explain", customer, "--json", cwd=home, env=env))["customer"]
+    assert explained["customer_id"] == customer
+    for sum_ in explained["sums"]:
+        if sum_["total"] is not None:
+            parts = sum(round(float(value) * 100) for value in sum_["parts"].values())
+            assert parts == round(float(sum_["total"]) * 100)
+    table = retention("explain", customer, cwd=home, env=env)
+    assert "net_profit_12m" in table.stdout
+    assert "= the sum" in table.stdout
+    unknown = retention("explain", "nobody", "--json", cwd=home, env=env)
+    assert unknown.returncode == 1
+    assert "is not in the snapshot" in answer(unknown)["error"]["found"]
+
+    nothing = answer(retention("deliver", "--json", cwd=home, env=env))
+    assert nothing["delivery"] == {"total": 0, "states": {}}
+
+
+def test_doctor_says_what_is_wrong_and_how_to_mend_it(home: Path, env: dict[str, str]) -> None:
+    done = retention("doctor", "--json", cwd=home, env=env)
+    assert done.returncode == 1
+    checks = {check["part"]: check for check in answer(done)["checks"]}
+    assert checks["policies"]["verdict"] == "OK"
+    assert checks["sources"]["verdict"] == "OK"
+    assert checks["prefect"]["verdict"] == "OK", checks["prefect"]
+    assert checks["database"]["verdict"] == "WARN"
+    assert checks["mail"]["verdict"] == "FAIL"
+    assert "Check RETENTION_MAIL_*" in checks["mail"]["detail"]
+    assert not (home.parent / "state" / "retention.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("run", "--as-of", "yesterday"), 2, "is no date"),
+        (("nonsense",), 2, "No such command"),
+        (("queue", "list"), 1, "no night has run yet"),
+        (("demo", "--size", "1"), 2, "greater than or equal to 50"),
+    ],
+)
+def test_usage_errors(
+    home: Path, env: dict[str, str], arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    done = retention(*arguments, cwd=home, env=env)
+    assert done.returncode == code
+    assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_broken_playbook_is_named_with_file_and_line(
+    home: Path, env: dict[str, str], config_dir: Path
+) -> None:
+    path = config_dir / "playbooks" / "restore.yaml"
+    path.write_text(path.read_text("utf-8").replace("fit = 'poor'", "fitt = 'poor'"), "utf-8")
+    done = retention("plan", "--json", cwd=home, env=env)
+    assert done.returncode == 1
+    error = answer(done)["error"]
+    assert error["where"].endswith("restore.yaml, line 6")
+    assert "there is no score 'fitt'; did you mean 'fit'?" in error["found"]
+
+
+def test_an_unset_variable_is_named(home: Path) -> None:
+    done = retention("plan", "--json", cwd=home)
+    assert "the variable RETENTION_SOURCE_FOLDER is not set" in answer(done)["error"]["found"]
+
+
+def test_the_demo_tells_its_story(home: Path) -> None:
+    done = retention("demo", "--size", "120", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    told = answer(done)["demo"]
+    assert told["second_night_changed_nothing"] is True
+    assert told["messages_kept"] == len(list((home / "demo-company" / "mail").glob("*.eml")))
+    assert told["messages_kept"] > 10
+    assert (home / "demo-company" / "whale_curve.png").stat().st_size > 10_000
+    inside = retention("queue", "list", "--json", cwd=home / "demo-company")
+    assert inside.returncode == 0, inside.stderr
+
+
+def test_the_demo_never_empties_a_folder_that_is_not_its_own(home: Path) -> None:
+    (home / "demo-company").mkdir()
+    (home / "demo-company" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    done = retention("demo", cwd=home)
+    assert done.returncode == 1
+    assert (home / "demo-company" / "thesis.txt").exists()
+
+
+def test_every_kind_of_demo_data_is_written(home: Path) -> None:
+    for kind, target in (("parquet", "p"), ("csv", "c"), ("sql", f"sqlite:///{home}/s.db")):
+        done = retention(
+            "demo", "--only-data", "--size", "50", "--kind", kind, "--target", target, "--json",
+            cwd=home,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert answer(done)["rows"]["customers"] == 50
+
+
+def test_the_command_answers_help_without_heavy_imports() -> None:
+    import subprocess
+    import sys
+
+    code = ("import sys, retention.cli.app; print([m for m in ('pandas', 'prefect', 'sqlalchemy', "
+            "'duckdb', 'matplotlib', 'pyarrow') if m in sys.modules])")  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
