@@ -21,6 +21,7 @@ from prefect.testing.utilities import prefect_test_harness
 from retention import workshop
 from retention.db import schema
 from retention.domain.errors import GateTrippedError
+from retention.services.policies import load_policies
 from retention.workshop import Workshop
 from tests.conftest import NIGHT, ROOT, make_settings, use_workshop, write_sources
 from tests.factories.nights import print_of
@@ -84,7 +85,7 @@ def test_a_tripped_gate_fails_the_flow(
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "customers.csv").write_text("customer_id,name\n", encoding="utf-8")
     write_sources(config_dir, tmp_path / "empty")
-    policies = workshop.load_policies(config_dir, ROOT / "templates")
+    policies = load_policies(config_dir, ROOT / "templates")
     object.__setattr__(lite, "policies", policies)
     with pytest.raises(GateTrippedError, match="has no rows tonight"):
         nightly(NightlyParameters(as_of=NIGHT))

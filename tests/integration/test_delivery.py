@@ -364,7 +364,7 @@ def test_an_unknown_action_is_named(queued: Workshop) -> None:
 
 
 def make_server(port: int, security: str, ca: Path | None = None, **extra: str) -> MailServer:
-    return MailServer("localhost", port, security, timeout=5, ca_file=ca, **extra)  # type: ignore[arg-type]
+    return MailServer("localhost", port, security, timeout=5, ca_file=ca, **extra)
 
 
 def test_a_certificate_for_another_host_is_refused_before_anything_is_said(

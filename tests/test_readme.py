@@ -1,0 +1,101 @@
+"""The README's commands, run as it says, in the order it says."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from retention.policy import parse_policy
+from retention.sources.config import SourcesConfig
+from tests.conftest import ROOT
+from tests.factories.commands import data_folder, retention
+
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+MAKE, CHINOOK, OPS, TEAMS, OWN = blocks("sh")
+
+
+def run(block: str, cwd: Path, home: Path) -> str:
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("RETENTION_", "PREFECT"))}
+    variables |= {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "RETENTION_DATA": str(data_folder()),
+        "PREFECT_HOME": str(home / "prefect"),
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
+    }
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout after a (smaller) `make demo`."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("config", "examples", "templates"):
+        shutil.copytree(ROOT / name, folder / name)
+    done = retention("demo", "--size", "200", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_two_commands_exist() -> None:
+    assert MAKE.split() == ["make", "demo", "make", "test"]
+    for target in ("demo", "test", "serve", "bench", "lock", "fmt", "check", "help"):
+        subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.skipif(
+    not data_folder().is_dir(),
+    reason="the public data is absent: set RETENTION_DATA to a folder with chinook/",
+)
+def test_the_chinook_night(home: Path) -> None:
+    shown = run(CHINOOK, home, home)
+    assert "59 customers" in shown
+    assert "Revenue to date: 2,328.60" in shown
+    assert "6 is no_data" in shown
+
+
+def test_the_first_five_minutes_of_ops(home: Path) -> None:
+    shown = run(OPS, home / "demo-company", home)
+    assert "This is a plan: nothing was stored." in shown
+    assert "Night of 2026-11-01" in shown
+
+
+def test_the_first_five_minutes_of_account_teams(home: Path) -> None:
+    shown = run(TEAMS, home / "demo-company", home)
+    assert "is rejected" in shown
+
+
+def test_your_own_data(home: Path) -> None:
+    assert "Night of 2026-10-31: 200 customers" in run(OWN, home, home)
+
+
+def test_the_mapping_example_is_valid() -> None:
+    (mapping,) = blocks("yaml")
+    assert parse_policy(mapping, SourcesConfig, "README.md").tables
+    assert yaml.safe_load(mapping)
+
+
+def test_the_picture_is_there() -> None:
+    assert (ROOT / "docs" / "whale_curve.png").stat().st_size > 10_000
+
+
+def test_the_layout_names_every_room() -> None:
+    for folder in sorted((ROOT / "retention").iterdir()):
+        if folder.is_dir() and folder.name != "__pycache__":
+            assert f"  {folder.name}/ " in TEXT, folder.name
