@@ -51,6 +51,7 @@ def deliver_due(limit: int) -> DeliverySummary:
 
 
 def _deliver_one(shop: Workshop, connection: Connection, message_id: str) -> str:
+    connection.ensure_open()  # before a message is claimed, so that a dead server leaves it queued
     lease = timedelta(seconds=shop.mail.timeout * len(AttemptStage)) + _GRACE
     with writing(shop.engine) as session:
         claimed = delivery.claim_checked(

@@ -22,13 +22,17 @@ class DecisionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision and its reason code; the other fields belong to its kind."""
+    """One decision and its reason code; the other fields belong to its kind.
+
+    `withdraw` asks to take back adverse messages that have not left.
+    """
 
     kind: DecisionKind
     reason: str
     step: int | None = None
     stage: Stage | None = None
     outcome: CaseState | None = None
+    withdraw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def decide(  # noqa: PLR0911 - one return per rule reads as the list of rules th
 ) -> Decision:
     """Return the one decision for `case` tonight; the first rule that applies wins."""
     if not facts.in_data:
-        return _wait("no_data_tonight")
+        return _wait("no_data_tonight", withdraw=case.stage in ADVERSE_STAGES)
     notice_has_run = case.notice_effective_on is not None and today >= case.notice_effective_on
     if facts.ended:
         left = CaseState.TERMINATED if notice_has_run else CaseState.SELF_CHURNED
@@ -97,16 +101,20 @@ def decide(  # noqa: PLR0911 - one return per rule reads as the list of rules th
     return _leave_stage(case, rule, playbook, facts, today)
 
 
-def _wait(reason: str) -> Decision:
-    return Decision(DecisionKind.WAIT, reason)
+def _wait(reason: str, *, withdraw: bool = False) -> Decision:
+    return Decision(DecisionKind.WAIT, reason, withdraw=withdraw)
 
 
 def _end_of_notice(facts: Facts) -> Decision:
+    obstacle = _obstacle(facts)
+    return obstacle or Decision(DecisionKind.CLOSE, "notice_has_run", outcome=CaseState.TERMINATED)
+
+
+def _obstacle(facts: Facts) -> Decision | None:
+    """Return why nothing adverse may happen now, or None."""
     if facts.blocks:
-        return _wait(f"blocked:{facts.blocks[0]}")
-    if not facts.surely_unprofitable:
-        return _wait("profit_uncertain")
-    return Decision(DecisionKind.CLOSE, "notice_has_run", outcome=CaseState.TERMINATED)
+        return _wait(f"blocked:{facts.blocks[0]}", withdraw=True)
+    return None if facts.surely_unprofitable else _wait("profit_uncertain", withdraw=True)
 
 
 def _follow_review(
@@ -131,8 +139,10 @@ def _work_on_step(
     case: CaseProgress, rule: StageRule, position: int, facts: Facts, today: date
 ) -> Decision:
     step, progress = rule.steps[position], case.steps[position]
-    if rule.stage in ADVERSE_STAGES and facts.blocks:
-        return _wait(f"blocked:{facts.blocks[0]}")
+    if rule.stage in ADVERSE_STAGES:
+        obstacle = _obstacle(facts)
+        if obstacle is not None:
+            return obstacle
     if progress.state not in (None, ActionState.REJECTED, ActionState.EXPIRED):
         return _wait(f"step_{progress.state}")
     if progress.proposed_on is not None and today < step.again.after(progress.proposed_on):
@@ -150,8 +160,6 @@ def _propose(
         return _wait("no_email_address")
     if step.notice and rule.requires_conversation and not case.conversation_logged:
         return _wait("no_conversation_logged")
-    if step.notice and not facts.surely_unprofitable:
-        return _wait("profit_uncertain")
     return Decision(DecisionKind.PROPOSE, "step_due", step=position)
 
 
@@ -177,10 +185,9 @@ def _enter(
     target: Stage, reason: str, playbook: Playbook, served: frozenset[Stage], facts: Facts
 ) -> Decision:
     if target in ADVERSE_STAGES:
-        if facts.blocks:
-            return _wait(f"blocked:{facts.blocks[0]}")
-        if not facts.surely_unprofitable:
-            return _wait("profit_uncertain")
+        obstacle = _obstacle(facts)
+        if obstacle is not None:
+            return obstacle
     if target is Stage.TERMINATE:
         for earlier in playbook.stages_before(target):
             if earlier not in served:

@@ -116,6 +116,11 @@ class Connection:
                 "Check RETENTION_MAIL_* and that the server is up; 'retention doctor' tries it.",
             ) from error
 
+    def ensure_open(self) -> None:
+        """Connect again if the last conversation ended badly. Raises ServerUnavailableError."""
+        if self._client is None:
+            self.open()
+
     def close(self) -> None:
         """Say goodbye, whatever state the connection is in."""
         if self._client is not None:
@@ -131,8 +136,7 @@ class Connection:
         `on_stage` is called before each verb and may raise to withdraw the message; what it does
         at DOT must be durable. Raises AttemptFailedError with the stage that was reached.
         """
-        if self._client is None:
-            self.open()
+        self.ensure_open()
         stage = AttemptStage.CONNECTED
 
         def enter(new: AttemptStage) -> None:

@@ -1,5 +1,6 @@
 """The only writer of actions: propose, change state, give up."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,8 @@ from retention.domain.transitions import require_move
 from retention.services import outbox
 from retention.services.cases import NIGHT
 from retention.services.composing import Sender, Terms, compose, written_at
+
+_OVER = (MessageState.EXPIRED, MessageState.FAILED)
 
 
 def set_state(action: Action, target: ActionState) -> None:
@@ -92,12 +95,14 @@ def propose(
 
 
 def give_up(case: Case, target: ActionState) -> int:
-    """Give up every action of a case that still waits, with its message. Returns how many.
+    """Give up every action of a case that still waits, with its message. Returns how many."""
+    return _give_up(case.actions, target)
 
-    A message that is being sent at this moment cannot be taken back and keeps its action.
-    """
+
+def _give_up(actions: Iterable[Action], target: ActionState) -> int:
+    """A message that is being sent at this moment cannot be taken back and keeps its action."""
     count = 0
-    for action in case.actions:
+    for action in actions:
         if action.state not in OPEN_ACTION_STATES:
             continue
         outbox.withdraw(action.message, MessageState.CANCELLED)
@@ -107,14 +112,22 @@ def give_up(case: Case, target: ActionState) -> int:
     return count
 
 
+def withdraw_emails(case: Case) -> int:
+    """Take back the e-mails of a case that have not left: what they rest on no longer holds."""
+    return _give_up([a for a in case.actions if a.kind is ActionKind.EMAIL], ActionState.SUPERSEDED)
+
+
 def expire_overdue(case: Case, today: date) -> int:
-    """Expire the actions of a case that nobody decided in time, and messages that are too late."""
+    """Expire actions that nobody decided in time, and those whose message was too late or failed.
+
+    A message whose fate is unknown keeps its action: a person has to settle it.
+    """
     count = 0
     for action in case.actions:
         if action.state not in OPEN_ACTION_STATES or action.due_on >= today:
             continue
         outbox.withdraw(action.message, MessageState.EXPIRED)
-        if action.message is None or action.message.state is MessageState.EXPIRED:
+        if action.message is None or action.message.state in _OVER:
             set_state(action, ActionState.EXPIRED)
             count += 1
     return count

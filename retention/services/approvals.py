@@ -137,7 +137,8 @@ def _playbook(session: Session, action: Action, policies: Policies) -> Playbook:
 
 
 def _waiting(session: Session, action_id: str) -> Action:
-    action = action_queries.get(session, action_id)
+    """Return an action that waits, locked: two people, or a night, may decide at once."""
+    action = action_queries.get(session, action_id, lock=True)
     if action.state is not ActionState.PENDING_APPROVAL:
         raise NotAllowedError(
             f"action {action.id[:8]}",

@@ -16,7 +16,7 @@ from retention.db.queries import cases as case_queries
 from retention.domain.actions import ActionState
 from retention.domain.decisions import Decision, DecisionKind, decide
 from retention.domain.playbook import Playbook
-from retention.domain.stages import PlaybookName
+from retention.domain.stages import ADVERSE_STAGES, PlaybookName
 from retention.domain.summaries import NightSummary
 from retention.playbooks.loading import parse_playbook
 from retention.services import actions, cases
@@ -145,6 +145,8 @@ def _apply(night: Night, case: Case, playbook: Playbook, decision: Decision) -> 
     if decision.kind is DecisionKind.WAIT:
         case.waiting_for = decision.reason
         night.waiting[decision.reason] += 1
+        if decision.withdraw and case.stage in ADVERSE_STAGES:
+            night.given_up += actions.withdraw_emails(case)
         return decision.kind
     write_receipt(night.session, case, decision, playbook, night.evidence, action)
     if decision.kind is DecisionKind.PROPOSE:

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from retention.db.models import Run
@@ -41,21 +42,29 @@ def claim(
         run = Run(flow=flow, business_date=business_date, state=RunState.RUNNING, fence=1,
                   started_at=now, lease_until=now + lease)  # fmt: skip
         session.add(run)
-        session.flush()
+        try:
+            session.flush()
+        except IntegrityError as error:  # another process inserted it a moment ago
+            raise _locked(flow, business_date, "is being started by another process") from error
         return RunClaim(run.id, run.fence)
     if run.state is RunState.COMPLETED:
         return RunClaim(run.id, run.fence, done=run.summary or {})
     if run.state is RunState.RUNNING and run.lease_until > now:
-        raise RunLockedError(
-            f"run {flow} of {business_date}",
-            f"is held by another process until {run.lease_until:%Y-%m-%d %H:%M} UTC",
-            "Wait for it to end; a killed run is taken over when its lease is over, "
-            "or at once with --take-over.",
-        )
+        until = f"{run.lease_until:%Y-%m-%d %H:%M} UTC"
+        raise _locked(flow, business_date, f"is held by another process until {until}")
     require_move(RUN_MOVES, run.state, RunState.RUNNING, subject=f"run {flow} {business_date}")
     run.state, run.fence = RunState.RUNNING, run.fence + 1
     run.started_at, run.lease_until = now, now + lease
     return RunClaim(run.id, run.fence)
+
+
+def _locked(flow: str, business_date: date, found: str) -> RunLockedError:
+    return RunLockedError(
+        f"run {flow} of {business_date}",
+        found,
+        "Wait for it to end; a killed run is taken over when its lease is over, "
+        "or at once with --take-over.",
+    )
 
 
 def release_lease(session: Session, flow: str, business_date: date, now: datetime) -> None:

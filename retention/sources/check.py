@@ -99,8 +99,9 @@ def _reading(table: CanonicalTable, column: str, raw: str, raw_type: str) -> Rea
 def _cast(source: str, raw_type: str, wanted: str) -> str:
     if raw_type == wanted:
         return source
-    if wanted == DAY and raw_type == "VARCHAR":
-        return f"TRY_CAST(TRY_CAST({source} AS TIMESTAMP) AS DATE)"
+    if wanted in (DAY, MOMENT) and raw_type == "VARCHAR":
+        # By way of TIMESTAMPTZ, a moment with an offset becomes the company's own wall time.
+        return f"CAST(CAST(TRY_CAST({source} AS TIMESTAMPTZ) AS TIMESTAMP) AS {wanted})"
     return f"TRY_CAST({source} AS {wanted})"
 
 
@@ -168,7 +169,7 @@ def _line(origin: Origin, place: int) -> str:
     if origin.csv is None:
         return f"row {place}"
     with origin.csv.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, delimiter=origin.delimiter)
         for _ in range(place + 1):
             next(reader, None)
         return f"line {reader.line_num}"

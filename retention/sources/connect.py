@@ -13,6 +13,7 @@ from retention.sources.config import Connection, Database, TableMapping, fill_va
 from retention.sources.rows import run
 
 _CHUNK_ROWS = 50_000
+_HEADER_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Origin:
 
     label: str
     csv: Path | None = None
+    delimiter: str = ","
 
 
 def load_raw(
@@ -43,8 +45,10 @@ def _from_file(
     path = folder / (mapping.file or name)
     files, kind = _files_and_format(path, mapping)
     label = files[0].name if len(files) == 1 else path.name
-    origin = Origin(f"{name} ({label})", files[0] if kind == "csv" and len(files) == 1 else None)
-    scan = _scan(kind, [str(file) for file in files])
+    delimiter = _delimiter(files[0]) if kind == "csv" else ","
+    single = files[0] if kind == "csv" and len(files) == 1 else None
+    origin = Origin(f"{name} ({label})", single, delimiter)
+    scan = _scan(kind, [str(file) for file in files], delimiter)
     try:
         if mapping.query is None:
             run(db, f'CREATE OR REPLACE TEMP VIEW "raw_{name}" AS SELECT * FROM {scan}')
@@ -73,7 +77,14 @@ def _files_and_format(path: Path, mapping: TableMapping) -> tuple[list[Path], st
     return files, kind
 
 
-def _scan(kind: str, files: list[str]) -> str:
+def _delimiter(file: Path) -> str:
+    """Return what separates the columns of a CSV's first line; many offices export semicolons."""
+    with file.open("rb") as opened:
+        header = opened.readline(_HEADER_BYTES).decode("utf-8", "replace")
+    return max(",;\t|", key=header.count)
+
+
+def _scan(kind: str, files: list[str], delimiter: str) -> str:
     listed = "[" + ", ".join(_quoted(file) for file in files) + "]"
     if kind == "parquet":
         return f"read_parquet({listed})"
@@ -82,10 +93,9 @@ def _scan(kind: str, files: list[str]) -> str:
             f"read_csv({listed}, columns={{'line': 'VARCHAR'}}, header=false, delim='\x1f', "
             "quote='', escape='', auto_detect=false)"
         )
-    return (
-        f"read_csv({listed}, all_varchar=true, header=true, delim=',', quote='\"', escape='\"', "
-        "null_padding=false, strict_mode=true)"
-    )
+    options = "all_varchar=true, header=true, null_padding=false, strict_mode=true"
+    quoting = f"delim='{delimiter}', quote='\"', escape='\"'"
+    return f"read_csv({listed}, {options}, {quoting})"
 
 
 def _quoted(text: str) -> str:

@@ -6,11 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from retention.clock import travel
+from retention.db import snapshots
 from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering
 from retention.db.session import make_engine, reading, writing
 from retention.domain.actions import ActionKind, ActionState
@@ -20,6 +23,7 @@ from retention.domain.stages import Stage
 from retention.mail.transport import Connection, MailServer, ServerUnavailableError
 from retention.services import approvals, cases, outbox
 from retention.services.evidence import Evidence, add_rows
+from retention.services.night import decide_night
 from retention.workshop import Workshop, build_workshop
 from tasks.delivery import deliver_due, recover_lost
 from tests.conftest import (
@@ -297,6 +301,31 @@ def test_one_attempt_per_message_and_an_honest_state(
 def owner(shop: Workshop, action_id: str) -> str:
     with reading(shop.engine) as session:
         return session.get_one(Action, action_id).owner
+
+
+def test_a_night_takes_back_an_approved_notice_when_the_data_no_longer_supports_it(
+    queued: Workshop, server: ScriptedServer
+) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    approve(queued, notice, "marta")
+    approve(queued, notice, "diana")
+    with reading(queued.engine) as session:
+        customer = session.get_one(Action, notice).customer_id
+    people = snapshots.people_file(queued.places.snapshots, NIGHT)
+    tomorrow = NIGHT + timedelta(days=1)
+    with writing(queued.engine) as session:
+        folder = shutil.copytree(people.parent, queued.settings.snapshots_dir / f"as_of={tomorrow}")
+        for name in ("scores-0000.parquet", "people-0000.parquet"):
+            table = pq.read_table(folder / name, partitioning=None)
+            kept = table.filter(pc.not_equal(table["customer_id"], customer))
+            pq.write_table(kept, folder / name)
+        places = replace(queued.places, snapshots=queued.settings.snapshots_dir)
+        decide_night(session, queued.policies, places, queued.sender, tomorrow)
+    assert state_of(queued, notice) is ActionState.SUPERSEDED
+    assert message_of(queued, notice).state is MessageState.CANCELLED
+    deliver()
+    with reading(queued.engine) as session:
+        assert session.get_one(Rendering, notice).raw not in server.accepted
 
 
 def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(

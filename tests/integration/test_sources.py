@@ -280,3 +280,27 @@ def test_a_renamed_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     tables = "tables:\n  customers: {file: kunden.csv, columns: {customer_id: kunde_nr}}\n"
     with pytest.raises(SourceError, match="column 'kunde_nr' is not there"):
         of_files(tmp_path, tables)
+
+
+def test_semicolons_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    text = '\ufeffcustomer_id;name\n1;"Peña; e Hijos"\n'
+    people = features(small(tmp_path, customers=text)).people
+    assert people.column("name").to_pylist() == ["Peña; e Hijos"]
+
+
+@pytest.mark.parametrize(
+    ("opened_at", "counted"),
+    [
+        ("2026-05-31 23:59:59", 1),
+        ("2026-05-31T23:30:00+00:00", 0),
+        ("2026-06-01T01:30:00+02:00", 0),
+        ("2026-06-01T01:30:00+03:00", 0),
+        ("2026-06-01T00:30:00+03:00", 1),
+    ],
+)
+def test_a_moment_with_an_offset_counts_on_the_companys_own_day(
+    tmp_path: Path, opened_at: str, counted: int
+) -> None:
+    tickets = f"ticket_id,customer_id,opened_at\n1,007,{opened_at}\n"
+    wide = features(small(tmp_path, tickets=tickets)).wide
+    assert wide.column("tickets_12m").to_pylist() == [counted, 0]

@@ -87,6 +87,23 @@ def test_nothing_ends_while_the_profit_may_be_positive() -> None:
     assert decided(case, make_facts(surely_unprofitable=False)).reason == "profit_uncertain"
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        make_facts(blocks=("open_complaint",)),
+        make_facts(surely_unprofitable=False),
+        make_facts(in_data=False),
+    ],
+)
+@pytest.mark.parametrize("stage", sorted(ADVERSE_STAGES))
+def test_an_adverse_message_that_waits_is_taken_back(stage: Stage, facts: Facts) -> None:
+    steps = (done(), StepProgress(ActionState.APPROVED, ENTERED))
+    case = make_case(stage, steps=steps[-len(PLAYBOOK.rule(stage).steps) :])
+    decision = decided(case, facts)
+    assert decision.kind is DecisionKind.WAIT
+    assert decision.withdraw
+
+
 def test_a_notice_needs_a_logged_conversation() -> None:
     steps = (done(), StepProgress())
     case = make_case(Stage.TERMINATE, steps=steps)

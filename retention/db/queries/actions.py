@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.db.models import Action, Case
@@ -14,20 +14,19 @@ _SHORTEST_PREFIX = 6
 _WHOLE = 36
 
 
-def get(session: Session, action_id: str) -> Action:
+def get(session: Session, action_id: str, *, lock: bool = False) -> Action:
     """Return one action with everything a decision needs. A unique prefix of the id is enough.
 
-    Raises NotFoundError when nothing, or more than one action, fits.
+    `lock` makes others wait until this transaction ends. Raises NotFoundError when nothing, or more
+    than one action, fits.
     """
     found: Sequence[Action] = []
-    whole = len(action_id) == _WHOLE
     if len(action_id) >= _SHORTEST_PREFIX:
-        named = (
-            Action.id == action_id if whole else Action.id.startswith(action_id, autoescape=True)
-        )
+        if lock:
+            session.execute(select(Action.id).where(_named(action_id)).with_for_update())
         found = session.scalars(
             select(Action)
-            .where(named)
+            .where(_named(action_id))
             .options(
                 joinedload(Action.case).selectinload(Case.events),
                 joinedload(Action.rendering),
@@ -35,6 +34,7 @@ def get(session: Session, action_id: str) -> Action:
                 joinedload(Action.message),
                 selectinload(Action.approvals),
             )
+            .execution_options(populate_existing=lock)
             .limit(2)
         ).all()
     if len(found) != 1:
@@ -64,3 +64,8 @@ def list_waiting(
         .order_by(Action.due_on, Action.id)
         .limit(limit)
     ).all()
+
+
+def _named(action_id: str) -> ColumnElement[bool]:
+    whole = len(action_id) == _WHOLE
+    return Action.id == action_id if whole else Action.id.startswith(action_id, autoescape=True)
