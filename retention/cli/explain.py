@@ -6,7 +6,7 @@ import typer
 
 from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, print_table
 
-_BAR = 24
+_BAR = 20
 
 
 def explain(
@@ -43,8 +43,10 @@ def _show(found: dict[str, Any]) -> None:
     for sum_ in found["sums"]:
         if sum_["total"] is None:
             console.print(f"{sum_['name']}: no_data")
-        else:
+        elif any(float(value) for value in sum_["parts"].values()):
             _waterfall(sum_)
+        else:
+            console.print(f"{sum_['name']}: {sum_['total']}, nothing adds to it")
     for case in found["cases"]:
         rows = [(e["on"], e["what"], e["stage"], e["reason"], e["actor"]) for e in case["history"]]
         title = f"{case['playbook']}: {case['state']}, stage {case['stage']}"
@@ -53,11 +55,18 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _waterfall(sum_: dict[str, Any]) -> None:
+    from retention.domain.scores import BY_NAME
+
     parts = {name: float(value) for name, value in sum_["parts"].items()}
-    largest = max((abs(value) for value in parts.values()), default=0) or 1
-    rows = [(name, sum_["parts"][name], _bar(value / largest)) for name, value in parts.items()]
-    rows.append((sum_["name"], sum_["total"], "= the sum"))
-    print_table(sum_["name"], ("part", "amount", ""), rows, right=(1,))
+    largest = max(abs(value) for value in parts.values())
+    rows = [
+        (BY_NAME[name].meaning, sum_["parts"][name], _bar(value / largest), name)
+        for name, value in parts.items()
+    ]
+    rows.append(("= the sum", sum_["total"], "", sum_["name"]))
+    total = BY_NAME[sum_["name"]]
+    title = f"{sum_['name']}: {total.meaning}"
+    print_table(title, ("part", "amount", "", "column"), rows, right=(1,))
 
 
 def _bar(share: float) -> str:

@@ -19,7 +19,7 @@ from retention.demo.simulation import Simulation, history, next_month, treat, tr
 from retention.demo.writers import Writer
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.people import Person, Role
-from retention.domain.stages import Stage
+from retention.domain.stages import LADDERS, PlaybookName, Stage
 from retention.reports.whale import draw_whale_curve, whale_curve
 from retention.services import approvals
 from retention.workshop import Workshop
@@ -32,7 +32,6 @@ _CAUSE = {
     "chronically_dissatisfied": "own_fault",
 }
 _SHOWN = 12
-_APPROVED_TONIGHT = 12
 
 
 def morning_of(as_of: date) -> datetime:
@@ -177,12 +176,13 @@ class DemoCompany:
         )
 
     def approve_tonight(self, as_of: date) -> int:
-        """Approve some of every kind, each in the roles that the playbook asks for."""
+        """Approve half of every stage, each in the roles that the playbook asks for."""
         count, names = 0, set()
         with travel(morning_of(as_of)), writing(self.shop.engine) as session:
             emails = [a for a in _pending(session) if a.kind is ActionKind.EMAIL]
             for stage in Stage:
-                for action in [a for a in emails if a.stage is stage][:_APPROVED_TONIGHT]:
+                waiting = [a for a in emails if a.stage is stage]
+                for action in waiting[: (len(waiting) + 1) // 2]:
                     names |= {person.name for person in self._approve(session, action)}
                     count += 1
         people = ", ".join(sorted(names))
@@ -205,10 +205,10 @@ class DemoCompany:
         return home / "whale_curve.png"
 
     def interesting_customer(self) -> str:
-        """Return the customer whose case has come furthest."""
+        """Return the customer whose case has come furthest on the ladder of five steps."""
         with reading(self.shop.engine) as session:
             cases = session.scalars(select(Case).where(Case.closed_on.is_(None))).all()
-        order = list(Stage)
+        order = [Stage.LISTEN, Stage.REWARD, *LADDERS[PlaybookName.RESTORE]]
         furthest = max(cases, key=lambda case: (order.index(case.stage), case.customer_id))
         return furthest.customer_id
 

@@ -49,7 +49,7 @@ def list_(
         return
     print_table(
         "Waiting" if rows else "Nothing waits.",
-        ("id", "customer", "stage", "what", "state", "waits for", "due", "owner"),
+        ("id", "customer", "stage", "what", "state", "waits for", "due"),
         [
             (
                 row["id"][:_SHORT],
@@ -57,9 +57,8 @@ def list_(
                 row["stage"],
                 row["template"] or row["kind"],
                 row["state"],
-                ", ".join(row["waits_for"]) or "-",
+                ", ".join(row["waits_for"]) or f"{row['owner']} to log it",
                 row["due_on"],
-                row["owner"],
             )
             for row in rows
         ],

@@ -40,7 +40,7 @@ def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
         console.rule("[bold]Tonight, through Prefect")
         night = company.night_through_prefect(until)
         company.show_tonight(night)
-        console.rule("[bold]Two people approve")
+        console.rule("[bold]People approve, each in their role")
         approved = company.approve_tonight(until)
         delivered = company.deliver_through_prefect(until)
         console.rule("[bold]The same night again")

@@ -85,6 +85,7 @@ def test_a_night_on_the_command_line(home: Path, env: dict[str, str]) -> None:
     table = retention("explain", customer, cwd=home, env=env)
     assert "net_profit_12m" in table.stdout
     assert "= the sum" in table.stdout
+    assert "invoiced in the last 12 months" in table.stdout
     unknown = retention("explain", "nobody", "--json", cwd=home, env=env)
     assert unknown.returncode == 1
     assert "is not in the snapshot" in answer(unknown)["error"]["found"]
