@@ -30,7 +30,7 @@ def nightly(parameters: NightlyParameters = DEFAULTS) -> dict[str, Any]:
     if claim.done is not None:
         return claim.done
     with recording_failure(claim):
-        pulled = pull_sources(as_of)
+        pulled = pull_sources(as_of, accept_changes=parameters.accept_changes)
         scored = score_customers(as_of)
         summary = release_decisions(claim, as_of, pulled, scored)
     publish_night(summary)

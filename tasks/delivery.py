@@ -4,9 +4,12 @@ from datetime import timedelta
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from sqlalchemy.exc import OperationalError
 
 from retention.clock import utc_now
+from retention.db import schema
 from retention.db.session import reading, writing
+from retention.domain.errors import NotFoundError
 from retention.domain.messages import AttemptStage
 from retention.domain.summaries import DeliverySummary
 from retention.mail.transport import AttemptFailedError, Connection
@@ -17,6 +20,7 @@ from retention.workshop import Workshop, get_workshop
 
 # The longest a conversation may take: six verbs and ten minutes after the final dot (RFC 5321).
 _GRACE = timedelta(minutes=15)
+_RECORD_TRIES = 10
 
 
 class WithdrawnError(Exception):
@@ -27,6 +31,8 @@ class WithdrawnError(Exception):
 def recover_lost() -> int:
     """Settle messages whose sending process died, and expire those that are too late."""
     shop, now = get_workshop(), utc_now()
+    if not schema.exists(shop.engine):
+        raise NotFoundError("the outbox", "no night has run yet", "Run 'retention run' first.")
     with writing(shop.engine) as session:
         outbox.expire_late(session, delivery.today(now, shop.settings.timezone))
         return outbox.recover(session, now)
@@ -66,12 +72,10 @@ def _deliver_one(shop: Workshop, connection: Connection, message_id: str) -> str
 
 def _send(shop: Workshop, connection: Connection, claimed: Claimed) -> str:
     def on_stage(stage: AttemptStage) -> None:
-        if stage is AttemptStage.DATA:
-            _require_still_allowed(shop, claimed)
         if stage is AttemptStage.DOT:
-            with writing(shop.engine) as session:
-                if not outbox.record_stage(session, claimed, stage):
-                    raise WithdrawnError("the claim was lost")
+            _pass_the_point_of_no_return(shop, claimed)
+        elif delivery.is_stopped(shop.settings.stop_file):
+            raise WithdrawnError("all sending was stopped")
 
     try:
         code, reply = connection.send(claimed.sender, claimed.recipient, claimed.raw, on_stage)
@@ -82,20 +86,32 @@ def _send(shop: Workshop, connection: Connection, claimed: Claimed) -> str:
     return _record(shop, claimed, AttemptStage.REPLIED, code, reply)
 
 
-def _require_still_allowed(shop: Workshop, claimed: Claimed) -> None:
+def _pass_the_point_of_no_return(shop: Workshop, claimed: Claimed) -> None:
+    """Ask once more and record the dot in one transaction: a night cannot slip in between."""
     if delivery.is_stopped(shop.settings.stop_file):
         raise WithdrawnError("all sending was stopped")
-    with reading(shop.engine) as session:
+    with writing(shop.engine) as session:
+        delivery.lock(session, claimed)
         refusal = delivery.check(session, claimed.message_id, utc_now(), shop.settings.timezone)
-    if refusal is not None:
-        raise WithdrawnError(refusal.reason)
+        if refusal is not None:
+            raise WithdrawnError(refusal.reason)
+        if not outbox.record_stage(session, claimed, AttemptStage.DOT):
+            raise WithdrawnError("the claim was lost")
 
 
 def _record(
     shop: Workshop, claimed: Claimed, stage: AttemptStage, code: int | None, reply: str
 ) -> str:
-    with writing(shop.engine) as session:
-        state = delivery.record_result(
-            session, claimed, stage, code, reply, utc_now(), shop.settings.timezone
-        )
-    return state.value if state else "lost"
+    """Write the result down, however long others keep the database busy."""
+    for tries_left in reversed(range(_RECORD_TRIES)):
+        try:
+            with writing(shop.engine) as session:
+                state = delivery.record_result(
+                    session, claimed, stage, code, reply, utc_now(), shop.settings.timezone
+                )
+        except OperationalError:
+            if not tries_left:
+                raise
+        else:
+            return state.value if state else "lost"
+    raise AssertionError("unreachable")

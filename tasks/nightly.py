@@ -10,11 +10,11 @@ from prefect.cache_policies import NO_CACHE
 
 from retention.clock import utc_now
 from retention.db import schema
-from retention.db.session import writing
+from retention.db.session import reading, writing
 from retention.domain.errors import GateTrippedError, SourceUnavailableError
 from retention.domain.runs import RunState
 from retention.domain.summaries import PullSummary, ScoreSummary, as_json
-from retention.services import night, nightly, runs
+from retention.services import delivery, night, nightly, runs
 from retention.services.runs import RunClaim
 from retention.workshop import get_workshop
 
@@ -34,7 +34,8 @@ def claim_run(as_of: date, *, take_over: bool = False) -> RunClaim:
     with writing(shop.engine) as session:
         if take_over:
             runs.release_lease(session, FLOW, as_of, now)
-        return runs.claim(session, FLOW, as_of, now, shop.lease)
+        today = delivery.today(now, shop.settings.timezone)
+        return runs.claim(session, FLOW, as_of, now, shop.lease, today=today)
 
 
 @task(
@@ -45,10 +46,12 @@ def claim_run(as_of: date, *, take_over: bool = False) -> RunClaim:
     timeout_seconds=2 * _HOURS,
     cache_policy=NO_CACHE,
 )
-def pull_sources(as_of: date) -> PullSummary:
+def pull_sources(as_of: date, *, accept_changes: bool = False) -> PullSummary:
     """Read, check and gate the company's data; write the features."""
     shop = get_workshop()
-    return nightly.pull(shop.policies, shop.places, as_of)
+    with reading(shop.engine) as session:
+        last = runs.last_pull(session, FLOW)
+    return nightly.pull(shop.policies, shop.places, as_of, last, accept_changes=accept_changes)
 
 
 @task(task_run_name="score-{as_of}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)

@@ -35,7 +35,7 @@ ONLY_IN = {
     "prefect": {"flows", "tasks", "cli"},
     "yagmail": {"mail"},
     "smtplib": set(),
-    "sqlalchemy": {"db", "services", "cli", "workshop", "demo", "sources"},
+    "sqlalchemy": {"db", "services", "tasks", "cli", "workshop", "demo", "sources"},
     "pandas": {"scoring"},
     "matplotlib": {"reports"},
 }

@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
-MAKE, CHINOOK, OPS, TEAMS, OWN = blocks("sh")
+MAKE, ACTIVATE, CHINOOK, OPS, TEAMS, OWN = blocks("sh")
 
 
 def run(block: str, cwd: Path, home: Path) -> str:
@@ -48,6 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("config", "examples", "templates"):
         shutil.copytree(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
     done = retention("demo", "--size", "200", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder
@@ -64,14 +65,14 @@ def test_the_two_commands_exist() -> None:
     reason="the public data is absent: set RETENTION_DATA to a folder with chinook/",
 )
 def test_the_chinook_night(home: Path) -> None:
-    shown = run(CHINOOK, home, home)
+    shown = run(ACTIVATE + CHINOOK, home, home)
     assert "59 customers" in shown
     assert "Revenue to date: 2,328.60" in shown
-    assert "6 is no_data" in shown
+    assert "6 Helena Holý is no_data" in shown
 
 
 def test_the_first_five_minutes_of_ops(home: Path) -> None:
-    shown = run(OPS, home / "demo-company", home)
+    shown = run(OPS, home, home)
     assert "This is a plan: nothing was stored." in shown
     assert "Night of 2026-11-01" in shown
 
@@ -79,10 +80,13 @@ def test_the_first_five_minutes_of_ops(home: Path) -> None:
 def test_the_first_five_minutes_of_account_teams(home: Path) -> None:
     shown = run(TEAMS, home / "demo-company", home)
     assert "is rejected" in shown
+    assert "The message" in shown
 
 
 def test_your_own_data(home: Path) -> None:
-    assert "Night of 2026-10-31: 200 customers" in run(OWN, home, home)
+    shown = run(OWN, home / "demo-company", home)
+    assert "Night of 2026-10-31: 200 customers" in shown
+    assert "customers meet an entry condition that must hold for more nights" in shown
 
 
 def test_the_mapping_example_is_valid() -> None:

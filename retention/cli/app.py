@@ -4,6 +4,8 @@
 another run.
 """
 
+import atexit
+import os
 import sys
 
 import typer
@@ -29,12 +31,22 @@ app.add_typer(queue.app, name="queue")
 
 def main() -> None:
     """Run the command line; a known error becomes its message and exit code."""
-    from retention.domain.errors import RetentionError
-
+    atexit.register(_leave_quietly)
     try:
         app()
-    except RetentionError as error:
+    except Exception as error:
+        from retention.cli.failures import as_known
+
+        known = as_known(error)
+        if known is None:
+            raise
         from retention.cli.output import fail
 
-        fail(error, as_json="--json" in sys.argv)
-        sys.exit(error.exit_code)
+        fail(known, as_json="--json" in sys.argv)
+        sys.exit(known.exit_code)
+
+
+def _leave_quietly() -> None:
+    """DuckDB's binding lists objects that are alive when Python ends; nobody can act on it."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -34,10 +34,12 @@ def explain(
 
 
 def _show(found: dict[str, Any]) -> None:
+    from rich.markup import escape
+
     console = make_console()
     reasons = ", ".join(found["reasons"]) or "no particular reason"
     console.print(
-        f"[bold]{found['customer_id']}[/] is [bold]{found['fit']}[/] "
+        f"[bold]{found['customer_id']}[/] {escape(found['name'])} is [bold]{found['fit']}[/] "
         f"({found['archetype'] or 'no pattern'}) as of {found['as_of']}: {reasons}."
     )
     for sum_ in found["sums"]:

@@ -6,7 +6,7 @@ Errors go to standard error, except with --json, where they are the one document
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ AsOf = Annotated[
 ]
 
 SCHEMA = 1
+_NEVER_CUT = {"id", "customer", "due", "amount", "on"}
 
 
 def emit(document: dict[str, Any]) -> None:
@@ -60,7 +61,8 @@ def print_table(
 
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for position, name in enumerate(columns):
-        table.add_column(name, justify="right" if position in right else "left")
+        justify: Literal["right", "left"] = "right" if position in right else "left"
+        table.add_column(name, justify=justify, no_wrap=name in _NEVER_CUT, overflow="fold")
     for row in rows:
         table.add_row(*(_plain("-" if cell is None else str(cell)) for cell in row))
     make_console().print(table)

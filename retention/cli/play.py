@@ -21,7 +21,7 @@ from retention.domain.actions import ActionKind, ActionState
 from retention.domain.people import Person, Role
 from retention.domain.stages import LADDERS, PlaybookName, Stage
 from retention.reports.whale import draw_whale_curve, whale_curve
-from retention.services import approvals
+from retention.services import approvals, delivery
 from retention.workshop import Workshop
 
 _MADRID_MORNING = time(9, 0)
@@ -131,9 +131,12 @@ class DemoCompany:
         for role in action.required_roles:
             owner = team.get(action.owner)
             person = owner if Role(role) in owner.roles else self._one_with(Role(role))
-            approvals.approve(session, action.id, person, utc_now())
+            approvals.approve(session, action.id, person, utc_now(), self._today())
             approving.append(person)
         return approving
+
+    def _today(self) -> date:
+        return delivery.today(utc_now(), self.shop.settings.timezone)
 
     def _one_with(self, role: Role) -> Person:
         people = self.shop.policies.team.people.values()

@@ -33,6 +33,7 @@ def list_(
     from retention.db.session import reading
     from retention.domain.actions import ActionState
     from retention.domain.stages import Stage
+    from retention.services.explain import people_of
 
     shop = _ready()
     with reading(shop.engine) as session:
@@ -43,21 +44,22 @@ def list_(
             owner=owner,
             limit=limit,
         )
-        rows = [_summary(action) for action in found]
+        people = people_of(shop.places.snapshots, {action.customer_id for action in found})
+        rows = [_summary(action, people) for action in found]
     if as_json:
         emit({"actions": rows})
         return
     print_table(
         "Waiting" if rows else "Nothing waits.",
-        ("id", "customer", "stage", "what", "state", "waits for", "due"),
+        ("id", "customer", "name", "what", "state", "waits for", "due"),
         [
             (
                 row["id"][:_SHORT],
                 row["customer_id"],
-                row["stage"],
-                row["template"] or row["kind"],
-                row["state"],
-                ", ".join(row["waits_for"]) or f"{row['owner']} to log it",
+                row["name"],
+                row["template"] or f"{row['kind']}: {row['form']}",
+                row["state"].removesuffix("_approval"),
+                _waits_for(row),
                 row["due_on"],
             )
             for row in rows
@@ -70,11 +72,16 @@ def show(action_id: ActionId, *, as_json: AsJson = False) -> None:
     """Show the very message, and why it is proposed."""
     from retention.db.queries import actions as queries
     from retention.db.session import reading
+    from retention.services.approvals import outcomes_of
+    from retention.services.explain import people_of
 
     shop = _ready()
     with reading(shop.engine) as session:
         action = queries.get(session, action_id)
-        details = _details(action)
+        people = people_of(shop.places.snapshots, {action.customer_id})
+        details = _details(action, people)
+        if action.rendering is None:
+            details["outcomes"] = outcomes_of(session, action, shop.policies)
     if as_json:
         emit({"action": details})
     else:
@@ -94,16 +101,25 @@ def approve(
     """Approve messages in your role. The last needed approval puts a message into the outbox."""
     from retention.clock import utc_now
     from retention.db.session import writing
-    from retention.services import approvals
+    from retention.domain.errors import RetentionError
+    from retention.services import approvals, delivery
 
     shop = _ready()
     person = shop.policies.team.get(who)
-    done = []
+    today = delivery.today(utc_now(), shop.settings.timezone)
+    done: list[dict[str, Any]] = []
     for action_id in action_ids:
-        with writing(shop.engine) as session:
-            action = approvals.approve(session, action_id, person, utc_now(), seen=seen)
-            done.append(_decided(action, approvals.still_needed(action)))
+        try:
+            with writing(shop.engine) as session:
+                action = approvals.approve(session, action_id, person, utc_now(), today, seen=seen)
+                done.append(_decided(action, approvals.still_needed(action)))
+        except RetentionError as error:
+            if len(action_ids) == 1:
+                raise
+            done.append({"id": action_id, "state": f"not approved: {error}", "waits_for": []})
     _report(done, as_json=as_json)
+    if any(row["state"].startswith("not ") for row in done):
+        raise typer.Exit(3)
 
 
 @app.command("reject")
@@ -171,12 +187,20 @@ def _choice(enum: Any, value: str | None) -> Any:
         raise typer.BadParameter(f"'{value}' is none of: {listed}") from None
 
 
-def _summary(action: "Action") -> dict[str, Any]:
+def _waits_for(row: dict[str, Any]) -> str:
+    if row["waits_for"]:
+        return ", ".join(role.replace("account_manager", "manager") for role in row["waits_for"])
+    to_log = row["kind"] != "email" and row["state"] == "pending_approval"
+    return f"{row['owner']} to log it" if to_log else "-"
+
+
+def _summary(action: "Action", people: dict[str, dict[str, Any]]) -> dict[str, Any]:
     from retention.services.approvals import still_needed
 
     return {
         "id": action.id,
         "customer_id": action.customer_id,
+        "name": people.get(action.customer_id, {}).get("name"),
         "playbook": action.case.playbook,
         "stage": action.stage,
         "kind": action.kind,
@@ -191,9 +215,13 @@ def _summary(action: "Action") -> dict[str, Any]:
     }
 
 
-def _details(action: "Action") -> dict[str, Any]:
+def _details(action: "Action", people: dict[str, dict[str, Any]]) -> dict[str, Any]:
     message = action.rendering
-    return _summary(action) | {
+    return _summary(action, people) | {
+        "email": people.get(action.customer_id, {}).get("email"),
+        "phone": people.get(action.customer_id, {}).get("phone"),
+        "outcome": action.outcome,
+        "note": action.note,
         "effective_on": action.effective_on,
         "message": message
         and {
@@ -217,22 +245,38 @@ def _print_details(details: dict[str, Any]) -> None:
     from rich.text import Text
 
     console = make_console()
-    what = details["template"] or details["form"] or details["kind"]
-    console.print(f"[bold]{what}[/] for {details['customer_id']}, stage {details['stage']}, "
-                  f"{details['state']}, due {details['due_on']}")  # fmt: skip
+    what = details["template"] or f"{details['kind']} ({details['form']})"
+    console.print(f"[bold]{what}[/] for {details['customer_id']} {details['name']}", soft_wrap=True)
+    console.print(
+        f"{details['playbook']}, stage {details['stage']}; {details['state']}, due "
+        f"{details['due_on']}; owner {details['owner']}",
+        soft_wrap=True,
+    )
     if details["message"]:
         message = details["message"]
         head = f"To: {message['to']}\nSubject: {message['subject']}\n\n"
         console.print(Panel(Text(head + message["text"]), title="The message", width=84))
-        console.print(f"content {message['content_hash']}")
+        console.print(f"content hash {message['content_hash']}", soft_wrap=True)
+    else:
+        reach = " ".join(filter(None, (details["email"], details["phone"]))) or "nothing known"
+        console.print(f"Reach: {reach}. Outcomes: {', '.join(details['outcomes'])}.")
     if details["receipt"]:
-        rows = [(c["name"], c["when"], c["value"]) for c in details["receipt"]["conditions"]]
-        print_table("Why", ("condition", "when", "tonight"), rows)
+        wanted = {"entry", "leave", f"unless:{details['stage']}"}
+        conditions = [c for c in details["receipt"]["conditions"] if c["name"] in wanted]
+        rows = [(c["name"], c["when"], _known(c["value"])) for c in conditions]
+        print_table("Conditions on that night", ("condition", "when", "held"), rows)
+        console.print(f"The sums behind it: retention explain {details['customer_id']}")
     for approval in details["approvals"]:
         verb = "approved" if approval["approved"] else f"rejected ({approval['reason']})"
         console.print(f"{approval['by']} {verb} as {approval['role']}")
+    if details["outcome"]:
+        console.print(f"Outcome: {details['outcome']}. {details['note'] or ''}")
     if details["waits_for"]:
         console.print(f"Waits for: {', '.join(details['waits_for'])}")
+
+
+def _known(value: bool | None) -> str:
+    return "not known" if value is None else "yes" if value else "no"
 
 
 def _decided(action: "Action", needed: list[Any]) -> dict[str, Any]:

@@ -9,11 +9,20 @@ from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, pr
 TakeOver = Annotated[
     bool, typer.Option("--take-over", help="Take over a run whose process is known to be dead.")
 ]
+Accept = Annotated[
+    bool, typer.Option("--accept-changes", help="Tables, columns or rows are gone on purpose.")
+]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many messages at most.")]
 _SHOWN_MOVES = 20
 
 
-def run(as_of: AsOf = None, *, take_over: TakeOver = False, as_json: AsJson = False) -> None:
+def run(
+    as_of: AsOf = None,
+    *,
+    take_over: TakeOver = False,
+    accept_changes: Accept = False,
+    as_json: AsJson = False,
+) -> None:
     """Run one night: pull, score, decide, queue. Sends nothing; repeating it changes nothing."""
     day = parse_day(as_of)
     with make_console(stderr=True).status("Running the night ..."):
@@ -23,7 +32,9 @@ def run(as_of: AsOf = None, *, take_over: TakeOver = False, as_json: AsJson = Fa
         from flows.nightly import nightly
         from flows.parameters import NightlyParameters
 
-        summary = nightly(NightlyParameters(as_of=day, take_over=take_over))
+        summary = nightly(
+            NightlyParameters(as_of=day, take_over=take_over, accept_changes=accept_changes)
+        )
     if as_json:
         emit({"night": summary})
     else:
@@ -34,11 +45,14 @@ def plan(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
     """Show what the night would do. Reads only; nothing is stored."""
     day = parse_day(as_of)
     with make_console(stderr=True).status("Reading the sources and deciding on paper ..."):
-        from retention.clock import business_date
+        from retention.clock import business_date, utc_now
+        from retention.services import delivery, runs
         from retention.services.plan import make_plan
         from retention.workshop import get_workshop
 
         shop = get_workshop()
+        if day is not None:
+            runs.refuse_future(day, delivery.today(utc_now(), shop.settings.timezone))
         planned = make_plan(
             shop.engine,
             shop.policies,
@@ -67,7 +81,11 @@ def deliver(limit: Limit = 500, *, as_json: AsJson = False) -> None:
     elif summary.total:
         print_table("Delivery", ("state", "messages"), summary.states.items(), right=(1,))
     else:
-        make_console().print("Nothing is approved and due.")
+        make_console().print("Nothing is approved and due; see 'retention queue list'.")
+    if "stopped" in summary.states:
+        from retention.settings import get_settings
+
+        make_console(stderr=True).print(f"Sending is stopped. Remove {get_settings().stop_file}.")
     if set(summary.states) - {"sent"}:
         raise typer.Exit(3)
 
@@ -97,6 +115,12 @@ def show_night(summary: dict[str, Any]) -> None:
     if decided["proposed"]:
         print_table("Proposed", ("stage and step", "actions"), decided["proposed"].items(),
                     right=(1,))  # fmt: skip
+    if decided["confirming"]:
+        console.print(
+            f"{decided['confirming']:,} customers meet an entry condition that must hold for more "
+            "nights in a row.",
+            soft_wrap=True,
+        )
     console.print(f"{decided['open_cases']:,} cases are open.")
 
 

@@ -137,7 +137,7 @@ def _where_to_look(home: Path, caught: int, picture: Path | None, company: DemoC
     console.print(f"  {caught} messages as customers would get them: {home / 'mail'}")
     if picture is not None:
         console.print(f"  the whale curve: {picture}")
-    console.print(f"  [bold]cd {home}[/], and then, with retention on your path:")
+    console.print(f"  [bold]source .venv/bin/activate; cd {home}[/], and then:")
     for command in (
         "retention queue list --stage terminate",
         f"retention explain {company.interesting_customer()}",

@@ -7,7 +7,7 @@ from enum import StrEnum
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.playbook import Playbook, StageRule, Step
-from retention.domain.stages import ADVERSE_STAGES, Stage
+from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES, Stage
 
 
 class DecisionKind(StrEnum):
@@ -83,7 +83,7 @@ def decide(  # noqa: PLR0911 - one return per rule reads as the list of rules th
 ) -> Decision:
     """Return the one decision for `case` tonight; the first rule that applies wins."""
     if not facts.in_data:
-        return _wait("no_data_tonight", withdraw=case.stage in ADVERSE_STAGES)
+        return _wait("no_data_tonight", withdraw=case.stage in GUARDED_STAGES)
     notice_has_run = case.notice_effective_on is not None and today >= case.notice_effective_on
     if facts.ended:
         left = CaseState.TERMINATED if notice_has_run else CaseState.SELF_CHURNED
@@ -106,15 +106,17 @@ def _wait(reason: str, *, withdraw: bool = False) -> Decision:
 
 
 def _end_of_notice(facts: Facts) -> Decision:
-    obstacle = _obstacle(facts)
+    obstacle = _obstacle(Stage.TERMINATE, facts)
     return obstacle or Decision(DecisionKind.CLOSE, "notice_has_run", outcome=CaseState.TERMINATED)
 
 
-def _obstacle(facts: Facts) -> Decision | None:
-    """Return why nothing adverse may happen now, or None."""
-    if facts.blocks:
+def _obstacle(stage: Stage, facts: Facts) -> Decision | None:
+    """Return why nothing of `stage` may happen now, or None."""
+    if stage in GUARDED_STAGES and facts.blocks:
         return _wait(f"blocked:{facts.blocks[0]}", withdraw=True)
-    return None if facts.surely_unprofitable else _wait("profit_uncertain", withdraw=True)
+    if stage in ADVERSE_STAGES and not facts.surely_unprofitable:
+        return _wait("profit_uncertain", withdraw=True)
+    return None
 
 
 def _follow_review(
@@ -139,10 +141,9 @@ def _work_on_step(
     case: CaseProgress, rule: StageRule, position: int, facts: Facts, today: date
 ) -> Decision:
     step, progress = rule.steps[position], case.steps[position]
-    if rule.stage in ADVERSE_STAGES:
-        obstacle = _obstacle(facts)
-        if obstacle is not None:
-            return obstacle
+    obstacle = _obstacle(rule.stage, facts)
+    if obstacle is not None:
+        return obstacle
     if progress.state not in (None, ActionState.REJECTED, ActionState.EXPIRED):
         return _wait(f"step_{progress.state}")
     if progress.proposed_on is not None and today < step.again.after(progress.proposed_on):
@@ -184,10 +185,9 @@ def _leave_stage(
 def _enter(
     target: Stage, reason: str, playbook: Playbook, served: frozenset[Stage], facts: Facts
 ) -> Decision:
-    if target in ADVERSE_STAGES:
-        obstacle = _obstacle(facts)
-        if obstacle is not None:
-            return obstacle
+    obstacle = _obstacle(target, facts)
+    if obstacle is not None:
+        return obstacle
     if target is Stage.TERMINATE:
         for earlier in playbook.stages_before(target):
             if earlier not in served:

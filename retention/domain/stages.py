@@ -39,3 +39,6 @@ LADDERS: dict[PlaybookName, tuple[Stage, ...]] = {
 
 ADVERSE_STAGES: frozenset[Stage] = frozenset({Stage.MIGRATE, Stage.TERMINATE})
 """Stages that worsen a customer's position: they need two people and undisturbed data."""
+
+GUARDED_STAGES: frozenset[Stage] = ADVERSE_STAGES | {Stage.RENEGOTIATE}
+"""Stages that a complaint, a dispute or a vulnerable flag holds up."""

@@ -7,14 +7,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PullSummary:
-    """What was read: rows per canonical table, and what was noticed."""
+    """What was read: rows and mapped columns per canonical table, and what was noticed."""
 
     as_of: date
     rows: dict[str, int]
+    columns: dict[str, list[str]]
     customers: int
     with_email: int
     not_mapped: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class NightSummary:
     decisions: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)
     proposed: dict[str, int] = field(default_factory=dict)
+    confirming: int = 0
     superseded: int = 0
     expired: int = 0
     open_cases: int = 0

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from retention.domain.actions import ActionKind
-from retention.domain.cases import OUTCOMES, CaseState
+from retention.domain.cases import CaseState
 from retention.domain.dates import Period
 from retention.domain.people import MINIMUM_APPROVERS_ADVERSE, Role
 from retention.domain.playbook import (
@@ -24,6 +24,8 @@ from retention.domain.stages import ADVERSE_STAGES, LADDERS, PlaybookName, Stage
 from retention.playbooks.conditions import check_condition, probe
 from retention.policy import PolicyModel
 
+# A review alone never ends or moves a contract.
+_BY_REVIEW = frozenset({CaseState.CLEARED, CaseState.EXEMPT, CaseState.RESTORED, CaseState.EXPIRED})
 _PERIOD = re.compile(r"^(\d{1,4}) (days?|workdays?)$")
 
 
@@ -154,12 +156,12 @@ class PlaybookDoc(PolicyModel):
 
 
 def _target(answer: str, target: str, stage: Stage, ladder: tuple[Stage, ...]) -> CaseState | Stage:
-    if target in OUTCOMES:
+    if target in _BY_REVIEW:
         return CaseState(target)
     later = ladder[ladder.index(stage) + 1 :]
     if target in later and target != Stage.TERMINATE:
         return Stage(target)
-    allowed = ", ".join([*sorted(OUTCOMES), *(s for s in later if s is not Stage.TERMINATE)])
+    allowed = ", ".join([*sorted(_BY_REVIEW), *(s for s in later if s is not Stage.TERMINATE)])
     raise ValueError(f"'{answer}: {target}' leads nowhere; allowed are: {allowed}")
 
 

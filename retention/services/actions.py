@@ -19,8 +19,6 @@ from retention.services import outbox
 from retention.services.cases import NIGHT
 from retention.services.composing import Sender, Terms, compose, written_at
 
-_OVER = (MessageState.EXPIRED, MessageState.FAILED)
-
 
 def set_state(action: Action, target: ActionState) -> None:
     """Change an action's state. Raises MoveNotAllowedError."""
@@ -94,40 +92,39 @@ def propose(
     return action
 
 
-def give_up(case: Case, target: ActionState) -> int:
+def give_up(session: Session, case: Case, target: ActionState) -> int:
     """Give up every action of a case that still waits, with its message. Returns how many."""
-    return _give_up(case.actions, target)
+    return _give_up(session, case.actions, target, MessageState.CANCELLED)
 
 
-def _give_up(actions: Iterable[Action], target: ActionState) -> int:
-    """A message that is being sent at this moment cannot be taken back and keeps its action."""
-    count = 0
-    for action in actions:
-        if action.state not in OPEN_ACTION_STATES:
-            continue
-        outbox.withdraw(action.message, MessageState.CANCELLED)
-        if action.message is None or action.message.state is MessageState.CANCELLED:
-            set_state(action, target)
-            count += 1
-    return count
-
-
-def withdraw_emails(case: Case) -> int:
+def withdraw_emails(session: Session, case: Case) -> int:
     """Take back the e-mails of a case that have not left: what they rest on no longer holds."""
-    return _give_up([a for a in case.actions if a.kind is ActionKind.EMAIL], ActionState.SUPERSEDED)
+    emails = [action for action in case.actions if action.kind is ActionKind.EMAIL]
+    return _give_up(session, emails, ActionState.SUPERSEDED, MessageState.CANCELLED)
 
 
-def expire_overdue(case: Case, today: date) -> int:
+def expire_overdue(session: Session, case: Case, today: date) -> int:
     """Expire actions that nobody decided in time, and those whose message was too late or failed.
 
     A message whose fate is unknown keeps its action: a person has to settle it.
     """
+    late = [action for action in case.actions if action.due_on < today]
+    return _give_up(session, late, ActionState.EXPIRED, MessageState.EXPIRED)
+
+
+def _give_up(
+    session: Session, actions: Iterable[Action], target: ActionState, fate: MessageState
+) -> int:
+    """People and deliveries work while a night decides: look again, locked, before giving up."""
     count = 0
-    for action in case.actions:
-        if action.state not in OPEN_ACTION_STATES or action.due_on >= today:
+    for action in actions:
+        if action.state not in OPEN_ACTION_STATES:
             continue
-        outbox.withdraw(action.message, MessageState.EXPIRED)
-        if action.message is None or action.message.state in _OVER:
-            set_state(action, ActionState.EXPIRED)
+        session.refresh(action, ["state"], with_for_update=True)
+        session.refresh(action, ["message"])
+        if action.state not in OPEN_ACTION_STATES:
+            continue
+        if outbox.withdraw(session, action.message, fate):
+            set_state(action, target)
             count += 1
     return count

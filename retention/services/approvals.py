@@ -14,6 +14,7 @@ from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseEventKind
 from retention.domain.errors import NotAllowedError
+from retention.domain.messages import MessageState
 from retention.domain.people import (
     Given,
     Person,
@@ -28,6 +29,8 @@ from retention.services import outbox
 from retention.services.actions import set_state
 from retention.services.cases import record_event
 from retention.services.policies import Policies
+
+TALKED, NOT_REACHED, SENT_BY_POST = "talked", "not_reached", "sent"
 
 
 def content_of(action: Action) -> str:
@@ -56,9 +59,17 @@ def still_needed(action: Action) -> list[Role]:
 
 
 def approve(
-    session: Session, action_id: str, person: Person, now: datetime, *, seen: str | None = None
+    session: Session,
+    action_id: str,
+    person: Person,
+    now: datetime,
+    on: date,
+    *,
+    seen: str | None = None,
 ) -> Action:
     """Approve an e-mail in one's role; the last needed approval puts it into the outbox.
+
+    `on` is the company's calendar date at `now`.
 
     `seen` is the content hash the person was shown, if known. Raises NotAllowedError.
     """
@@ -67,6 +78,10 @@ def approve(
     if action.rendering is None:
         raise NotAllowedError(
             subject, f"is a {action.kind}, not a message", "Log it with 'retention queue complete'."
+        )
+    if action.due_on < on:
+        raise NotAllowedError(
+            subject, f"had to leave by {action.due_on}", "The next night proposes it anew."
         )
     content = content_of(action)
     if content != action.rendering.content_hash or (seen is not None and seen != content):
@@ -86,11 +101,35 @@ def approve(
 def reject(
     session: Session, action_id: str, person: Person, now: datetime, *, reason: str
 ) -> Action:
-    """Reject an action for everybody; the reason is required. Raises NotAllowedError."""
+    """Reject an action for everybody; the reason is required.
+
+    An approved message that has not left is taken back. Raises NotAllowedError.
+    """
+    if not reason.strip():
+        raise NotAllowedError(f"action {action_id[:8]}", "a reason is required", "Say why.")
+    action = action_queries.get(session, action_id, lock=True)
+    if action.state is ActionState.APPROVED:
+        return _take_back(session, action, person, now, reason)
     action = _waiting(session, action_id)
     role = _role_to_refuse(action, person)
     _decide(action, person, role, content_of(action), now, approved=False, reason=reason)
     set_state(action, ActionState.REJECTED)
+    return action
+
+
+def _take_back(
+    session: Session, action: Action, person: Person, now: datetime, reason: str
+) -> Action:
+    if not outbox.withdraw(session, action.message, MessageState.CANCELLED):
+        raise NotAllowedError(
+            f"action {action.id[:8]}", "its message has left or is leaving", "Talk to the customer."
+        )
+    role = _role_to_refuse(action, person)
+    if any(approval.person_id == person.person_id for approval in action.approvals):
+        action.note = f"taken back by {person.person_id}: {reason}"
+    else:
+        _decide(action, person, role, content_of(action), now, approved=False, reason=reason)
+    set_state(action, ActionState.CANCELLED)
     return action
 
 
@@ -106,25 +145,46 @@ def complete(
 ) -> Action:
     """Log the outcome of a review, call or letter: that is the deed itself.
 
-    A review's outcome must be one that its playbook knows. Raises NotAllowedError.
+    A review's outcome must be one that its playbook knows. A call in which nobody was reached is
+    no conversation: it expires and is proposed again. Raises NotAllowedError.
     """
     action = _waiting(session, action_id)
     subject = f"action {action.id[:8]}"
     if action.kind is ActionKind.EMAIL:
         raise NotAllowedError(subject, "is an e-mail", "Approve or reject it.")
-    known = _playbook(session, action, policies).rule(action.stage).outcomes
-    if action.kind is ActionKind.REVIEW and known and outcome not in known:
+    _require_owner(action, person)
+    known = outcomes_of(session, action, policies)
+    if outcome not in known:
         listed = ", ".join(known)
-        raise NotAllowedError(
-            subject, f"'{outcome}' is no outcome of this review", f"Use {listed}."
-        )
-    action.outcome, action.note, action.done_on = outcome, note, on
+        raise NotAllowedError(subject, f"'{outcome}' is no outcome of it", f"Use one of: {listed}.")
+    action.outcome, action.note = outcome, note
+    action.case.waiting_for = "the_next_night"
+    if outcome == NOT_REACHED:
+        set_state(action, ActionState.EXPIRED)
+        return action
+    action.done_on = on
     set_state(action, ActionState.DONE)
     kind = CaseEventKind.REVIEWED
     if action.kind is ActionKind.CALL:
         kind = CaseEventKind.CONVERSATION
     record_event(action.case, kind, on, outcome, person.person_id, came_from=action.stage)
     return action
+
+
+def outcomes_of(session: Session, action: Action, policies: Policies) -> tuple[str, ...]:
+    """Return the outcomes that `complete` takes for an action."""
+    if action.kind is ActionKind.REVIEW:
+        return tuple(_playbook(session, action, policies).rule(action.stage).outcomes)
+    return (TALKED, NOT_REACHED) if action.kind is ActionKind.CALL else (SENT_BY_POST,)
+
+
+def _require_owner(action: Action, person: Person) -> None:
+    if person.person_id != action.owner and Role.DIRECTOR not in person.roles:
+        raise NotAllowedError(
+            f"action {action.id[:8]}",
+            f"'{person.person_id}' may not complete it",
+            f"It belongs to {action.owner}.",
+        )
 
 
 def _playbook(session: Session, action: Action, policies: Policies) -> Playbook:

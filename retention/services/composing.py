@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from retention.db.models import Action, Rendering
+from retention.domain.errors import TemplateError
 from retention.domain.notices import NoticePlan
 from retention.domain.offers import Offer
 from retention.domain.people import Person
@@ -66,7 +67,7 @@ def compose(
     envelope = Envelope(
         company=sender.company,
         sender=sender.address,
-        recipient=usable_address(row["email"]) or "",
+        recipient=_recipient(row["email"]),
         reply_to=manager.email,
         message_id=message_id_for(action.id, sender.address),
         written_at=written_at(action.proposed_on, sender.timezone),
@@ -86,6 +87,13 @@ def compose(
         raw=raw,
         content_hash=content_hash(raw),
     )
+
+
+def _recipient(address: str | None) -> str:
+    usable = usable_address(address)
+    if usable is None:
+        raise TemplateError("a message", "has no usable recipient", "Correct the address.")
+    return usable
 
 
 def _values(

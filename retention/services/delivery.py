@@ -60,6 +60,11 @@ def check(session: Session, message_id: str, now: datetime, timezone: str) -> Re
     return None
 
 
+def lock(session: Session, claimed: Claimed) -> None:
+    """Make nights and people wait until this transaction has recorded the point of no return."""
+    session.execute(select(Action.id).where(Action.id == claimed.action_id).with_for_update())
+
+
 def settle_refusal(session: Session, claimed: Claimed, refusal: Refusal) -> None:
     """Give a refused message its final state, and its action with it."""
     message = session.get_one(Message, claimed.message_id)

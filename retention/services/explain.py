@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
 from retention.db import snapshots
@@ -43,6 +44,20 @@ def explain(session: Session, root: Path, customer_id: str, as_of: date | None) 
         "scores": {name: _plain(row[name]) for name in BY_NAME},
         "cases": [_case(case) for case in case_queries.list_of_customer(session, customer_id)],
     }
+
+
+def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
+    """Return names and addresses from the newest snapshot; empty without one."""
+    days = snapshots.dates(root)
+    if not days:
+        return {}
+    table = pq.read_table(
+        snapshots.people_file(root, days[-1]),
+        columns=["customer_id", "name", "email", "phone"],
+        filters=[("customer_id", "in", sorted(customer_ids))] if customer_ids else None,
+        partitioning=None,
+    )
+    return {row["customer_id"]: row for row in table.to_pylist()}
 
 
 def _sum(row: dict[str, Any], total: str) -> dict[str, Any]:

@@ -13,20 +13,24 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case
 from retention.db.queries import cases as case_queries
-from retention.domain.actions import ActionState
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.cases import CaseState
+from retention.domain.dates import Period
 from retention.domain.decisions import Decision, DecisionKind, decide
-from retention.domain.playbook import Playbook
-from retention.domain.stages import ADVERSE_STAGES, PlaybookName
+from retention.domain.playbook import Playbook, Step
+from retention.domain.stages import PlaybookName
 from retention.domain.summaries import NightSummary
 from retention.playbooks.loading import parse_playbook
 from retention.services import actions, cases
-from retention.services.composing import Sender
+from retention.services.composing import Sender, Terms
 from retention.services.confirmations import Key, count_nights
 from retention.services.evidence import ENTRY, LEAVE, Evidence, add_rows, condition_key, gather
 from retention.services.nightly import Places
 from retention.services.policies import Policies
 from retention.services.progress import facts_of, progress_of
 from retention.services.receipts import write_receipt
+
+_AFTER_ALL_STEPS = 99
 
 
 @dataclass(slots=True)
@@ -43,6 +47,7 @@ class Night:
     decisions: Counter[str] = field(default_factory=Counter)
     waiting: Counter[str] = field(default_factory=Counter)
     proposed: Counter[str] = field(default_factory=Counter)
+    confirming: int = 0
     given_up: int = 0
     expired: int = 0
 
@@ -59,7 +64,7 @@ def decide_night(
     add_rows(evidence, places.snapshots, [*open_cases, *entrants])
     _count_leaving(night, open_cases)
     for case in open_cases.values():
-        night.expired += actions.expire_overdue(case, as_of)
+        night.expired += actions.expire_overdue(session, case, as_of)
         _work_on(night, case)
     for customer_id, playbook in entrants.items():
         _enter(night, customer_id, playbook)
@@ -70,6 +75,7 @@ def decide_night(
         decisions=dict(sorted(night.decisions.items())),
         waiting=dict(night.waiting.most_common()),
         proposed=dict(sorted(night.proposed.items())),
+        confirming=night.confirming,
         superseded=night.given_up,
         expired=night.expired,
         open_cases=len(open_cases) + len(entrants) - closed,
@@ -104,6 +110,7 @@ def _entrants(night: Night, open_cases: dict[str, Case]) -> dict[str, Playbook]:
                 continue
             if nights[(customer, playbook)] >= found.entry.nights:
                 entrants[customer] = found
+    night.confirming = len({customer for customer, _ in nights} - set(entrants))
     return dict(sorted(entrants.items()))
 
 
@@ -135,8 +142,28 @@ def _work_on(night: Night, case: Case) -> None:
             return
 
 
+def _retract(night: Night, case: Case) -> None:
+    """The customer holds a notice that no longer counts: somebody has to call."""
+    row = night.evidence.rows[case.customer_id]
+    manager = night.policies.team.account_manager_of(row["account_manager"])
+    call = Step(ActionKind.CALL, form="retract_notice", due=Period(5, workdays=True))
+    actions.propose(
+        night.session,
+        case,
+        _AFTER_ALL_STEPS,
+        call,
+        Terms(),
+        row,
+        manager,
+        night.sender,
+        night.as_of,
+    )
+    night.proposed[f"{case.stage}:retract_notice"] += 1
+
+
 def _apply(night: Night, case: Case, playbook: Playbook, decision: Decision) -> DecisionKind:
     action = None
+    notified = progress_of(case, playbook).notice_effective_on is not None
     if decision.kind is DecisionKind.PROPOSE:
         action = _propose(night, case, playbook, decision.step or 0)
         if action is None:
@@ -145,18 +172,20 @@ def _apply(night: Night, case: Case, playbook: Playbook, decision: Decision) -> 
     if decision.kind is DecisionKind.WAIT:
         case.waiting_for = decision.reason
         night.waiting[decision.reason] += 1
-        if decision.withdraw and case.stage in ADVERSE_STAGES:
-            night.given_up += actions.withdraw_emails(case)
+        if decision.withdraw:
+            night.given_up += actions.withdraw_emails(night.session, case)
         return decision.kind
     write_receipt(night.session, case, decision, playbook, night.evidence, action)
     if decision.kind is DecisionKind.PROPOSE:
         case.waiting_for = "step_pending_approval"
     if decision.stage is not None:
-        night.given_up += actions.give_up(case, ActionState.SUPERSEDED)
+        night.given_up += actions.give_up(night.session, case, ActionState.SUPERSEDED)
         cases.enter_stage(case, decision.stage, night.as_of, reason=decision.reason)
     if decision.outcome is not None:
-        night.given_up += actions.give_up(case, ActionState.CANCELLED)
+        night.given_up += actions.give_up(night.session, case, ActionState.CANCELLED)
         cases.close_case(case, decision.outcome, night.as_of, reason=decision.reason)
+        if decision.outcome is CaseState.RESTORED and notified:
+            _retract(night, case)
     return decision.kind
 
 

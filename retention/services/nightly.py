@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -15,7 +16,7 @@ from retention.scoring.score import score_customers
 from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
 from retention.sources.extract import extract_features
-from retention.sources.gate import check_gate, count_rows
+from retention.sources.gate import check_gate, count_rows, refuse_losses
 from retention.sources.tables import Company, open_company
 
 
@@ -29,16 +30,26 @@ class Places:
     environment: dict[str, str]
 
 
-def pull(policies: Policies, places: Places, as_of: date) -> PullSummary:
+def pull(
+    policies: Policies,
+    places: Places,
+    as_of: date,
+    last: dict[str, Any] | None = None,
+    *,
+    accept_changes: bool = False,
+) -> PullSummary:
     """Read, check and gate the sources; write the features of `as_of`.
 
-    Raises SourceError or GateTrippedError; nothing is written then.
+    `last` is what the newest completed night has read; with `accept_changes` tonight may have
+    fewer tables, columns or rows. Raises SourceError or GateTrippedError; nothing is written then.
     """
     company = _open(policies, places)
     try:
         before = snapshots.latest_before(places.snapshots, as_of)
         people = snapshots.people_file(places.snapshots, before) if before else None
-        rows = check_gate(company, as_of, people)
+        rows = check_gate(company, as_of, None if accept_changes else people)
+        if last is not None and not accept_changes:
+            refuse_losses(company, rows, last)
         _refuse_other_currencies(company, policies.costs.currency)
         features = extract_features(company, as_of)
     finally:
@@ -48,7 +59,8 @@ def pull(policies: Policies, places: Places, as_of: date) -> PullSummary:
     )
     with_email = sum(1 for known in features.wide.column("has_email").to_pylist() if known)
     not_mapped = tuple(name for name in CANONICAL if name not in rows)
-    return PullSummary(as_of, rows, features.wide.num_rows, with_email, not_mapped)
+    columns = {name: sorted(mapped) for name, mapped in company.mapped.items()}
+    return PullSummary(as_of, rows, columns, features.wide.num_rows, with_email, not_mapped)
 
 
 def count_source_rows(policies: Policies, places: Places) -> dict[str, int]:

@@ -18,6 +18,7 @@ from retention.domain.messages import (
 )
 from retention.domain.transitions import require_move
 
+_NEVER_LEFT = frozenset({MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED})
 _RETRY_MINUTES = (1, 5, 20, 60)
 _AFTER_UNKNOWN = timedelta(minutes=10)
 
@@ -62,10 +63,21 @@ def set_state(message: Message, target: MessageState) -> None:
     message.lease_until = None
 
 
-def withdraw(message: Message | None, target: MessageState) -> None:
-    """Take a message back that nobody is sending; one on its way is left alone."""
-    if message is not None and message.state in CLAIMABLE_STATES:
-        set_state(message, target)
+def withdraw(session: Session, message: Message | None, target: MessageState) -> bool:
+    """Take a message back by conditional update; return whether nothing of it can leave any more.
+
+    One that is being sent at this moment, was sent, or may have been, is left alone.
+    """
+    if message is None:
+        return True
+    session.execute(
+        update(Message)
+        .where(Message.id == message.id, Message.state.in_(sorted(CLAIMABLE_STATES)))
+        .values(state=target, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(message)
+    return message.state in _NEVER_LEFT
 
 
 def list_claimable(session: Session, now: datetime, limit: int) -> list[str]:

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from retention.db import schema, snapshots
 from retention.db.models import Action, Receipt, Run
-from retention.db.session import make_engine, trying
+from retention.db.session import make_engine, reading, trying
 from retention.domain.runs import RunState
 from retention.domain.summaries import as_json
+from retention.services import runs
 from retention.services.composing import Sender
 from retention.services.night import decide_night
 from retention.services.nightly import Places, pull, score
@@ -35,11 +36,13 @@ def make_plan(
     with tempfile.TemporaryDirectory(prefix="retention-plan-") as folder:
         there = replace(places, snapshots=Path(folder))
         _show_last_night(places.snapshots, there.snapshots, as_of)
-        with trying(on_paper) as session:
+        with reading(on_paper) as session:
             if _is_done(session, as_of):
                 return {"as_of": as_of.isoformat(), "done": True, "summary": None, "moves": []}
-            pulled = pull(policies, there, as_of)
-            scored = score(policies.costs, there, as_of)
+            last = runs.last_pull(session, "nightly")
+        pulled = pull(policies, there, as_of, last)
+        scored = score(policies.costs, there, as_of)
+        with trying(on_paper) as session:
             decided = decide_night(session, policies, there, sender, as_of)
             summary = {"pull": as_json(pulled), "scores": as_json(scored),
                        "decisions": as_json(decided)}  # fmt: skip

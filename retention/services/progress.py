@@ -9,9 +9,10 @@ from retention.domain.decisions import CaseProgress, Facts, StepProgress
 from retention.domain.messages import DELIVERED_STATES
 from retention.domain.playbook import Playbook
 from retention.domain.stages import Stage
+from retention.mail.message import usable_address
 from retention.services.evidence import UNLESS, Evidence, condition_key
 
-_GONE = frozenset({"cancelled", "closed", "ended", "inactive"})
+_GONE = frozenset({"cancelled", "canceled", "closed", "churned", "ended", "inactive", "terminated"})
 
 
 def progress_of(case: Case, playbook: Playbook) -> CaseProgress:
@@ -25,7 +26,9 @@ def progress_of(case: Case, playbook: Playbook) -> CaseProgress:
         steps=tuple(_step(latest.get(position)) for position in range(len(rule.steps))),
         served=_served(case),
         review_outcome=reviews[-1].outcome if reviews else None,
-        conversation_logged=any(a.kind is ActionKind.CALL and a.outcome for a in latest.values()),
+        conversation_logged=any(
+            a.kind is ActionKind.CALL and a.state is ActionState.DONE for a in latest.values()
+        ),
         notice_effective_on=_notice(case),
     )
 
@@ -78,10 +81,10 @@ def facts_of(case: Case, playbook: Playbook, evidence: Evidence, leave_nights: i
     high = row["net_profit_12m_high"]
     return Facts(
         in_data=True,
-        ended=row["active_contracts"] == 0 or row["status"] in _GONE,
+        ended=row["contract_ended_on"] is not None or row["status"] in _GONE,
         leave_confirmed=leave_nights >= playbook.leave.nights,
         unless_is_false=unless,
-        has_email=bool(row["has_email"]),
+        has_email=usable_address(row["email"]) is not None,
         surely_unprofitable=high is not None and high < 0,
         blocks=tuple(_blocks(row)),
     )

@@ -27,18 +27,26 @@ class RunClaim:
 
 
 def claim(
-    session: Session, flow: str, business_date: date, now: datetime, lease: timedelta
+    session: Session,
+    flow: str,
+    business_date: date,
+    now: datetime,
+    lease: timedelta,
+    *,
+    today: date,
 ) -> RunClaim:
     """Claim a flow's business date.
 
     Raises RunLockedError while another process holds it, RunRefusedError for a date before the
-    newest completed one.
+    newest completed one or after `today`, the company's calendar date.
     """
+    refuse_future(business_date, today)
     run = session.scalars(
         select(Run).where(Run.flow == flow, Run.business_date == business_date).with_for_update()
     ).one_or_none()
-    if run is None:
+    if run is None or run.state is not RunState.COMPLETED:
         _refuse_older(session, flow, business_date)
+    if run is None:
         run = Run(flow=flow, business_date=business_date, state=RunState.RUNNING, fence=1,
                   started_at=now, lease_until=now + lease)  # fmt: skip
         session.add(run)
@@ -65,6 +73,25 @@ def _locked(flow: str, business_date: date, found: str) -> RunLockedError:
         "Wait for it to end; a killed run is taken over when its lease is over, "
         "or at once with --take-over.",
     )
+
+
+def refuse_future(business_date: date, today: date) -> None:
+    """Raise RunRefusedError for a date that has not come: a typing error would run every clock."""
+    if business_date > today:
+        raise RunRefusedError(
+            f"the night of {business_date}", f"lies after today, {today}", "Correct the date."
+        )
+
+
+def last_pull(session: Session, flow: str) -> dict[str, Any] | None:
+    """Return what the newest completed run has read, or None."""
+    summary = session.scalar(
+        select(Run.summary)
+        .where(Run.flow == flow, Run.state == RunState.COMPLETED)
+        .order_by(Run.business_date.desc())
+        .limit(1)
+    )
+    return summary["pull"] if summary else None
 
 
 def release_lease(session: Session, flow: str, business_date: date, now: datetime) -> None:

@@ -15,6 +15,7 @@ from retention.sources.rows import one_row, run
 
 _EARLIEST, _LATEST = "1900-01-01", "2200-01-01"
 _SHOWN = 60
+_CLOSE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,12 @@ def _choose_columns(
     renamed = set(mapping.columns.values())
     chosen = dict(mapping.columns)
     for raw in raw_types:
-        if raw in renamed or raw in mapping.ignore or raw in chosen:
+        name = raw.strip().lower()
+        if raw in renamed or raw in mapping.ignore or name in chosen:
             continue
-        if raw not in table.columns and not table.extra_columns:
+        if name not in table.columns and _is_suspect(table, name, raw_types):
             raise _unknown(origin, raw, "is not known", table.columns)
-        chosen[raw] = raw
+        chosen[name if name in table.columns else raw] = raw
     for required in table.required:
         if required not in chosen:
             found = ", ".join(raw_types)
@@ -75,6 +77,14 @@ def _choose_columns(
                 f"Name it under 'columns: {{{required}: ...}}' in sources.yaml.",
             )
     return chosen
+
+
+def _is_suspect(table: CanonicalTable, name: str, raw_types: dict[str, str]) -> bool:
+    """Customers may have columns of their own, but not ones that look like a misspelt known one."""
+    if not table.extra_columns:
+        return True
+    there = {raw.strip().lower() for raw in raw_types}
+    return bool(difflib.get_close_matches(name, set(table.columns) - there, n=1, cutoff=_CLOSE))
 
 
 def _unknown(origin: Origin, name: str, what: str, known: Any) -> SourceError:

@@ -1,6 +1,8 @@
 """Bring a table's raw rows into DuckDB, from files or over ADBC as Arrow."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,13 +89,15 @@ def _delimiter(file: Path) -> str:
 def _scan(kind: str, files: list[str], delimiter: str) -> str:
     listed = "[" + ", ".join(_quoted(file) for file in files) + "]"
     if kind == "parquet":
-        return f"read_parquet({listed})"
+        return f"read_parquet({listed}, union_by_name=true)"
     if kind == "lines":
         return (
-            f"read_csv({listed}, columns={{'line': 'VARCHAR'}}, header=false, delim='\x1f', "
-            "quote='', escape='', auto_detect=false)"
+            f"read_csv({listed}, columns={{'line': 'VARCHAR'}}, header=false, "
+            "delim='\x1f', quote='', escape='', auto_detect=false)"
         )
-    options = "all_varchar=true, header=true, null_padding=false, strict_mode=true"
+    options = (
+        "all_varchar=true, header=true, null_padding=false, strict_mode=true, union_by_name=true"
+    )
     quoting = f"delim='{delimiter}', quote='\"', escape='\"'"
     return f"read_csv({listed}, {options}, {quoting})"
 
@@ -169,7 +173,21 @@ def _sqlite(path: Path, query: str) -> _Adbc:
 
     if not path.is_file():
         raise SourceError(str(path), "there is no such database", "Correct 'url' in sources.yaml.")
+    query = _all_as_text(path, query)
     return _Adbc(_connected(lambda: dbapi.connect(f"file:{path}?mode=ro"), path.name), query)
+
+
+def _all_as_text(path: Path, query: str) -> str:
+    """SQLite columns may hold any type in any row; as text they all arrive, and we check them."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        described = database.execute(f"SELECT * FROM ({query}) LIMIT 0").description
+    names = ['"' + column[0].replace('"', '""') + '"' for column in described]
+    return f"SELECT {', '.join(_as_text(n) for n in names)} FROM ({query})"
+
+
+def _as_text(name: str) -> str:
+    # Never NULL: the driver would take a column that begins with NULLs for a column of integers.
+    return f"coalesce(CAST({name} AS TEXT), '') AS {name}"
 
 
 def _postgresql(url: str, query: str) -> _Adbc:

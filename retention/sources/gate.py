@@ -6,12 +6,15 @@ leaves yesterday's scores and every case as they are.
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from retention.domain.errors import GateTrippedError
 from retention.sources.rows import one_row
 from retention.sources.tables import Company
 
 MAX_VANISHED_SHARE = 0.01
+MAX_SHRINKAGE = 0.05
+_INTENDED = "Mend the export; if it is intended, run once with --accept-changes."
 
 _NEWEST = {
     "invoices": "max(issued_on)",
@@ -45,6 +48,24 @@ def check_gate(company: Company, as_of: date, previous_people: Path | None) -> d
     if previous_people is not None:
         _refuse_vanished(company, previous_people)
     return rows
+
+
+def refuse_losses(company: Company, rows: dict[str, int], last: dict[str, Any]) -> None:
+    """Raise GateTrippedError when tonight has less than the last night had.
+
+    A table or column that is gone takes its protections along (an open complaint, a payment), so it
+    must never look like nothing to protect.
+    """
+    for name, columns in last["columns"].items():
+        gone = [name] if name not in company.mapped else []
+        gone += [f"{name}.{c}" for c in columns if c not in company.mapped.get(name, columns)]
+        if gone:
+            raise GateTrippedError(name, f"missing tonight: {', '.join(gone)}", _INTENDED)
+    for name, before in last["rows"].items():
+        if rows.get(name, 0) < before * (1 - MAX_SHRINKAGE):
+            raise GateTrippedError(
+                name, f"has {rows.get(name, 0)} rows, {before} in the last night", _INTENDED
+            )
 
 
 def _refuse_stale(company: Company, name: str, max_age_days: int, as_of: date) -> None:

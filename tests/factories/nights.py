@@ -87,7 +87,7 @@ def approve_all(shop: Workshop, as_of: date) -> int:
                 owner = shop.policies.team.get(action.owner)
                 people = [owner, *shop.policies.team.people.values()]
                 person = next(p for p in people if Role(role) in p.roles)
-                approvals.approve(session, action.id, person, morning_after(as_of))
+                approvals.approve(session, action.id, person, morning_after(as_of), as_of)
     return len(todo)
 
 

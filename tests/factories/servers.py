@@ -85,7 +85,9 @@ class ScriptedServer:
 
     def _body(self, connection: socket.socket, reader: BinaryIO) -> bool:
         lines = []
-        while (line := reader.readline()) not in (b".\r\n", b""):
+        while (line := reader.readline()) != b".\r\n":
+            if not line:
+                return False  # the client hung up before the dot: there is no message
             lines.append(line[1:] if line.startswith(b".") else line)
         outcome = self.script.get("dot", "250 taken")
         if outcome == "drop":

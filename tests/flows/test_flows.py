@@ -113,6 +113,7 @@ def test_parameters_have_titles_for_the_form() -> None:
     assert {field["title"] for field in definitions.values()} == {
         "Business date",
         "Take over a killed run",
+        "Accept smaller data",
     }
 
 

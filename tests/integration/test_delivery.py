@@ -97,7 +97,7 @@ def deliver(limit: int = 1000, now: datetime = MORNING) -> dict[str, int]:
         return deliver_due.fn(limit).states
 
 
-def one_proposal(shop: Workshop, stage: Stage) -> str:
+def one_proposal(shop: Workshop, stage: Stage, position: int = -1) -> str:
     """Bring one case to `stage` and let a night propose its message; return the action's id."""
     with writing(shop.engine) as session:
         case = (
@@ -119,7 +119,7 @@ def one_proposal(shop: Workshop, stage: Stage) -> str:
         from retention.services import actions as action_service
 
         cases.enter_stage(case, stage, NIGHT, reason="test")
-        position = len(book.rule(stage).steps) - 1
+        position %= len(book.rule(stage).steps)
         step = book.rule(stage).steps[position]
         row = row_of.rows[case.customer_id]
         terms = action_service.terms_of(book, step, row, shop.policies.notice_days, NIGHT)
@@ -143,7 +143,9 @@ def state_of(shop: Workshop, action_id: str) -> ActionState:
 
 def approve(shop: Workshop, action_id: str, person: str) -> None:
     with writing(shop.engine) as session:
-        approvals.approve(session, action_id, shop.policies.team.get(person), MORNING)
+        approvals.approve(
+            session, action_id, shop.policies.team.get(person), MORNING, MORNING.date()
+        )
 
 
 def test_what_was_queued_is_byte_for_byte_what_the_server_gets(
@@ -201,7 +203,7 @@ def test_a_wrong_content_hash_is_refused_at_approval(queued: Workshop) -> None:
     with pytest.raises(NotAllowedError, match="not what was shown"), \
             writing(queued.engine) as session:  # fmt: skip
         approvals.approve(
-            session, notice, queued.policies.team.get("marta"), MORNING, seen="0" * 64
+            session, notice, queued.policies.team.get("marta"), MORNING, NIGHT, seen="0" * 64
         )
 
 
@@ -216,6 +218,40 @@ def test_a_rejected_message_is_never_sent(queued: Workshop, server: ScriptedServ
         rendering = session.get_one(Rendering, offer)
         assert rendering.raw not in server.accepted
     assert state_of(queued, offer) is ActionState.REJECTED
+
+
+def test_an_approved_message_can_be_taken_back_until_it_leaves(
+    queued: Workshop, server: ScriptedServer
+) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    approve(queued, notice, "marta")
+    approve(queued, notice, "diana")
+    diana = queued.policies.team.get("diana")
+    with writing(queued.engine) as session:
+        approvals.reject(session, notice, diana, MORNING, reason="they have paid")
+    assert state_of(queued, notice) is ActionState.CANCELLED
+    deliver()
+    with reading(queued.engine) as session:
+        assert session.get_one(Rendering, notice).raw not in server.accepted
+        sent = session.scalars(select(Action.id).where(Action.state == ActionState.DONE)).all()
+    with pytest.raises(NotAllowedError), writing(queued.engine) as session:
+        approvals.reject(session, sent[-1], diana, MORNING, reason="too late")
+
+
+def test_a_call_in_which_nobody_was_reached_is_no_conversation(queued: Workshop) -> None:
+    call_id = one_proposal(queued, Stage.TERMINATE, position=0)
+    owner_of_it = queued.policies.team.get(owner(queued, call_id))
+    fran = queued.policies.team.get("fran")
+    with pytest.raises(NotAllowedError, match="may not complete it"), \
+            writing(queued.engine) as session:  # fmt: skip
+        approvals.complete(
+            session, call_id, fran, queued.policies, NIGHT, outcome="talked", note=""
+        )
+    with writing(queued.engine) as session:
+        approvals.complete(
+            session, call_id, owner_of_it, queued.policies, NIGHT, outcome="not_reached", note=""
+        )
+    assert state_of(queued, call_id) is ActionState.EXPIRED
 
 
 def test_a_message_that_is_too_late_expires(queued: Workshop, server: ScriptedServer) -> None:
@@ -248,7 +284,7 @@ def test_a_message_that_is_withdrawn_while_it_is_sent_does_not_leave(
     queued: Workshop, server: ScriptedServer
 ) -> None:
     def close_the_case(verb: str) -> None:
-        if verb == "RCPT":
+        if verb == "DATA":
             with writing(queued.engine) as session:
                 for case in session.scalars(select(Case)):
                     case.stage = Stage.RENEGOTIATE

@@ -1,5 +1,6 @@
 """Nights on SQLite and PostgreSQL: what they open, propose, and leave alone."""
 
+import shutil
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -9,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
+from retention.clock import travel
 from retention.db import snapshots
 from retention.db.models import Action, Case, CaseEvent, Confirmation, Message, Receipt, Run
 from retention.db.session import reading, writing
@@ -22,7 +24,7 @@ from retention.services import runs
 from retention.services.plan import make_plan
 from retention.services.policies import load_policies
 from retention.workshop import Workshop
-from tasks.nightly import claim_run
+from tasks.nightly import claim_run, pull_sources
 from tests.conftest import NIGHT, write_sources
 from tests.factories.nights import (
     complete_all,
@@ -143,6 +145,33 @@ def test_an_older_date_is_refused(shop: Workshop) -> None:
     run_night(NIGHT)
     with pytest.raises(RunRefusedError, match="is older than the newest completed one"):
         run_night(NIGHT - timedelta(days=1))
+
+
+def test_a_date_that_has_not_come_is_refused(shop: Workshop) -> None:
+    with (
+        travel(morning_after(NIGHT)),
+        pytest.raises(RunRefusedError, match="lies after today, 2026-06-01"),
+    ):
+        claim_run.fn(NIGHT + timedelta(days=2))
+
+
+def test_a_lost_table_or_column_holds_the_night(
+    shop: Workshop, tmp_path: Path, config_dir: Path, company_data: Path
+) -> None:
+    run_night(NIGHT - timedelta(days=1))
+    less = shutil.copytree(company_data, tmp_path / "less")
+    shutil.rmtree(less / "tickets")
+    write_sources(config_dir, less)
+    object.__setattr__(shop, "policies", load_policies(config_dir, shop.places.templates))
+    with pytest.raises(GateTrippedError, match="missing tonight: tickets"):
+        run_night(NIGHT)
+    shutil.copytree(company_data / "tickets", less / "tickets")
+    for part in sorted((less / "payments").glob("*.parquet"))[:6]:
+        part.unlink()
+    with pytest.raises(GateTrippedError, match="payments: has .* rows, .* in the last night"):
+        run_night(NIGHT)
+    pulled = pull_sources.fn(NIGHT, accept_changes=True)
+    assert pulled.rows["payments"] > 0
 
 
 def test_two_nights_at_once_do_not_both_run(shop: Workshop) -> None:

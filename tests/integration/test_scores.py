@@ -98,20 +98,59 @@ def test_a_customer_checked_by_hand(by_hand: pd.DataFrame) -> None:
     assert ana["tickets_12m"] == 1
     assert ana["own_fault_tickets_12m"] == 1
     # Invoice 1 was settled on 4 August, 20 days late; 2 is 111 days late and was not paid by then;
-    # 5 fell due within the year and is paid. 6 is a credit note: it is never late.
+    # 5 fell due within the year and is paid. 6 is a credit note: it reduces what is owed by 20.
     assert ana["due_invoices_12m"] == 3
     assert ana["late_invoices_12m"] == 2
     assert ana["days_beyond_terms"] == pytest.approx((20 * 100 + 111 * 100) / 270)
-    assert ana["overdue_amount"] == Decimal("100.00")
-    assert ana["open_amount"] == Decimal("200.00")
-    assert ana["bad_debt_12m"] == Decimal("100.00")
+    assert ana["overdue_amount"] == Decimal("80.00")
+    assert ana["open_amount"] == Decimal("180.00")
+    assert ana["bad_debt_12m"] == Decimal("80.00")
     assert ana["overdue_days_max"] == 111
     assert ana["failed_payments_12m"] == 1
-    assert ana["profit_credit_loss"] == Decimal("-90.00")
+    assert ana["profit_credit_loss"] == Decimal("-72.00")
     # Two reminders at 3.00 and 100.00 over 111 days at 8 % a year.
     assert ana["profit_collection"] == Decimal("-8.43")
-    assert ana["net_profit_12m"] == Decimal("55.07")
+    assert ana["net_profit_12m"] == Decimal("73.07")
     assert bool(ana["open_complaint"])
+
+
+HEAD = "invoice_id,customer_id,issued_on,due_on,amount,direct_cost,status\n"
+PAID = "customer_id,paid_on,amount,invoice_id,failed\n"
+
+
+@pytest.mark.parametrize(
+    ("invoices", "payments", "late", "overdue"),
+    [
+        # A credit note takes away what it credits.
+        ("1,A,2026-01-10,2026-02-09,100,1,open\n2,A,2026-02-01,,-100,0,open\n", "", 0, "0.00"),
+        # One payment for two invoices that names the first of them.
+        ("1,A,2026-01-10,2026-02-09,100,1,open\n2,A,2026-02-10,2026-03-12,100,1,open\n",
+         "A,2026-02-01,200,1,false\n", 0, "0.00"),
+        # Paid on time, and once more by mistake months later.
+        ("1,A,2026-01-10,2026-02-09,100,1,open\n",
+         "A,2026-02-01,100,1,false\nA,2026-05-01,100,1,false\n", 0, "0.00"),
+        # A payment that names an invoice nobody knows, or none.
+        ("1,A,2026-01-10,2026-02-09,100,1,open\n", "A,2026-02-01,100,0001,false\n", 0, "0.00"),
+        ("1,A,2026-01-10,2026-02-09,100,1,open\n", "A,2026-02-01,100,,false\n", 0, "0.00"),
+        # Marked as paid, though two cents short.
+        ("1,A,2026-01-10,2026-02-09,100,1,PAID\n", "A,2026-02-01,99.98,1,false\n", 0, "0.00"),
+        # In dispute: neither late nor overdue.
+        ("1,A,2026-01-10,2026-02-09,100,1, Disputed\n", "", 0, "0.00"),
+        # Half paid.
+        ("1,A,2026-01-10,2026-02-09,100,1,open\n", "A,2026-02-01,60,1,false\n", 1, "40.00"),
+    ],
+)  # fmt: skip
+def test_what_is_late_and_what_is_overdue(
+    config_dir: Path, tmp_path: Path, invoices: str, payments: str, late: int, overdue: str
+) -> None:
+    # Another customer's payment keeps the file from being empty.
+    tables = {"customers": HAND["customers"], "invoices": HEAD + invoices}
+    tables["payments"] = PAID + payments + "B,2026-05-01,1,,false\n"
+    write(tmp_path / "data", **tables)
+    write_sources(config_dir, tmp_path / "data")
+    ana = scored(config_dir, tmp_path / "snapshots", AS_OF).loc["A"]
+    assert ana["late_invoices_12m"] == late
+    assert ana["overdue_amount"] == Decimal(overdue)
 
 
 def test_a_young_customer_is_observed_first(by_hand: pd.DataFrame) -> None:

@@ -2,10 +2,12 @@
 
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -304,3 +306,42 @@ def test_a_moment_with_an_offset_counts_on_the_companys_own_day(
     tickets = f"ticket_id,customer_id,opened_at\n1,007,{opened_at}\n"
     wide = features(small(tmp_path, tickets=tickets)).wide
     assert wide.column("tickets_12m").to_pylist() == [counted, 0]
+
+
+def test_sqlite_columns_may_change_their_type_from_row_to_row(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE customers (customer_id, name)")
+        database.execute(
+            "CREATE TABLE invoices (invoice_id, customer_id, issued_on, amount, status)"
+        )
+        database.execute("INSERT INTO customers VALUES ('007', 'Ana'), (7, 'Bo')")
+        rows: list[tuple[object, ...]] = [(n, "007", "2026-05-01", 1, None) for n in range(3000)]
+        rows.append((3000, 7, "2026-05-01", 10.75, "disputed"))
+        database.executemany("INSERT INTO invoices VALUES (?, ?, ?, ?, ?)", rows)
+        database.commit()
+    tables = "tables:\n  customers: {table: customers}\n  invoices: {table: invoices}\n"
+    text = f'connections:\n  there: {{kind: sqlite, url: "{path}"}}\n{tables}'
+    wide = features(open_company(config(text), Path(), {}, "Europe/Madrid")).wide
+    assert wide.column("revenue_to_date").to_pylist() == [300000, 1075]
+    assert wide.column("disputed_amount").to_pylist() == [0, 1075]
+
+
+@pytest.mark.parametrize("header", ["customer_id,name,e_mail", "customer_id,name,vunerable"])
+def test_a_misspelt_customer_column_is_not_taken_for_one_of_the_companys_own(
+    tmp_path: Path, header: str
+) -> None:
+    with pytest.raises(SourceError, match="is not known. Did you mean"):
+        small(tmp_path, customers=f"{header}\n1,Ana,x\n")
+
+
+def test_column_names_may_be_written_in_capitals(tmp_path: Path) -> None:
+    wide = features(small(tmp_path, customers="Customer_ID,NAME,Vulnerable\n1,Ana,true\n")).wide
+    assert wide.column("vulnerable").to_pylist() == [True]
+
+
+def test_addresses_that_cannot_be_one_do_not_count(tmp_path: Path) -> None:
+    rows = ("1,a,n/a", "2,b,-", "3,c,x@y.example;z@y.example", "4,d,d@y.example")
+    text = "\n".join(["customer_id,name,email", *rows]) + "\n"
+    wide = features(small(tmp_path, customers=text)).wide
+    assert wide.column("has_email").to_pylist() == [False, False, False, True]

@@ -1,22 +1,22 @@
 -- Who the customer is. One row per customer known on as_of.
 -- customer_id    text      the customer
--- kind           text      b2b or b2c
+-- kind           text      b2b or b2c; anything else is unknown
 -- country        text      ISO 3166 code
 -- language       text      ISO 639 code
 -- status         text      in the company's own words
 -- strategic      flag      marked as strategic
 -- vulnerable     flag      marked as vulnerable
 -- created_on     date      first day as a customer, where the company says so
--- has_email      flag      an e-mail address is known
+-- has_email      flag      an e-mail address is known and has the form of one
 SELECT
     customer_id,
-    lower(kind) AS kind,
+    CASE WHEN lower(trim(kind)) IN ('b2b', 'b2c') THEN lower(trim(kind)) END AS kind,
     upper(country) AS country,
-    lower(language) AS language,
+    lower(left(trim(language), 2)) AS language,
     lower(status) AS status,
     coalesce(strategic, false) AS strategic,
     coalesce(vulnerable, false) AS vulnerable,
     created_on,
-    email IS NOT NULL AS has_email
+    coalesce(regexp_full_match(email, '[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+'), false) AS has_email
 FROM customers
 WHERE created_on IS NULL OR created_on <= $as_of

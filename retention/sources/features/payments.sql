@@ -1,5 +1,7 @@
--- How invoices with a due date were paid. An invoice is settled on the day its payments reach its
--- amount; payments without an invoice reduce what is open. Disputed invoices are not overdue.
+-- How invoices with a due date were paid. An invoice is settled on the day on which the payments that
+-- name it reach its amount. Payments that name no known invoice, what was paid beyond an invoice's
+-- amount, and credit notes are loose money: they reduce what is open, and while they cover everything
+-- overdue no unsettled invoice counts as late. Disputed invoices are neither late nor overdue.
 -- due_invoices_12m     invoices  fell due in the 12 months up to as_of
 -- late_invoices_12m    invoices  of those: settled after the due date, or still open
 -- late_share_12m       share     late of due
@@ -10,48 +12,99 @@
 -- overdue_days_max     days      age of the oldest overdue invoice
 -- overdue_capital      money*day  overdue amounts times days overdue, for the cost of capital
 -- failed_payments_12m  payments  payments that failed in 12 months
-WITH paid AS (
-    SELECT
-        invoice_id,
-        sum(amount) AS amount,
-        max(paid_on) AS last_paid_on
-    FROM payments
-    WHERE paid_on <= $as_of AND NOT coalesce(failed, false) AND invoice_id IS NOT NULL
-    GROUP BY invoice_id
+WITH known_payments AS (
+    SELECT * FROM payments WHERE paid_on <= $as_of
 ),
-loose AS (
-    SELECT customer_id, sum(amount) AS amount
-    FROM payments
-    WHERE paid_on <= $as_of AND NOT coalesce(failed, false) AND invoice_id IS NULL
-    GROUP BY customer_id
+good AS (
+    SELECT customer_id, invoice_id, paid_on, amount
+    FROM known_payments
+    WHERE NOT coalesce(failed, false)
 ),
 failures AS (
     SELECT customer_id, count(*) AS failed
-    FROM payments
-    WHERE failed AND paid_on <= $as_of AND paid_on > $year_ago
+    FROM known_payments
+    WHERE failed AND paid_on > $year_ago
     GROUP BY customer_id
+),
+known_invoices AS (
+    SELECT
+        customer_id,
+        invoice_id,
+        due_on,
+        amount,
+        coalesce(lower(trim(status)), '') AS status
+    FROM invoices
+    WHERE issued_on <= $as_of AND coalesce(lower(trim(status)), '') <> 'void'
+),
+running AS (
+    SELECT
+        g.invoice_id,
+        g.paid_on,
+        i.amount,
+        sum(g.amount) OVER (
+            PARTITION BY g.invoice_id ORDER BY g.paid_on
+            RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS so_far
+    FROM good AS g
+    INNER JOIN known_invoices AS i ON i.invoice_id = g.invoice_id AND i.amount > 0
+),
+paid AS (
+    SELECT
+        invoice_id,
+        max(so_far) AS amount,
+        min(paid_on) FILTER (WHERE so_far >= amount) AS settled_on,
+        max(paid_on) AS last_paid_on
+    FROM running
+    GROUP BY invoice_id
 ),
 open_invoices AS (
     SELECT
         i.customer_id,
         i.due_on,
         i.amount,
+        i.status = 'disputed' AS disputed,
         CASE WHEN i.status = 'paid' THEN 0
             ELSE greatest(i.amount - coalesce(p.amount, 0), 0) END AS open_amount,
-        CASE WHEN i.status = 'paid' AND p.amount IS NULL THEN i.due_on
-            WHEN p.amount >= i.amount THEN p.last_paid_on END AS settled_on,
-        coalesce(i.status, '') = 'disputed' AS disputed
-    FROM invoices AS i
+        CASE WHEN i.status = 'paid' THEN coalesce(p.settled_on, p.last_paid_on, i.due_on)
+            ELSE p.settled_on END AS settled_on,
+        greatest(coalesce(p.amount, 0) - i.amount, 0) AS surplus
+    FROM known_invoices AS i
     LEFT JOIN paid AS p ON p.invoice_id = i.invoice_id
-    WHERE i.issued_on <= $as_of AND coalesce(i.status, '') <> 'void'
+    WHERE i.amount > 0
+),
+loose_parts AS (
+    SELECT customer_id, amount FROM good
+    WHERE invoice_id IS NULL
+        OR invoice_id NOT IN (SELECT invoice_id FROM known_invoices WHERE amount > 0)
+    UNION ALL
+    SELECT customer_id, surplus AS amount FROM open_invoices WHERE surplus > 0
+    UNION ALL
+    SELECT customer_id, -amount AS amount FROM known_invoices
+    WHERE amount < 0 AND status <> 'disputed'
+),
+loose AS (
+    SELECT customer_id, sum(amount) AS amount FROM loose_parts GROUP BY customer_id
+),
+overdue_invoices AS (
+    SELECT
+        *,
+        CASE WHEN due_on < $as_of AND NOT disputed THEN open_amount ELSE 0 END AS overdue
+    FROM open_invoices
+),
+totals AS (
+    SELECT o.customer_id, sum(o.overdue) <= coalesce(any_value(l.amount), 0) AS covered
+    FROM overdue_invoices AS o
+    LEFT JOIN loose AS l USING (customer_id)
+    GROUP BY o.customer_id
 ),
 aged AS (
     SELECT
-        *,
-        due_on > $year_ago AND due_on <= $as_of AND amount > 0 AS fell_due,
-        greatest(coalesce(settled_on, $as_of) - due_on, 0) AS days_late,
-        CASE WHEN due_on < $as_of AND NOT disputed THEN open_amount ELSE 0 END AS overdue
-    FROM open_invoices
+        o.*,
+        o.due_on > $year_ago AND o.due_on <= $as_of AND NOT o.disputed AS fell_due,
+        CASE WHEN o.settled_on IS NULL AND t.covered THEN 0
+            ELSE greatest(coalesce(o.settled_on, $as_of) - o.due_on, 0) END AS days_late
+    FROM overdue_invoices AS o
+    INNER JOIN totals AS t USING (customer_id)
 ),
 summed AS (
     SELECT
