@@ -168,14 +168,14 @@ class DemoCompany:
         show_night(night)
         with reading(self.shop.engine) as session:
             rows = [
-                (a.id[:8], a.customer_id, a.stage, a.template or a.kind, reason, profit)
+                (a.id[:8], a.customer_id, a.template, reason.replace(";", ", "), profit)
                 for a, reason, profit in _proposals(session, self.shop, self.last_night)
             ]
         print_table(
-            "Proposed, and why",
-            ("action", "customer", "stage", "what", "why", "net profit"),
+            f"Messages proposed, and why ({min(len(rows), _SHOWN)} of {len(rows)})",
+            ("id", "customer", "what", "why", "net profit"),
             rows[:_SHOWN],
-            right=(5,),
+            right=(4,),
         )
 
     def approve_tonight(self, as_of: date) -> int:
