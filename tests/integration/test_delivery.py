@@ -17,8 +17,10 @@ from retention.db import snapshots
 from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering
 from retention.db.session import make_engine, reading, writing
 from retention.domain.actions import ActionKind, ActionState
+from retention.domain.cases import CaseState
 from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.messages import AttemptStage, MessageState, SendPolicy
+from retention.domain.playbook import Condition
 from retention.domain.stages import Stage
 from retention.mail.transport import Connection, MailServer, ServerUnavailableError
 from retention.services import approvals, cases, outbox
@@ -472,3 +474,31 @@ def test_plain_is_for_loopback_only() -> None:
 def test_a_missing_password_is_an_error_at_once() -> None:
     with pytest.raises(ConfigError, match="RETENTION_MAIL_PASSWORD: is missing"):
         Connection(make_server(1, "plain", user="someone"))
+
+
+def test_a_notice_that_no_longer_counts_is_called_back(
+    queued: Workshop, server: ScriptedServer
+) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    approve(queued, notice, "marta")
+    approve(queued, notice, "diana")
+    deliver()
+    with reading(queued.engine) as session:
+        sent = session.get_one(Action, notice)
+        case = session.get_one(Case, sent.case_id)
+    book = queued.policies.playbooks[case.playbook]
+    paid = replace(book, leave=Condition(f"customer_id = '{case.customer_id}'", 1))
+    policies = replace(queued.policies, playbooks={book.name: paid})
+    tomorrow = NIGHT + timedelta(days=1)
+    shutil.copytree(
+        snapshots.folder(queued.places.snapshots, NIGHT),
+        snapshots.folder(queued.settings.snapshots_dir, tomorrow),
+    )
+    places = replace(queued.places, snapshots=queued.settings.snapshots_dir)
+    with writing(queued.engine) as session:
+        decide_night(session, policies, places, queued.sender, tomorrow)
+    with reading(queued.engine) as session:
+        assert session.get_one(Case, case.id).state is CaseState.RESTORED
+        call = session.scalars(select(Action).where(Action.form == "retract_notice")).one()
+        assert call.customer_id == case.customer_id
+        assert call.state is ActionState.PENDING_APPROVAL
