@@ -234,7 +234,7 @@ def _proposals(session: Session, shop: Workshop, as_of: date) -> list[tuple[Acti
         .where(Action.proposed_on == as_of, Action.kind == ActionKind.EMAIL)
         .order_by(Action.stage.desc(), Action.id)
     ).all()
-    evidence = Evidence(as_of, frozenset(), {})
+    evidence = Evidence(as_of, {})
     add_rows(evidence, shop.places.snapshots, [action.customer_id for action in found])
     rows = evidence.rows
     return [

@@ -4,10 +4,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.output import AsJson, emit, make_console, print_table
+from retention.cli.output import AsJson, emit, print_table
+from retention.cli.queue_view import (
+    SHORT,
+    decided,
+    details,
+    print_details,
+    report,
+    summary,
+    waits_for,
+)
 
 if TYPE_CHECKING:
-    from retention.db.models import Action
     from retention.workshop import Workshop
 
 app = typer.Typer(help="What waits for a person: list, show, approve, reject, complete.",
@@ -16,7 +24,6 @@ app = typer.Typer(help="What waits for a person: list, show, approve, reject, co
 ActionId = Annotated[str, typer.Argument(help="The action's id, or its first six characters.")]
 ActionIds = Annotated[list[str], typer.Argument(help="Ids of actions, or their first characters.")]
 Who = Annotated[str, typer.Option("--as", metavar="PERSON", help="Your id in config/team.yaml.")]
-_SHORT = 8
 
 
 @app.command("list")
@@ -45,7 +52,7 @@ def list_(
             limit=limit,
         )
         people = people_of(shop.places.snapshots, {action.customer_id for action in found})
-        rows = [_summary(action, people) for action in found]
+        rows = [summary(action, people) for action in found]
     if as_json:
         emit({"actions": rows})
         return
@@ -54,12 +61,12 @@ def list_(
         ("id", "customer", "name", "what", "state", "waits for", "due"),
         [
             (
-                row["id"][:_SHORT],
+                row["id"][:SHORT],
                 row["customer_id"],
                 row["name"],
                 row["template"] or f"{row['kind']}: {row['form']}",
                 row["state"].removesuffix("_approval"),
-                _waits_for(row),
+                waits_for(row),
                 row["due_on"],
             )
             for row in rows
@@ -79,13 +86,13 @@ def show(action_id: ActionId, *, as_json: AsJson = False) -> None:
     with reading(shop.engine) as session:
         action = queries.get(session, action_id)
         people = people_of(shop.places.snapshots, {action.customer_id})
-        details = _details(action, people)
+        found = details(action, people)
         if action.rendering is None:
-            details["outcomes"] = outcomes_of(session, action, shop.policies)
+            found["outcomes"] = outcomes_of(session, action, shop.policies)
     if as_json:
-        emit({"action": details})
+        emit({"action": found})
     else:
-        _print_details(details)
+        print_details(found)
 
 
 @app.command("approve")
@@ -112,12 +119,12 @@ def approve(
         try:
             with writing(shop.engine) as session:
                 action = approvals.approve(session, action_id, person, utc_now(), today, seen=seen)
-                done.append(_decided(action, approvals.still_needed(action)))
+                done.append(decided(action, approvals.still_needed(action)))
         except RetentionError as error:
             if len(action_ids) == 1:
                 raise
             done.append({"id": action_id, "state": f"not approved: {error}", "waits_for": []})
-    _report(done, as_json=as_json)
+    report(done, as_json=as_json)
     if any(row["state"].startswith("not ") for row in done):
         raise typer.Exit(3)
 
@@ -139,7 +146,7 @@ def reject(
     person = shop.policies.team.get(who)
     with writing(shop.engine) as session:
         action = approvals.reject(session, action_id, person, utc_now(), reason=reason)
-    _report([_decided(action, [])], as_json=as_json)
+    report([decided(action, [])], as_json=as_json)
 
 
 @app.command("complete")
@@ -163,7 +170,7 @@ def complete(
         action = approvals.complete(
             session, action_id, person, shop.policies, today, outcome=outcome, note=note
         )
-    _report([_decided(action, [])], as_json=as_json)
+    report([decided(action, [])], as_json=as_json)
 
 
 def _ready() -> "Workshop":
@@ -185,108 +192,3 @@ def _choice(enum: Any, value: str | None) -> Any:
     except ValueError:
         listed = ", ".join(enum)
         raise typer.BadParameter(f"'{value}' is none of: {listed}") from None
-
-
-def _waits_for(row: dict[str, Any]) -> str:
-    if row["waits_for"]:
-        return ", ".join(role.replace("account_manager", "manager") for role in row["waits_for"])
-    to_log = row["kind"] != "email" and row["state"] == "pending_approval"
-    return f"{row['owner']} to log it" if to_log else "-"
-
-
-def _summary(action: "Action", people: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    from retention.services.approvals import still_needed
-
-    return {
-        "id": action.id,
-        "customer_id": action.customer_id,
-        "name": people.get(action.customer_id, {}).get("name"),
-        "playbook": action.case.playbook,
-        "stage": action.stage,
-        "kind": action.kind,
-        "template": action.template,
-        "form": action.form,
-        "state": action.state,
-        "owner": action.owner,
-        "proposed_on": action.proposed_on.isoformat(),
-        "due_on": action.due_on.isoformat(),
-        "waits_for": [role.value for role in still_needed(action)],
-        "subject": action.rendering.subject if action.rendering else None,
-    }
-
-
-def _details(action: "Action", people: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    message = action.rendering
-    return _summary(action, people) | {
-        "email": people.get(action.customer_id, {}).get("email"),
-        "phone": people.get(action.customer_id, {}).get("phone"),
-        "outcome": action.outcome,
-        "note": action.note,
-        "effective_on": action.effective_on,
-        "message": message
-        and {
-            "to": message.recipient,
-            "subject": message.subject,
-            "language": message.language,
-            "text": message.text,
-            "content_hash": message.content_hash,
-            "state": action.message.state if action.message else None,
-        },
-        "approvals": [
-            {"by": a.person_id, "role": a.role, "approved": a.approved, "reason": a.reason}
-            for a in action.approvals
-        ],
-        "receipt": action.receipt and {"reason": action.receipt.reason, **action.receipt.document},
-    }
-
-
-def _print_details(details: dict[str, Any]) -> None:
-    from rich.panel import Panel
-    from rich.text import Text
-
-    console = make_console()
-    what = details["template"] or f"{details['kind']} ({details['form']})"
-    console.print(f"[bold]{what}[/] for {details['customer_id']} {details['name']}", soft_wrap=True)
-    console.print(
-        f"{details['playbook']}, stage {details['stage']}; {details['state']}, due "
-        f"{details['due_on']}; owner {details['owner']}",
-        soft_wrap=True,
-    )
-    if details["message"]:
-        message = details["message"]
-        head = f"To: {message['to']}\nSubject: {message['subject']}\n\n"
-        console.print(Panel(Text(head + message["text"]), title="The message", width=84))
-        console.print(f"content hash {message['content_hash']}", soft_wrap=True)
-    else:
-        reach = " ".join(filter(None, (details["email"], details["phone"]))) or "nothing known"
-        console.print(f"Reach: {reach}. Outcomes: {', '.join(details['outcomes'])}.")
-    if details["receipt"]:
-        wanted = {"entry", "leave", f"unless:{details['stage']}"}
-        conditions = [c for c in details["receipt"]["conditions"] if c["name"] in wanted]
-        rows = [(c["name"], c["when"], _known(c["value"])) for c in conditions]
-        print_table("Conditions on that night", ("condition", "when", "held"), rows)
-        console.print(f"The sums behind it: retention explain {details['customer_id']}")
-    for approval in details["approvals"]:
-        verb = "approved" if approval["approved"] else f"rejected ({approval['reason']})"
-        console.print(f"{approval['by']} {verb} as {approval['role']}")
-    if details["outcome"]:
-        console.print(f"Outcome: {details['outcome']}. {details['note'] or ''}")
-    if details["waits_for"]:
-        console.print(f"Waits for: {', '.join(details['waits_for'])}")
-
-
-def _known(value: bool | None) -> str:
-    return "not known" if value is None else "yes" if value else "no"
-
-
-def _decided(action: "Action", needed: list[Any]) -> dict[str, Any]:
-    return {"id": action.id, "state": action.state, "waits_for": [str(role) for role in needed]}
-
-
-def _report(done: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        emit({"decided": done})
-        return
-    for row in done:
-        waits = f", still waits for {', '.join(row['waits_for'])}" if row["waits_for"] else ""
-        make_console().print(f"{row['id'][:_SHORT]} is {row['state']}{waits}.")

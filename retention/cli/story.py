@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,8 @@ def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
     console = make_console(stderr=True)
     keep_prefect_quiet(home / "prefect")
     _prepare(home)
-    with MailCatcher(home / "mail") as catcher, _environment(home, catcher.port):
+    with MailCatcher(home / "mail") as catcher:
+        _use(home, catcher.port)
         company = _make_company(home, size, seed, until)
         _play(company, until)
         console.rule("[bold]Tonight, through Prefect")
@@ -73,8 +73,8 @@ def _prepare(home: Path) -> None:
     )
 
 
-@contextmanager
-def _environment(home: Path, port: int) -> Iterator[None]:
+def _use(home: Path, port: int) -> None:
+    """Point this process, and later commands in `home`, at the demo's folders and mail catcher."""
     values = {
         "RETENTION_STATE_DIR": str((home / "state").resolve()),
         "RETENTION_CONFIG_DIR": str((home / "config").resolve()),
@@ -86,7 +86,6 @@ def _environment(home: Path, port: int) -> Iterator[None]:
     (home / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
     set_environment(values)
     workshop.reset()
-    yield
 
 
 def _make_company(home: Path, size: int, seed: int, until: date) -> DemoCompany:

@@ -69,12 +69,6 @@ def check_condition(text: str) -> str:
     return tree.sql("duckdb")
 
 
-def columns_of(text: str) -> tuple[str, ...]:
-    """Return the score columns a condition reads, in order of appearance."""
-    tree = sqlglot.parse_one(text, dialect="duckdb")
-    return tuple(dict.fromkeys(column.name for column in tree.find_all(exp.Column)))
-
-
 def _refuse_unknown(column: exp.Column) -> None:
     if column.table:
         raise ValueError(f"'{column.sql('duckdb')}': write column names without a table")
@@ -98,17 +92,23 @@ def _require_truth_value(node: exp.Expr) -> None:
     raise ValueError(f"'{node.sql('duckdb')}' is neither true nor false; compare it with something")
 
 
-def evaluate(scores_glob: str, conditions: dict[str, str]) -> pa.Table:
+def evaluate(
+    scores_glob: str, conditions: dict[str, str], *, where_true: list[str], customers: list[str]
+) -> pa.Table:
     """Evaluate named conditions for all customers of a snapshot at once.
 
-    Returns customer_id and one nullable boolean column per condition, sorted by customer_id.
+    Returns customer_id and one nullable boolean column per condition, sorted by customer_id, for
+    `customers` and for whoever one of the conditions named in `where_true` holds.
     """
     columns = ", ".join(f'CAST(({sql}) AS BOOLEAN) AS "{name}"' for name, sql in conditions.items())
-    listed = f", {columns}" if columns else ""
+    holds = " OR ".join(f'coalesce("{name}", false)' for name in where_true) or "false"
     files = scores_glob.replace("'", "''")
     with duckdb.connect(":memory:") as db:
+        db.register("wanted", pa.table({"customer_id": pa.array(customers, pa.string())}))
         return db.sql(
-            f"SELECT customer_id{listed} FROM read_parquet('{files}') ORDER BY customer_id"
+            f"SELECT * FROM (SELECT customer_id, {columns} FROM read_parquet('{files}')) "
+            f"WHERE {holds} OR customer_id IN (SELECT customer_id FROM wanted) "
+            f"ORDER BY customer_id"
         ).to_arrow_table()
 
 

@@ -19,12 +19,12 @@ ENTRY, LEAVE, UNLESS = "entry", "leave", "unless"
 class Evidence:
     """One night's condition values and score rows.
 
-    `values[key]` maps a customer to True or False; a customer whose condition is not known is not
-    in it. `rows` are full score rows of the customers that were asked for, with their names.
+    `values[key]` maps a customer to True or False, for customers with a case and for those who meet
+    an entry condition; a customer whose condition is not known is not in it. `rows` are full score
+    rows of the customers that were asked for, with their names.
     """
 
     as_of: date
-    known: frozenset[str]
     values: dict[str, dict[str, bool]]
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -50,13 +50,18 @@ def conditions_of(playbook: Playbook) -> dict[str, str]:
     return conditions
 
 
-def gather(root: Path, as_of: date, playbooks: list[Playbook]) -> Evidence:
+def gather(root: Path, as_of: date, playbooks: list[Playbook], with_case: list[str]) -> Evidence:
     """Evaluate every condition of `playbooks` for all customers at once."""
     conditions = {key: sql for book in playbooks for key, sql in conditions_of(book).items()}
-    table = evaluate(snapshots.scores_glob(root, as_of), conditions)
+    table = evaluate(
+        snapshots.scores_glob(root, as_of),
+        conditions,
+        where_true=[condition_key(book, ENTRY) for book in playbooks],
+        customers=with_case,
+    )
     customers = table.column("customer_id").to_pylist()
     values = {key: _known(customers, table.column(key)) for key in conditions}
-    return Evidence(as_of, frozenset(customers), values)
+    return Evidence(as_of, values)
 
 
 def _known(customers: list[str], column: pa.ChunkedArray) -> dict[str, bool]:

@@ -24,7 +24,7 @@ def explain(session: Session, root: Path, customer_id: str, as_of: date | None) 
         raise NotFoundError(
             f"snapshot of {as_of or 'any night'}", "does not exist", "Run 'retention run' first."
         )
-    evidence = Evidence(days[-1], frozenset(), {})
+    evidence = Evidence(days[-1], {})
     add_rows(evidence, root, [customer_id])
     if customer_id not in evidence.rows:
         raise NotFoundError(

@@ -57,9 +57,9 @@ def decide_night(
 ) -> NightSummary:
     """Decide every case and every entry of `as_of`; return what changed."""
     books = _books(session, policies)
-    evidence = gather(places.snapshots, as_of, list(books.values()))
-    night = Night(session, policies, sender, as_of, evidence, books)
     open_cases = {case.customer_id: case for case in case_queries.list_open(session)}
+    evidence = gather(places.snapshots, as_of, list(books.values()), list(open_cases))
+    night = Night(session, policies, sender, as_of, evidence, books)
     entrants = _entrants(night, open_cases)
     add_rows(evidence, places.snapshots, [*open_cases, *entrants])
     _count_leaving(night, open_cases)

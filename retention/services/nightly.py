@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.compute as pc
 
 from retention.db import snapshots
 from retention.domain.errors import SourceError
@@ -57,7 +58,7 @@ def pull(
     snapshots.write_features(
         places.snapshots, as_of, features.wide, features.activities, features.people
     )
-    with_email = sum(1 for known in features.wide.column("has_email").to_pylist() if known)
+    with_email = pc.sum(features.wide.column("has_email")).as_py() or 0
     not_mapped = tuple(name for name in CANONICAL if name not in rows)
     columns = {name: sorted(mapped) for name, mapped in company.mapped.items()}
     return PullSummary(as_of, rows, columns, features.wide.num_rows, with_email, not_mapped)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
-from retention.db.models import Action, DeliveryAttempt, Message
+from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.domain import keys
 from retention.domain.messages import (
     CLAIMABLE_STATES,
@@ -102,11 +102,7 @@ def claim(session: Session, message_id: str, now: datetime, lease: timedelta) ->
     if taken.rowcount != 1:  # type: ignore[attr-defined]
         return None
     message = session.get_one(Message, message_id)
-    action = session.scalars(
-        select(Action).where(Action.id == message.action_id).options(joinedload(Action.rendering))
-    ).one()
-    if action.rendering is None:
-        raise AssertionError(f"action {action.id} has nothing to send")
+    rendering = session.get_one(Rendering, message.action_id)
     session.add(
         DeliveryAttempt(
             message_id=message_id,
@@ -118,11 +114,11 @@ def claim(session: Session, message_id: str, now: datetime, lease: timedelta) ->
     return Claimed(
         message_id=message_id,
         attempt=message.attempts,
-        action_id=action.id,
+        action_id=message.action_id,
         policy=message.policy,
-        sender=action.rendering.sender,
-        recipient=action.rendering.recipient,
-        raw=action.rendering.raw,
+        sender=rendering.sender,
+        recipient=rendering.recipient,
+        raw=rendering.raw,
     )
 
 
@@ -179,17 +175,13 @@ def recover(session: Session, now: datetime) -> int:
     return len(lost)
 
 
-def expire_late(session: Session, today: date) -> int:
-    """Expire what may not leave any more. Returns how many messages."""
-    late = session.scalars(
-        select(Message).where(
-            or_(*(Message.state == state for state in sorted(CLAIMABLE_STATES))),
-            Message.send_until < today,
-        )
-    ).all()
-    for message in late:
-        set_state(message, MessageState.EXPIRED)
-    return len(late)
+def expire_late(session: Session, today: date) -> None:
+    """Expire every message that may not leave any more."""
+    session.execute(
+        update(Message)
+        .where(Message.state.in_(sorted(CLAIMABLE_STATES)), Message.send_until < today)
+        .values(state=MessageState.EXPIRED, lease_until=None)
+    )
 
 
 def _held(session: Session, claimed: Claimed) -> Message | None:

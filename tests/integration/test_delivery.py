@@ -112,7 +112,7 @@ def one_proposal(shop: Workshop, stage: Stage, position: int = -1) -> str:
             .unique()
             .all()[3]
         )
-        row_of = Evidence(NIGHT, frozenset(), {})
+        row_of = Evidence(NIGHT, {})
         add_rows(row_of, shop.places.snapshots, [case.customer_id])
         for action in case.actions:
             if action.state is ActionState.APPROVED:

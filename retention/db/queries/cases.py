@@ -22,13 +22,6 @@ def list_open(session: Session) -> Sequence[Case]:
     ).all()
 
 
-def find_open(session: Session, customer_id: str) -> Case | None:
-    """Return the customer's open case, or None."""
-    return session.scalars(
-        select(Case).where(Case.customer_id == customer_id, Case.state == CaseState.OPEN)
-    ).one_or_none()
-
-
 def list_of_customer(session: Session, customer_id: str) -> Sequence[Case]:
     """Return every case of a customer with its history, newest first."""
     return session.scalars(
@@ -59,13 +52,3 @@ def documents_in_use(session: Session) -> dict[str, str]:
         .distinct()
     )
     return dict(iter(rows))
-
-
-def count_by_stage(session: Session) -> dict[tuple[str, str], int]:
-    """Return the number of open cases per playbook and stage."""
-    rows = session.execute(
-        select(Case.playbook, Case.stage, func.count())
-        .where(Case.state == CaseState.OPEN)
-        .group_by(Case.playbook, Case.stage)
-    )
-    return {(playbook, stage): count for playbook, stage, count in rows}

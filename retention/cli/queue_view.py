@@ -1,0 +1,122 @@
+"""What `retention queue` shows of an action."""
+
+from typing import TYPE_CHECKING, Any
+
+from retention.cli.output import emit, make_console, print_table
+
+if TYPE_CHECKING:
+    from retention.db.models import Action
+
+SHORT = 8
+"""How much of an id people see and type."""
+
+
+def waits_for(row: dict[str, Any]) -> str:
+    """Return who has to act on an action, in words."""
+    if row["waits_for"]:
+        return ", ".join(role.replace("account_manager", "manager") for role in row["waits_for"])
+    to_log = row["kind"] != "email" and row["state"] == "pending_approval"
+    return f"{row['owner']} to log it" if to_log else "-"
+
+
+def summary(action: "Action", people: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return an action as a row of the queue."""
+    from retention.services.approvals import still_needed
+
+    return {
+        "id": action.id,
+        "customer_id": action.customer_id,
+        "name": people.get(action.customer_id, {}).get("name"),
+        "playbook": action.case.playbook,
+        "stage": action.stage,
+        "kind": action.kind,
+        "template": action.template,
+        "form": action.form,
+        "state": action.state,
+        "owner": action.owner,
+        "proposed_on": action.proposed_on.isoformat(),
+        "due_on": action.due_on.isoformat(),
+        "waits_for": [role.value for role in still_needed(action)],
+        "subject": action.rendering.subject if action.rendering else None,
+    }
+
+
+def details(action: "Action", people: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return everything a person needs to decide on an action."""
+    message = action.rendering
+    return summary(action, people) | {
+        "email": people.get(action.customer_id, {}).get("email"),
+        "phone": people.get(action.customer_id, {}).get("phone"),
+        "outcome": action.outcome,
+        "note": action.note,
+        "effective_on": action.effective_on,
+        "message": message
+        and {
+            "to": message.recipient,
+            "subject": message.subject,
+            "language": message.language,
+            "text": message.text,
+            "content_hash": message.content_hash,
+            "state": action.message.state if action.message else None,
+        },
+        "approvals": [
+            {"by": a.person_id, "role": a.role, "approved": a.approved, "reason": a.reason}
+            for a in action.approvals
+        ],
+        "receipt": action.receipt and {"reason": action.receipt.reason, **action.receipt.document},
+    }
+
+
+def print_details(shown: dict[str, Any]) -> None:
+    """Print an action for a person."""
+    from rich.panel import Panel
+    from rich.text import Text
+
+    console = make_console()
+    what = shown["template"] or f"{shown['kind']} ({shown['form']})"
+    console.print(f"[bold]{what}[/] for {shown['customer_id']} {shown['name']}", soft_wrap=True)
+    console.print(
+        f"{shown['playbook']}, stage {shown['stage']}; {shown['state']}, due "
+        f"{shown['due_on']}; owner {shown['owner']}",
+        soft_wrap=True,
+    )
+    if shown["message"]:
+        message = shown["message"]
+        head = f"To: {message['to']}\nSubject: {message['subject']}\n\n"
+        console.print(Panel(Text(head + message["text"]), title="The message", width=84))
+        console.print(f"content hash {message['content_hash']}", soft_wrap=True)
+    else:
+        reach = " ".join(filter(None, (shown["email"], shown["phone"]))) or "nothing known"
+        console.print(f"Reach: {reach}. Outcomes: {', '.join(shown['outcomes'])}.")
+    if shown["receipt"]:
+        wanted = {"entry", "leave", f"unless:{shown['stage']}"}
+        conditions = [c for c in shown["receipt"]["conditions"] if c["name"] in wanted]
+        rows = [(c["name"], c["when"], _known(c["value"])) for c in conditions]
+        print_table("Conditions on that night", ("condition", "when", "held"), rows)
+        console.print(f"The sums behind it: retention explain {shown['customer_id']}")
+    for approval in shown["approvals"]:
+        verb = "approved" if approval["approved"] else f"rejected ({approval['reason']})"
+        console.print(f"{approval['by']} {verb} as {approval['role']}")
+    if shown["outcome"]:
+        console.print(f"Outcome: {shown['outcome']}. {shown['note'] or ''}")
+    if shown["waits_for"]:
+        console.print(f"Waits for: {', '.join(shown['waits_for'])}")
+
+
+def _known(value: bool | None) -> str:
+    return "not known" if value is None else "yes" if value else "no"
+
+
+def decided(action: "Action", needed: list[Any]) -> dict[str, Any]:
+    """Return what a decision has led to."""
+    return {"id": action.id, "state": action.state, "waits_for": [str(role) for role in needed]}
+
+
+def report(done: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print what decisions have led to."""
+    if as_json:
+        emit({"decided": done})
+        return
+    for row in done:
+        waits = f", still waits for {', '.join(row['waits_for'])}" if row["waits_for"] else ""
+        make_console().print(f"{row['id'][:SHORT]} is {row['state']}{waits}.")
