@@ -56,7 +56,7 @@ bench: $(DEV) ## Measure speed against named bounds; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
 lock: $(DEV) ## Resolve both lock files anew
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade --extra postgres --extra mysql --extra charts --extra demo --extra build pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade --extra postgres --extra mysql --extra charts --extra models --extra dask --extra demo --extra build pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade --all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove .venv and the demo's state
