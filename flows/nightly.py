@@ -1,25 +1,31 @@
 """The nightly flow: from the company's data to actions that wait for approval."""
 
+from datetime import date
 from typing import Any
 
 from prefect import flow
 
+from flows.parallel import task_runner
 from flows.parameters import NightlyParameters
 from retention.clock import business_date
+from retention.domain.summaries import PullSummary, ScoreSummary
 from retention.settings import get_settings
 from tasks.nightly import (
     claim_run,
+    compare_customers,
+    finish_scores,
+    measure_shard,
     pull_sources,
     recording_failure,
     release_decisions,
-    score_customers,
+    score_shard,
 )
 from tasks.publishing import publish_night
 
 DEFAULTS = NightlyParameters()
 
 
-@flow(name="nightly", timeout_seconds=6 * 3600)
+@flow(name="nightly", task_runner=task_runner(), timeout_seconds=6 * 3600)
 def nightly(parameters: NightlyParameters = DEFAULTS) -> dict[str, Any]:
     """Score every customer and queue the next actions of their playbooks.
 
@@ -30,8 +36,19 @@ def nightly(parameters: NightlyParameters = DEFAULTS) -> dict[str, Any]:
     if claim.done is not None:
         return claim.done
     with recording_failure(claim):
-        pulled = pull_sources(as_of, accept_changes=parameters.accept_changes)
-        scored = score_customers(as_of)
-        summary = release_decisions(claim, as_of, pulled, scored)
+        pulled = pull_sources(as_of)
+        scored = _score(as_of, pulled)
+        summary = release_decisions(claim, pulled, scored)
     publish_night(summary)
     return summary
+
+
+def _score(as_of: date, pulled: PullSummary) -> ScoreSummary:
+    """Measure and score shard by shard, in parallel; compare all customers in between."""
+    shards = range(pulled.shards)
+    for future in [measure_shard.submit(as_of, shard) for shard in shards]:
+        future.result()
+    compare_customers(as_of)
+    for future in [score_shard.submit(as_of, shard) for shard in shards]:
+        future.result()
+    return finish_scores(as_of)

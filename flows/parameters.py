@@ -20,12 +20,6 @@ class NightlyParameters(BaseModel):
         description="Only when the process that holds this date is known to be dead.",
         json_schema_extra={"position": 1},
     )
-    accept_changes: bool = Field(
-        default=False,
-        title="Accept smaller data",
-        description="Only when tables, columns, rows or customers are gone on purpose.",
-        json_schema_extra={"position": 2},
-    )
 
 
 class DeliverParameters(BaseModel):

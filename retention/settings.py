@@ -44,6 +44,17 @@ class Settings(BaseSettings):
 
     lease_minutes: int = Field(120, ge=1, description="how long a run may hold its business date")
 
+    shard_customers: int = Field(
+        100_000, ge=1, description="how many customers are measured and scored at once, about"
+    )
+    parallel_shards: int = Field(2, ge=1, le=64, description="shards at once on this machine")
+    dask_address: str | None = Field(
+        None, description="a Dask scheduler that scores shards; its workers see the state folder"
+    )
+    memory: str = Field(
+        "4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|TB)$", description="limit while sources are read"
+    )
+
     @property
     def database(self) -> str:
         """The database URL in force."""
@@ -53,6 +64,16 @@ class Settings(BaseSettings):
     def snapshots_dir(self) -> Path:
         """Where snapshots are written, one folder per business date."""
         return self.state_dir / "snapshots"
+
+    @property
+    def staging_dir(self) -> Path:
+        """Where the company's rows are while a night is at work; removed afterwards."""
+        return self.state_dir / "staging"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where models are kept."""
+        return self.state_dir / "models"
 
     @property
     def stop_file(self) -> Path:

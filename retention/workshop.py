@@ -41,7 +41,14 @@ def build_workshop(settings: Settings) -> Workshop:
         engine=make_engine(settings.database),
         policies=policies,
         places=Places(
-            settings.snapshots_dir, settings.templates_dir, settings.timezone, environment()
+            snapshots=settings.snapshots_dir,
+            templates=settings.templates_dir,
+            timezone=settings.timezone,
+            environment=environment(),
+            staging=settings.staging_dir,
+            models=settings.models_dir,
+            shard_customers=settings.shard_customers,
+            memory=settings.memory,
         ),
         sender=Sender(
             settings.company_name,

@@ -14,7 +14,7 @@ from retention.db.session import reading, writing
 from retention.domain.errors import GateTrippedError, SourceUnavailableError
 from retention.domain.runs import RunState
 from retention.domain.summaries import PullSummary, ScoreSummary, as_json
-from retention.services import delivery, night, nightly, runs
+from retention.services import delivery, gates, night, nightly, runs, scores
 from retention.services.runs import RunClaim
 from retention.workshop import get_workshop
 
@@ -46,30 +46,53 @@ def claim_run(as_of: date, *, take_over: bool = False) -> RunClaim:
     timeout_seconds=2 * _HOURS,
     cache_policy=NO_CACHE,
 )
-def pull_sources(as_of: date, *, accept_changes: bool = False) -> PullSummary:
-    """Read, check and gate the company's data; write the features."""
+def pull_sources(as_of: date) -> PullSummary:
+    """Read, check and gate the company's data; divide it into shards."""
     shop = get_workshop()
     with reading(shop.engine) as session:
-        last = runs.last_pull(session, FLOW)
-    return nightly.pull(shop.policies, shop.places, as_of, last, accept_changes=accept_changes)
+        history = runs.good_pulls(session, FLOW, shop.policies.guards.history)
+        accepted = gates.accepted(session, as_of)
+    return nightly.pull(shop.policies, shop.places, as_of, history, accepted)
 
 
-@task(task_run_name="score-{as_of}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
-def score_customers(as_of: date) -> ScoreSummary:
-    """Score every customer; write the snapshot."""
+@task(
+    task_run_name="measure-{as_of}-{shard}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE
+)
+def measure_shard(as_of: date, shard: int) -> int:
+    """Aggregate the rows of one shard's customers and their economics."""
     shop = get_workshop()
-    return nightly.score(shop.policies.costs, shop.places, as_of)
+    return scores.measure_shard(shop.policies.costs, shop.places, as_of, shard)
 
 
-@task(task_run_name="release-{as_of}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
+@task(task_run_name="compare-{as_of}", timeout_seconds=_HOURS, cache_policy=NO_CACHE)
+def compare_customers(as_of: date) -> None:
+    """Compare all customers once: peers, ranks, ties."""
+    shop = get_workshop()
+    scores.compare(shop.policies.costs, shop.places, as_of)
+
+
+@task(task_run_name="score-{as_of}-{shard}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
+def score_shard(as_of: date, shard: int) -> None:
+    """Score one shard's customers."""
+    shop = get_workshop()
+    scores.score_shard(shop.policies.costs, shop.places, as_of, shard)
+
+
+@task(task_run_name="finish-scores-{as_of}", cache_policy=NO_CACHE)
+def finish_scores(as_of: date) -> ScoreSummary:
+    """Say that the snapshot is whole; forget the company's rows."""
+    return scores.finish_scores(get_workshop().places, as_of)
+
+
+@task(task_run_name="release-{pulled.as_of}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
 def release_decisions(
-    claim: RunClaim, as_of: date, pulled: PullSummary, scored: ScoreSummary
+    claim: RunClaim, pulled: PullSummary, scored: ScoreSummary
 ) -> dict[str, Any]:
     """Decide everything and finish the run, in one transaction."""
     shop = get_workshop()
     with writing(shop.engine) as session:
         runs.require_held(session, claim)
-        decided = night.decide_night(session, shop.policies, shop.places, shop.sender, as_of)
+        decided = night.decide_night(session, shop.policies, shop.places, shop.sender, pulled)
         parts = {"pull": pulled, "scores": scored, "decisions": decided}
         summary = {name: as_json(part) for name, part in parts.items()}
         runs.finish(session, claim, RunState.COMPLETED, summary, utc_now())

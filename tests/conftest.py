@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -13,6 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 from retention import workshop
 from retention.db import schema
 from retention.demo.data import write_company
+from retention.services.nightly import Places
 from retention.settings import Settings, keep_prefect_quiet
 from retention.workshop import Workshop
 
@@ -115,6 +117,19 @@ def make_settings(config: Path, state: Path, database_url: str | None = None) ->
         database_url=database_url,
         mail_security="plain",
         mail_timeout_seconds=5,
+    )
+
+
+def make_places(snapshots: Path, **more: Any) -> Places:
+    """Places of a night without settings; everything lies beside the snapshots."""
+    return Places(
+        snapshots=snapshots,
+        templates=ROOT / "templates",
+        timezone="Europe/Madrid",
+        environment={},
+        staging=snapshots.parent / "staging",
+        models=snapshots.parent / "models",
+        **more,
     )
 
 

@@ -22,6 +22,7 @@ from retention.domain.people import Person, Role
 from retention.domain.stages import LADDERS, PlaybookName, Stage
 from retention.reports.whale import draw_whale_curve, whale_curve
 from retention.services import approvals, delivery
+from retention.services.scores import score_all
 from retention.workshop import Workshop
 
 _MADRID_MORNING = time(9, 0)
@@ -76,10 +77,11 @@ class DemoCompany:
 
     def _night(self, as_of: date) -> None:
         """The steps of the nightly flow as plain functions: months are played in seconds."""
-        from tasks.nightly import claim_run, pull_sources, release_decisions, score_customers
+        from tasks.nightly import claim_run, pull_sources, release_decisions
 
         claim = claim_run.fn(as_of)
-        pulled, scored = pull_sources.fn(as_of), score_customers.fn(as_of)
+        pulled = pull_sources.fn(as_of)
+        scored = score_all(self.shop.policies.costs, self.shop.places, pulled)
         release_decisions.fn(claim, as_of, pulled, scored)
         self.last_night = as_of
 
@@ -194,7 +196,7 @@ class DemoCompany:
 
     def draw_whale_curve(self, as_of: date, home: Path) -> Path | None:
         """Draw the whale curve of a night beside the messages."""
-        files = snapshots.scores_glob(self.shop.places.snapshots, as_of)
+        files = snapshots.pattern(self.shop.places.snapshots, as_of, snapshots.SCORES)
         with duckdb.connect(":memory:") as db:
             profit = db.sql(
                 "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM read_parquet(?) "

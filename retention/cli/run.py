@@ -9,9 +9,6 @@ from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, pr
 TakeOver = Annotated[
     bool, typer.Option("--take-over", help="Take over a run whose process is known to be dead.")
 ]
-Accept = Annotated[
-    bool, typer.Option("--accept-changes", help="Tables, columns or rows are gone on purpose.")
-]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many messages at most.")]
 _SHOWN_MOVES = 20
 
@@ -20,7 +17,6 @@ def run(
     as_of: AsOf = None,
     *,
     take_over: TakeOver = False,
-    accept_changes: Accept = False,
     as_json: AsJson = False,
 ) -> None:
     """Run one night: pull, score, decide, queue. Sends nothing; repeating it changes nothing."""
@@ -32,9 +28,7 @@ def run(
         from flows.nightly import nightly
         from flows.parameters import NightlyParameters
 
-        summary = nightly(
-            NightlyParameters(as_of=day, take_over=take_over, accept_changes=accept_changes)
-        )
+        summary = nightly(NightlyParameters(as_of=day, take_over=take_over))
     if as_json:
         emit({"night": summary})
     else:
@@ -104,6 +98,10 @@ def show_night(summary: dict[str, Any]) -> None:
         console.print(f"Revenue to date: {scores['revenue_to_date_cents'] / 100:,.2f}.")
     if pull["not_mapped"]:
         console.print(f"No source for: {', '.join(pull['not_mapped'])}.")
+    for name, found in pull["tripped"].items():
+        console.print(f"[bold]{name} is left out tonight[/]: {found}.", soft_wrap=True)
+    if pull["held_playbooks"]:
+        console.print(f"Waiting for it: {', '.join(pull['held_playbooks'])}.")
     if not pull["with_email"]:
         console.print("[bold]Nobody has an e-mail address: nothing can be sent.[/]")
     unknown = [name for name in (*TOTALS, "churn_probability") if name in scores["no_data"]]

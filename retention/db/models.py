@@ -204,6 +204,20 @@ class Rendering(Base):
     content_hash: Mapped[str] = mapped_column(String(64))
 
 
+class GateOverride(Base):
+    """A named person's acceptance of a table's change, for one business date."""
+
+    __tablename__ = "gate_override"
+    __table_args__ = (UniqueConstraint("business_date", "table_name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    business_date: Mapped[date]
+    table_name: Mapped[str]
+    person_id: Mapped[str]
+    reason: Mapped[str]
+    accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Receipt(Base):
     """Why a decision was made: inputs, conditions, reasons and versions."""
 

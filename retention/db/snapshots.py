@@ -1,21 +1,30 @@
-"""Snapshots: one night's frozen scores, as Parquet files under `as_of=YYYY-MM-DD/`.
+"""Snapshots: one night's frozen features and scores, as Parquet files under `as_of=YYYY-MM-DD/`.
 
-`scores-NNNN.parquet` holds no names or addresses; those are in `people-NNNN.parquet` beside it, so
-that personal data can be erased without touching the scores. A file appears whole or not at all.
+Each shard of customers has its own files, `<what>-NNNN.parquet`. Names and addresses are only in
+`people-NNNN.parquet`, so that personal data can be erased without touching the scores. A file
+appears whole or not at all; a night counts once `manifest.json` says that it is complete.
 """
 
+import json
 import os
+import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from retention.domain.errors import RetentionError
 from retention.domain.scores import BY_NAME, Kind
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+FEATURES, ACTIVITIES, CONTRACT_FACTS = "features", "activities", "contract-facts"
+EVIDENCE, PEOPLE, SCORES = "evidence", "people", "scores"
+MONTHS, CONTRACTS = "months", "contracts"
+_MANIFEST = "manifest.json"
 _MONEY = pa.decimal128(18, 2)
 _FOLDER = "as_of="
 
@@ -25,38 +34,74 @@ def folder(root: Path, as_of: date) -> Path:
     return root / f"{_FOLDER}{as_of.isoformat()}"
 
 
-def scores_glob(root: Path, as_of: date) -> str:
-    """Return the pattern of the score files of one date, for DuckDB."""
-    return str(folder(root, as_of) / "scores-*.parquet")
+def shard_file(root: Path, as_of: date, what: str, shard: int) -> Path:
+    """Return the file of one shard."""
+    return folder(root, as_of) / f"{what}-{shard:04d}.parquet"
 
 
-def people_file(root: Path, as_of: date) -> Path:
-    """Return the file of names and addresses of one date."""
-    return folder(root, as_of) / "people-0000.parquet"
+def pattern(root: Path, as_of: date, what: str) -> str:
+    """Return the pattern of the files of all shards, for DuckDB."""
+    return str(folder(root, as_of) / f"{what}-*.parquet")
 
 
-def write_features(
-    root: Path, as_of: date, wide: pa.Table, activities: pa.Table, people: pa.Table
-) -> None:
-    """Write what was pulled: features and activities without names, people apart."""
-    folder(root, as_of).mkdir(parents=True, exist_ok=True)
-    _write(people, people_file(root, as_of), as_of)
-    _write(wide, folder(root, as_of) / "features-0000.parquet", as_of)
-    _write(activities, folder(root, as_of) / "activities-0000.parquet", as_of)
+def files(root: Path, as_of: date, what: str) -> list[Path]:
+    """Return the files of all shards."""
+    return sorted(folder(root, as_of).glob(f"{what}-*.parquet"))
 
 
-def read_features(root: Path, as_of: date) -> tuple[pa.Table, pa.Table]:
-    """Return features and activities of one date."""
-    here = folder(root, as_of)
-    return (
-        pq.read_table(here / "features-0000.parquet", partitioning=None),
-        pq.read_table(here / "activities-0000.parquet", partitioning=None),
+def begin(root: Path, as_of: date, manifest: dict[str, Any]) -> None:
+    """Start one date's snapshot anew; what a killed night left is removed."""
+    shutil.rmtree(folder(root, as_of), ignore_errors=True)
+    folder(root, as_of).mkdir(parents=True)
+    write_document(
+        root, as_of, _MANIFEST, {"schema": SCHEMA_VERSION, "complete": False, **manifest}
     )
 
 
-def write_scores(root: Path, as_of: date, scores: pa.Table) -> None:
-    """Write one date's scores; money comes in cents and is written as DECIMAL(18, 2)."""
-    _write(_with_decimal_money(scores), folder(root, as_of) / "scores-0000.parquet", as_of)
+def note(root: Path, as_of: date, **more: Any) -> None:
+    """Add to the manifest; `complete=True` says that every shard of the date is there."""
+    write_document(root, as_of, _MANIFEST, {**read_manifest(root, as_of), **more})
+
+
+def read_manifest(root: Path, as_of: date) -> dict[str, Any]:
+    """Return what a date's snapshot was made with. Raises RetentionError for another schema."""
+    document = read_document(root, as_of, _MANIFEST)
+    if document["schema"] != SCHEMA_VERSION:
+        raise RetentionError(
+            f"snapshot of {as_of}",
+            f"has schema {document['schema']}, this version reads {SCHEMA_VERSION}",
+            "Read it with the version that wrote it, or run a new night.",
+        )
+    return document
+
+
+def write_document(root: Path, as_of: date, name: str, document: dict[str, Any]) -> None:
+    """Write one JSON document of a date, whole or not at all."""
+    target = folder(root, as_of) / name
+    partial = target.with_name(f".{name}.partial")
+    partial.write_text(json.dumps(document, indent=1, sort_keys=True), encoding="utf-8")
+    partial.replace(target)
+
+
+def read_document(root: Path, as_of: date, name: str) -> dict[str, Any]:
+    """Return one JSON document of a date."""
+    document: dict[str, Any] = json.loads((folder(root, as_of) / name).read_text("utf-8"))
+    return document
+
+
+def write_shard(root: Path, as_of: date, what: str, shard: int, table: pa.Table) -> None:
+    """Write one shard's table."""
+    _write(table, shard_file(root, as_of, what, shard), as_of)
+
+
+def read_shard(root: Path, as_of: date, what: str, shard: int) -> pa.Table:
+    """Return one shard's table."""
+    return pq.read_table(shard_file(root, as_of, what, shard), partitioning=None)
+
+
+def write_scores(root: Path, as_of: date, shard: int, scores: pa.Table) -> None:
+    """Write one shard's scores; money comes in cents and is written as DECIMAL(18, 2)."""
+    write_shard(root, as_of, SCORES, shard, with_decimal_money(scores))
 
 
 def latest_before(root: Path, as_of: date) -> date | None:
@@ -65,12 +110,14 @@ def latest_before(root: Path, as_of: date) -> date | None:
 
 
 def dates(root: Path) -> list[date]:
-    """Return all dates that have scores, oldest first."""
-    found = (path.parent.name for path in root.glob(f"{_FOLDER}*/scores-0000.parquet"))
-    return sorted(date.fromisoformat(name.removeprefix(_FOLDER)) for name in found)
+    """Return all dates whose snapshot is complete, oldest first."""
+    found = sorted(root.glob(f"{_FOLDER}*/{_MANIFEST}"))
+    whole = (path for path in found if json.loads(path.read_text("utf-8"))["complete"])
+    return [date.fromisoformat(path.parent.name.removeprefix(_FOLDER)) for path in whole]
 
 
-def _with_decimal_money(scores: pa.Table) -> pa.Table:
+def with_decimal_money(scores: pa.Table) -> pa.Table:
+    """Return scores whose money is DECIMAL(18, 2) instead of cents."""
     for position, name in enumerate(scores.column_names):
         if BY_NAME[name].kind is Kind.MONEY:
             units = scores.column(name).cast(pa.decimal128(19, 0))

@@ -7,7 +7,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PullSummary:
-    """What was read: rows and mapped columns per canonical table, and what was noticed."""
+    """What was read: rows and mapped columns per canonical table, and what was noticed.
+
+    `tables` are the figures that the gates of later nights compare with, `tripped` the tables that
+    count as missing tonight, `held_playbooks` those that wait for them, `accepted` the changes that
+    a person has accepted.
+    """
 
     as_of: date
     rows: dict[str, int]
@@ -15,6 +20,11 @@ class PullSummary:
     customers: int
     with_email: int
     not_mapped: tuple[str, ...] = ()
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tripped: dict[str, str] = field(default_factory=dict)
+    held_playbooks: tuple[str, ...] = ()
+    accepted: dict[str, str] = field(default_factory=dict)
+    shards: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,7 @@ class ScoreSummary:
     customers: int
     fit: dict[str, int]
     archetype: dict[str, int]
+    tier: dict[str, int]
     no_data: tuple[str, ...]
     revenue_to_date_cents: int | None
     net_profit_12m_cents: int | None

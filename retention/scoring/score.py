@@ -1,5 +1,7 @@
-"""Score every customer: the one entry point of scoring."""
+"""Score customers: what a shard measures alone, and what needs a comparison with the others."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -7,14 +9,19 @@ import pandas as pd
 import pyarrow as pa
 
 from retention.domain.scores import SCORE_COLUMNS, Kind
+from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
-from retention.scoring.economics import add_economics
+from retention.scoring.economics import add_economics, by_contract
 from retention.scoring.fit import add_fit
 from retention.scoring.indices import add_indices
+from retention.scoring.reference import Reference
+from retention.scoring.risks import add_churn, add_late_payment
+from retention.scoring.value import add_value
 
 _MIN_USAGE = 10.0
+_PER = 100
 
-_TYPES: dict[Kind, pa.DataType] = {
+TYPES: dict[Kind, pa.DataType] = {
     Kind.TEXT: pa.string(),
     Kind.FLAG: pa.bool_(),
     Kind.COUNT: pa.int64(),
@@ -34,29 +41,85 @@ _NULLABLE = {
 }
 
 
-def score_customers(wide: pa.Table, activities: pa.Table, costs: Costs, as_of: date) -> pa.Table:
-    """Return one row per customer with every column of the score catalogue, money in cents.
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The accepted models; None where no model has proved skill."""
 
-    `wide` and `activities` are features as known on `as_of`. Raises ConfigError when a rate is
-    missing.
+    churn: AdditiveModel | None = None
+    late_payment: AdditiveModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A shard's own figures: one row per customer, and the profit by month and by contract."""
+
+    customers: pa.Table
+    months: pa.Table
+    contracts: pa.Table
+
+
+def measure_customers(
+    wide: pa.Table,
+    activities: pa.Table,
+    contracts: pa.Table,
+    costs: Costs,
+    mapped: Collection[str],
+    as_of: date,
+) -> Measured:
+    """Return the features of `wide` with economics and trends. Raises ConfigError.
+
+    `mapped` names the canonical tables that there were on `as_of`.
     """
-    scores = _frame(wide)
-    scores["tenure_days"] = _tenure(scores, as_of)
-    scores["contacts_per_month_change"] = _change(
-        scores["contacts_per_month"], scores["contacts_per_month_prior"], 0.0
+    frame = to_frame(wide)
+    frame["tenure_days"] = _tenure(frame, as_of)
+    frame["contacts_per_month_change"] = _change(
+        frame["contacts_per_month"], frame["contacts_per_month_prior"], 0.0
     )
-    scores["usage_change"] = _change(scores["usage_90d"], scores["usage_prior_90d"], _MIN_USAGE)
-    scores = add_fit(add_indices(add_economics(scores, _frame(activities), costs)))
-    columns = [
-        pa.array(scores[column.name], type=_TYPES[column.kind], from_pandas=True)
-        for column in SCORE_COLUMNS
-    ]
+    frame["usage_change"] = _change(frame["usage_90d"], frame["usage_prior_90d"], _MIN_USAGE)
+    frame["minutes_change"] = _change(frame["minutes_90d"], frame["minutes_prior_90d"], 0.0)
+    frame["revenue_change"] = _change(frame["revenue_90d"], frame["revenue_prior_90d"], 0.0)
+    frame["late_share_change"] = frame["late_share_90d"] - frame["late_share_prior_90d"]
+    frame["csat_change"] = frame["csat_90d"] - frame["csat_prior_90d"]
+    revenue = frame["revenue_12m"].astype("Float64")
+    frame["minutes_per_100"] = frame["ticket_minutes_12m"] * _PER * _PER / revenue.where(revenue > 0)
+    frame, months = add_economics(frame, activities, costs, mapped)
+    return Measured(to_table(frame), months, by_contract(frame, contracts))
+
+
+def score_customers(
+    measured: pa.Table, tied: pa.Table, costs: Costs, reference: Reference, models: Models
+) -> pa.Table:
+    """Return one row per customer with every column of the score catalogue, money in cents."""
+    frame = _with_ties(to_frame(measured), to_frame(tied))
+    frame = add_indices(frame, reference)
+    frame = add_late_payment(frame, models.late_payment, reference)
+    frame = add_value(add_churn(frame, models.churn), costs, reference)
+    judged = add_fit(to_table(frame))
+    columns = [judged.column(c.name).cast(TYPES[c.kind]) for c in SCORE_COLUMNS]
     return pa.table(columns, names=[column.name for column in SCORE_COLUMNS])
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def to_frame(table: pa.Table) -> pd.DataFrame:
     """Return a frame with nullable types: what is not known stays NA."""
     frame: pd.DataFrame = table.to_pandas(types_mapper=_NULLABLE.get)
+    return frame
+
+
+def to_table(frame: pd.DataFrame) -> pa.Table:
+    """Return an Arrow table; columns of the catalogue get its types."""
+    known = {column.name: TYPES[column.kind] for column in SCORE_COLUMNS}
+    return pa.table(
+        {
+            name: pa.array(frame[name], type=known.get(name), from_pandas=True)
+            for name in frame.columns
+        }
+    )
+
+
+def _with_ties(frame: pd.DataFrame, tied: pd.DataFrame) -> pd.DataFrame:
+    per_customer = tied.set_index("customer_id")
+    for name in ("ties", "tied_profit_12m"):
+        frame[name] = frame["customer_id"].map(per_customer[name]).astype("Int64").fillna(0)
     return frame
 
 
@@ -69,4 +132,5 @@ def _tenure(wide: pd.DataFrame, as_of: date) -> pd.Series:
 def _change(now: pd.Series, before: pd.Series, at_least: float) -> pd.Series:
     """Return the relative change; NULL when there was too little before to compare with."""
     enough = (before > at_least).fillna(value=False)
-    return (now / before.where(enough) - 1).replace([np.inf, -np.inf], pd.NA)
+    change = now.astype("Float64") / before.astype("Float64").where(enough) - 1
+    return change.replace([np.inf, -np.inf], pd.NA)

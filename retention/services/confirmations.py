@@ -1,6 +1,6 @@
 """For how many nights in a row a condition has held: what keeps cases from flapping."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 from sqlalchemy import delete, insert, select, tuple_
@@ -13,16 +13,23 @@ Key = tuple[str, PlaybookName]
 
 
 def count_nights(
-    session: Session, condition: str, holding: Iterable[Key], as_of: date
+    session: Session,
+    condition: str,
+    holding: Iterable[Key],
+    as_of: date,
+    *,
+    paused: Collection[PlaybookName] = (),
 ) -> dict[Key, int]:
     """Record that `condition` holds tonight for `holding` and return the nights in a row.
 
-    Whoever is not in `holding` starts from zero again. A repeated date counts once.
+    Whoever is not in `holding` starts from zero again, except in a playbook that is `paused`. A
+    repeated date counts once.
     """
     rows = session.scalars(select(Confirmation).where(Confirmation.condition == condition))
     before = {(row.customer_id, row.playbook): row for row in rows}
     tonight = set(holding)
-    _forget(session, condition, [key for key in before if key not in tonight])
+    over = [key for key in before if key not in tonight and key[1] not in paused]
+    _forget(session, condition, over)
     for key in tonight & before.keys():
         if before[key].last_on < as_of:
             before[key].nights += 1

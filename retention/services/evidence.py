@@ -54,7 +54,7 @@ def gather(root: Path, as_of: date, playbooks: list[Playbook], with_case: list[s
     """Evaluate every condition of `playbooks` for all customers at once."""
     conditions = {key: sql for book in playbooks for key, sql in conditions_of(book).items()}
     table = evaluate(
-        snapshots.scores_glob(root, as_of),
+        snapshots.pattern(root, as_of, snapshots.SCORES),
         conditions,
         where_true=[condition_key(book, ENTRY) for book in playbooks],
         customers=with_case,
@@ -72,8 +72,8 @@ def _known(customers: list[str], column: pa.ChunkedArray) -> dict[str, bool]:
 def add_rows(evidence: Evidence, root: Path, customers: list[str]) -> None:
     """Load the score rows and names of `customers` into `evidence`."""
     wanted = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
-    scores = snapshots.scores_glob(root, evidence.as_of).replace("'", "''")
-    people = str(snapshots.people_file(root, evidence.as_of)).replace("'", "''")
+    scores = snapshots.pattern(root, evidence.as_of, snapshots.SCORES).replace("'", "''")
+    people = snapshots.pattern(root, evidence.as_of, snapshots.PEOPLE).replace("'", "''")
     with duckdb.connect(":memory:") as db:
         db.register("wanted", wanted)
         table = db.sql(

@@ -52,7 +52,7 @@ def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
     if not days:
         return {}
     table = pq.read_table(
-        snapshots.people_file(root, days[-1]),
+        snapshots.files(root, days[-1], snapshots.PEOPLE),
         columns=["customer_id", "name", "email", "phone"],
         filters=[("customer_id", "in", sorted(customer_ids))] if customer_ids else None,
         partitioning=None,

@@ -19,11 +19,12 @@ from retention.domain.dates import Period
 from retention.domain.decisions import Decision, DecisionKind, decide
 from retention.domain.playbook import Playbook, Step
 from retention.domain.stages import PlaybookName
-from retention.domain.summaries import NightSummary
+from retention.domain.summaries import NightSummary, PullSummary
 from retention.playbooks.loading import parse_playbook
 from retention.services import actions, cases
 from retention.services.composing import Sender, Terms
 from retention.services.confirmations import Key, count_nights
+from retention.services.dependence import tables_of
 from retention.services.evidence import ENTRY, LEAVE, Evidence, add_rows, condition_key, gather
 from retention.services.nightly import Places
 from retention.services.policies import Policies
@@ -31,6 +32,7 @@ from retention.services.progress import facts_of, progress_of
 from retention.services.receipts import write_receipt
 
 _AFTER_ALL_STEPS = 99
+_SOURCE_HELD = "source_held"
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Night:
     as_of: date
     evidence: Evidence
     books: dict[str, Playbook]
+    held: set[PlaybookName] = field(default_factory=set)
     leave_nights: dict[Key, int] = field(default_factory=dict)
     decisions: Counter[str] = field(default_factory=Counter)
     waiting: Counter[str] = field(default_factory=Counter)
@@ -53,13 +56,18 @@ class Night:
 
 
 def decide_night(
-    session: Session, policies: Policies, places: Places, sender: Sender, as_of: date
+    session: Session, policies: Policies, places: Places, sender: Sender, pulled: PullSummary
 ) -> NightSummary:
-    """Decide every case and every entry of `as_of`; return what changed."""
+    """Decide every case and every entry of a night; return what changed.
+
+    The playbooks that a tripped gate holds wait: nobody enters, leaves or moves on.
+    """
+    as_of = pulled.as_of
     books = _books(session, policies)
     open_cases = {case.customer_id: case for case in case_queries.list_open(session)}
     evidence = gather(places.snapshots, as_of, list(books.values()), list(open_cases))
-    night = Night(session, policies, sender, as_of, evidence, books)
+    held = {book.name for book in books.values() if tables_of(book) & set(pulled.tripped)}
+    night = Night(session, policies, sender, as_of, evidence, books, held)
     entrants = _entrants(night, open_cases)
     add_rows(evidence, places.snapshots, [*open_cases, *entrants])
     _count_leaving(night, open_cases)
@@ -96,12 +104,14 @@ def _entrants(night: Night, open_cases: dict[str, Case]) -> dict[str, Playbook]:
     closed_on = case_queries.last_closed_on(night.session)
     holding: list[Key] = []
     for name, book in night.policies.playbooks.items():
+        if name in night.held:
+            continue
         for customer in night.evidence.true_for(condition_key(book, ENTRY)):
             last = closed_on.get((customer, name))
             resting = last is not None and night.as_of < book.again.after(last)
             if customer not in open_cases and not resting:
                 holding.append((customer, name))
-    nights = count_nights(night.session, ENTRY, holding, night.as_of)
+    nights = count_nights(night.session, ENTRY, holding, night.as_of, paused=night.held)
     entrants: dict[str, Playbook] = {}
     for name in PlaybookName:
         found = night.policies.playbooks.get(name)
@@ -118,9 +128,12 @@ def _count_leaving(night: Night, open_cases: dict[str, Case]) -> None:
     holding = [
         (customer, case.playbook)
         for customer, case in open_cases.items()
-        if night.evidence.values[condition_key(night.books[case.version], LEAVE)].get(customer)
+        if case.playbook not in night.held
+        and night.evidence.values[condition_key(night.books[case.version], LEAVE)].get(customer)
     ]
-    night.leave_nights = count_nights(night.session, LEAVE, holding, night.as_of)
+    night.leave_nights = count_nights(
+        night.session, LEAVE, holding, night.as_of, paused=night.held
+    )
 
 
 def _enter(night: Night, customer_id: str, playbook: Playbook) -> None:
@@ -133,6 +146,10 @@ def _enter(night: Night, customer_id: str, playbook: Playbook) -> None:
 
 def _work_on(night: Night, case: Case) -> None:
     """Decide a case until it waits, has a new action, or is closed; each stage once at most."""
+    if case.playbook in night.held:
+        case.waiting_for = _SOURCE_HELD
+        night.waiting[_SOURCE_HELD] += 1
+        return
     playbook = night.books[case.version]
     leaving = night.leave_nights.get((case.customer_id, case.playbook), 0)
     for _ in playbook.stages:

@@ -1,67 +1,130 @@
-"""The parts of a night before decisions: pull the company's data, score every customer."""
+"""Pull the company's data: read, check, gate, divide into shards."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow.compute as pc
-
 from retention.db import snapshots
-from retention.domain.errors import SourceError
-from retention.domain.scores import SCORE_COLUMNS
-from retention.domain.summaries import PullSummary, ScoreSummary
-from retention.scoring.costs import Costs
-from retention.scoring.score import score_customers
+from retention.domain.errors import GateTrippedError
+from retention.domain.gates import Trip
+from retention.domain.stages import PlaybookName
+from retention.domain.summaries import PullSummary
+from retention.services.dependence import held_playbooks
 from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
-from retention.sources.extract import extract_features
-from retention.sources.gate import check_gate, count_rows, refuse_losses
-from retention.sources.tables import Company, open_company
+from retention.sources.caps import find_caps
+from retention.sources.currencies import convert_currencies
+from retention.sources.extract import find_ties
+from retention.sources.gate import check_gates, count_rows, leave_out_tripped, profile_of
+from retention.sources.rows import one_row
+from retention.sources.staging import stage
+from retention.sources.tables import Company, FeatureRules, open_company
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a night reads and writes, and the environment that sources may refer to."""
+    """Where a night reads and writes, and the environment that sources may refer to.
+
+    `staging` holds the company's rows while a night is at work; `shard_customers` is how many
+    customers a shard has at most, about; `memory` is DuckDB's limit while the sources are read.
+    """
 
     snapshots: Path
     templates: Path
     timezone: str
     environment: dict[str, str]
+    staging: Path
+    models: Path
+    shard_customers: int = 100_000
+    memory: str = "4GB"
 
 
 def pull(
     policies: Policies,
     places: Places,
     as_of: date,
-    last: dict[str, Any] | None = None,
-    *,
-    accept_changes: bool = False,
+    history: list[dict[str, Any]] | None = None,
+    accepted: dict[str, str] | None = None,
 ) -> PullSummary:
-    """Read, check and gate the sources; write the features of `as_of`.
+    """Read, check and gate the sources; write them to the staging folder, by shard.
 
-    `last` is what the newest completed night has read; with `accept_changes` tonight may have
-    fewer tables, columns or rows. Raises SourceError or GateTrippedError; nothing is written then.
+    `history` is what the last good nights have read, newest first; `accepted` names the tables
+    whose change a person has accepted, with the person. A table that trips its gate counts as
+    missing. Raises GateTrippedError when no playbook is left that could go on, SourceError when the
+    customers cannot be read; nothing is written then.
     """
-    company = _open(policies, places)
+    company = _open(policies, places, without_broken=True)
     try:
+        profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
         before = snapshots.latest_before(places.snapshots, as_of)
-        people = snapshots.people_file(places.snapshots, before) if before else None
-        rows = check_gate(company, as_of, None if accept_changes else people)
-        if last is not None and not accept_changes:
-            refuse_losses(company, rows, last)
-        _refuse_other_currencies(company, policies.costs.currency)
-        features = extract_features(company, as_of)
+        people = snapshots.files(places.snapshots, before, snapshots.PEOPLE) if before else []
+        trips = check_gates(company, profiles, history or [], policies.guards, as_of, people)
+        trips = [t for t in trips if t.table not in (accepted or {}) or t.table in company.broken]
+        held = held_playbooks(policies.playbooks, {trip.table for trip in trips})
+        _refuse_hopeless(trips, held, policies)
+        leave_out_tripped(company, trips)
+        mapped = {name: profiles[name] for name in company.mapped}
+        shards = _stage(company, policies, places, as_of)
+        customers, with_email = one_row(
+            company.db,
+            "SELECT count(*), count(email) FROM customers "
+            f"WHERE created_on IS NULL OR created_on <= DATE '{as_of}'",
+        )
     finally:
         company.close()
-    snapshots.write_features(
-        places.snapshots, as_of, features.wide, features.activities, features.people
+    return PullSummary(
+        as_of=as_of,
+        rows={name: profile["rows"] for name, profile in mapped.items()},
+        columns={name: sorted(columns) for name, columns in company.mapped.items()},
+        customers=int(customers),
+        with_email=int(with_email),
+        not_mapped=tuple(name for name in CANONICAL if name not in mapped),
+        tables=mapped,
+        tripped={trip.table: trip.found for trip in trips},
+        held_playbooks=tuple(sorted(held)),
+        accepted=dict(accepted or {}),
+        shards=shards,
     )
-    with_email = pc.sum(features.wide.column("has_email")).as_py() or 0
-    not_mapped = tuple(name for name in CANONICAL if name not in rows)
-    columns = {name: sorted(mapped) for name, mapped in company.mapped.items()}
-    return PullSummary(as_of, rows, columns, features.wide.num_rows, with_email, not_mapped)
+
+
+def _refuse_hopeless(trips: list[Trip], held: set[PlaybookName], policies: Policies) -> None:
+    if trips and (held == set(policies.playbooks) or any(t.table == "customers" for t in trips)):
+        first = trips[0]
+        raise GateTrippedError(first.table, first.found, first.remedy)
+
+
+def _stage(company: Company, policies: Policies, places: Places, as_of: date) -> int:
+    """Convert, cap and divide; start the snapshot. Returns the number of shards."""
+    costs = policies.costs
+    convert_currencies(company, costs.currency, costs.rates(), as_of)
+    find_caps(company, costs.winsorise, as_of)
+    customers = int(one_row(company.db, "SELECT count(*) FROM customers")[0])
+    shards = max(1, -(-customers // places.shard_customers))
+    stage(company, staged(places, as_of), shards)
+    mapped = {name: list(columns) for name, columns in company.mapped.items()}
+    manifest = {
+        "as_of": as_of.isoformat(),
+        "shards": shards,
+        "mapped": mapped,
+        "costs": costs.model_dump(mode="json", by_alias=True),
+        "conduct": policies.conduct,
+    }
+    ties = find_ties(company, as_of)
+    snapshots.begin(places.snapshots, as_of, manifest)
+    snapshots.write_shard(places.snapshots, as_of, "ties", 0, ties)
+    return shards
+
+
+def staged(places: Places, as_of: date) -> Path:
+    """Return where the company's rows of a night are."""
+    return places.staging / as_of.isoformat()
+
+
+def clear_staging(places: Places, as_of: date) -> None:
+    """Remove the company's rows: only features and scores are kept."""
+    shutil.rmtree(staged(places, as_of), ignore_errors=True)
 
 
 def count_source_rows(policies: Policies, places: Places) -> dict[str, int]:
@@ -73,51 +136,22 @@ def count_source_rows(policies: Policies, places: Places) -> dict[str, int]:
         company.close()
 
 
-def _open(policies: Policies, places: Places) -> Company:
-    return open_company(policies.sources, policies.home, places.environment, places.timezone)
+def open_sources(policies: Policies, places: Places, as_of: date) -> Company:
+    """Open the company's tables, converted and capped as of a date. Raises SourceError."""
+    company = _open(policies, places)
+    convert_currencies(company, policies.costs.currency, policies.costs.rates(), as_of)
+    find_caps(company, policies.costs.winsorise, as_of)
+    return company
 
 
-def _refuse_other_currencies(company: Company, currency: str) -> None:
-    """Amounts in several currencies cannot be summed; a rate of 1.0 would be a lie."""
-    found = company.db.execute(
-        "SELECT DISTINCT upper(currency) FROM (SELECT currency FROM invoices UNION ALL "
-        "SELECT currency FROM customers) WHERE currency IS NOT NULL AND upper(currency) <> ?",
-        [currency],
-    ).fetchall()
-    if found:
-        names = ", ".join(sorted(row[0] for row in found))
-        raise SourceError(
-            "invoices", f"amounts in {names}, but costs.yaml is in {currency}", "Convert them."
-        )
-
-
-def score(costs: Costs, places: Places, as_of: date) -> ScoreSummary:
-    """Score the features of `as_of` and write the snapshot. Raises ConfigError."""
-    wide, activities = snapshots.read_features(places.snapshots, as_of)
-    snapshots.write_scores(places.snapshots, as_of, score_customers(wide, activities, costs, as_of))
-    return summarise(places.snapshots, as_of)
-
-
-def summarise(root: Path, as_of: date) -> ScoreSummary:
-    """Return how the scores of a date are distributed."""
-    names = [c.name for c in SCORE_COLUMNS]
-    files = snapshots.scores_glob(root, as_of).replace("'", "''")
-    with duckdb.connect(":memory:") as db:
-        db.execute(f"CREATE VIEW scores AS SELECT * FROM read_parquet('{files}')")
-        known = db.execute(f"SELECT count(*), {_list('count', names)} FROM scores").fetchall()[0]
-        sums = db.execute(
-            "SELECT sum(revenue_to_date) * 100, sum(net_profit_12m) * 100 FROM scores"
-        ).fetchall()[0]
-        fit, archetype = (
-            dict(db.execute(f"SELECT {c}, count(*) FROM scores WHERE {c} IS NOT NULL "
-                            f"GROUP BY 1 ORDER BY 2 DESC, 1").fetchall())
-            for c in ("fit", "archetype")
-        )  # fmt: skip
-    customers = int(known[0])
-    no_data = tuple(n for n, count in zip(names, known[1:], strict=True) if customers and not count)
-    revenue, profit = (None if value is None else int(value) for value in sums)
-    return ScoreSummary(customers, fit, archetype, no_data, revenue, profit)
-
-
-def _list(function: str, names: list[str]) -> str:
-    return ", ".join(f'{function}("{name}")' for name in names)
+def _open(policies: Policies, places: Places, *, without_broken: bool = False) -> Company:
+    return open_company(
+        policies.sources,
+        policies.home,
+        places.environment,
+        places.timezone,
+        rules=FeatureRules(policies.conduct, policies.costs.dunning_days),
+        without_broken=without_broken,
+        memory=places.memory,
+        spill=places.staging,
+    )

@@ -14,11 +14,12 @@ from retention.db.models import Action, Receipt, Run
 from retention.db.session import make_engine, reading, trying
 from retention.domain.runs import RunState
 from retention.domain.summaries import as_json
-from retention.services import runs
+from retention.services import gates, runs
 from retention.services.composing import Sender
 from retention.services.night import decide_night
-from retention.services.nightly import Places, pull, score
+from retention.services.nightly import Places, pull
 from retention.services.policies import Policies
+from retention.services.scores import score_all
 
 
 def make_plan(
@@ -34,16 +35,17 @@ def make_plan(
         on_paper = make_engine("sqlite://")
         schema.upgrade(on_paper)
     with tempfile.TemporaryDirectory(prefix="retention-plan-") as folder:
-        there = replace(places, snapshots=Path(folder))
+        there = replace(places, snapshots=Path(folder), staging=Path(folder) / "staging")
         _show_last_night(places.snapshots, there.snapshots, as_of)
         with reading(on_paper) as session:
             if _is_done(session, as_of):
                 return {"as_of": as_of.isoformat(), "done": True, "summary": None, "moves": []}
-            last = runs.last_pull(session, "nightly")
-        pulled = pull(policies, there, as_of, last)
-        scored = score(policies.costs, there, as_of)
+            history = runs.good_pulls(session, "nightly", policies.guards.history)
+            accepted = gates.accepted(session, as_of)
+        pulled = pull(policies, there, as_of, history, accepted)
+        scored = score_all(policies.costs, there, pulled)
         with trying(on_paper) as session:
-            decided = decide_night(session, policies, there, sender, as_of)
+            decided = decide_night(session, policies, there, sender, pulled)
             summary = {"pull": as_json(pulled), "scores": as_json(scored),
                        "decisions": as_json(decided)}  # fmt: skip
             moves = _moves(session, as_of)

@@ -83,15 +83,15 @@ def refuse_future(business_date: date, today: date) -> None:
         )
 
 
-def last_pull(session: Session, flow: str) -> dict[str, Any] | None:
-    """Return what the newest completed run has read, or None."""
-    summary = session.scalar(
+def good_pulls(session: Session, flow: str, count: int) -> list[dict[str, Any]]:
+    """Return what the last completed runs have read, newest first."""
+    summaries = session.scalars(
         select(Run.summary)
         .where(Run.flow == flow, Run.state == RunState.COMPLETED)
         .order_by(Run.business_date.desc())
-        .limit(1)
+        .limit(count)
     )
-    return summary["pull"] if summary else None
+    return [summary["pull"] for summary in summaries if summary]
 
 
 def release_lease(session: Session, flow: str, business_date: date, now: datetime) -> None:

@@ -88,6 +88,7 @@ CANONICAL: dict[str, CanonicalTable] = {
                 "direct_cost": AMOUNT,
                 "currency": TEXT,
                 "status": TEXT,
+                "contract_id": TEXT,
             },
             required=("invoice_id", "customer_id", "issued_on", "amount"),
             key="invoice_id",

@@ -193,6 +193,7 @@ def _create(
     listed += [f'CAST(NULL AS {t}) AS "{c}"' for c, t in table.columns.items() if c not in mapped]
     # CSV is parsed once into a table; Parquet and Arrow rows are cheap to scan where they lie.
     relation = "TABLE" if origin.csv else "VIEW"
+    run(db, f'DROP VIEW IF EXISTS "{table.name}"')
     run(
         db,
         f'CREATE OR REPLACE TEMP {relation} "{table.name}" AS '

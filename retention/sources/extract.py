@@ -17,7 +17,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "contracts": ("contracts",),
     "billing": ("invoices",),
     "payments": ("invoices",),
+    "payment_risk": ("invoices",),
     "tickets": ("tickets",),
+    "conduct": ("tickets",),
     "satisfaction": ("tickets", "surveys"),
     "usage": ("usage",),
 }
@@ -31,29 +33,48 @@ ZERO_WITHOUT_ROWS: frozenset[str] = frozenset(
         "invoices_12m",
         "revenue_12m",
         "revenue_prior_12m",
+        "revenue_90d",
+        "revenue_prior_90d",
         "disputed_amount",
+        "disputed_invoices_12m",
         "tickets_12m",
         "ticket_minutes_12m",
         "own_fault_tickets_12m",
+        "minutes_90d",
+        "minutes_prior_90d",
         "contacts_per_month",
         "contacts_per_month_prior",
         "escalations_12m",
         "complaints_12m",
+        "change_requests_12m",
+        "shifting_tickets",
+        "attention_tickets",
+        "unreachable_tickets",
+        "dishonest_tickets",
+        "abusive_tickets",
+        "unreasonable_tickets",
+        "public_tickets",
+        "deaf_tickets",
         "csat_answers_12m",
     }
 )
+VERY_LATE_DAYS = 30
+_MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Features of all customers.
+    """Features of the customers of a company or of one of its shards.
 
-    `wide` has one row per customer, sorted by customer_id, money in cents (int64); `activities`
-    is long: customer_id, activity, quantity; `people` is what messages need to know.
+    `wide` has one row per customer, sorted by customer_id, money in cents (int64). `activities` is
+    long (place in `wide`, month, activity, quantity, removed), `contracts` has a row per contract,
+    `evidence` the source rows behind flags; `people` is what messages need to know.
     """
 
     wide: pa.Table
     activities: pa.Table
+    contracts: pa.Table
+    evidence: pa.Table
     people: pa.Table
 
 
@@ -73,9 +94,66 @@ def declared_columns(family: str) -> dict[str, str]:
 
 def extract_features(company: Company, as_of: date) -> Features:
     """Aggregate everything that was knowable on `as_of`."""
-    for family in ("customers", *FAMILIES, "activities"):
+    _make_months(company, as_of)
+    _make_ledger(company, as_of, history=False)
+    for family in ("customers", *FAMILIES, "activities", "contract_facts", "evidence"):
         _aggregate(company, family, as_of)
-    return Features(_joined(company), _arrow(company, "f_activities"), _people(company, as_of))
+    wide = _joined(company)
+    return Features(
+        wide=wide,
+        activities=_numbered(company),
+        contracts=_arrow(company, "f_contract_facts"),
+        evidence=_arrow(company, "f_evidence"),
+        people=_people(company, as_of),
+    )
+
+
+def extract_invoices(company: Company, as_of: date) -> pa.Table:
+    """Return one row per invoice whose end is known: what its lateness can be learnt from."""
+    _make_ledger(company, as_of, history=True)
+    return company.db.sql(
+        "SELECT * EXCLUDE (is_next) FROM f_invoice_risk WHERE late IS NOT NULL ORDER BY ALL"
+    ).to_arrow_table()
+
+
+def find_ties(company: Company, as_of: date) -> pa.Table:
+    """Return who is tied to whom: customer_id, other_id, tie. Needs all customers at once."""
+    return company.db.sql(f"{_dated('ties', as_of)} ORDER BY ALL").to_arrow_table()
+
+
+def _dated(family: str, as_of: date, *, history: bool = False) -> str:
+    """Return the SQL of a family with its parameters filled in."""
+    sql = feature_sql(family)
+    days = {"as_of": as_of, "year_ago": months_before(as_of, _MONTHS)}
+    days["two_years_ago"] = months_before(as_of, 2 * _MONTHS)
+    for name, day in days.items():
+        sql = sql.replace(f"${name}", f"DATE '{day.isoformat()}'")
+    sql = sql.replace("$late_days", str(VERY_LATE_DAYS))
+    return sql.replace("$history", str(history).lower())
+
+
+def _make_months(company: Company, as_of: date) -> None:
+    """Create `months`: the last twelve, counted back from `as_of`."""
+    rows = ", ".join(
+        f"({n}, DATE '{months_before(as_of, n)}', DATE '{months_before(as_of, n - 1)}')"
+        for n in range(1, _MONTHS + 1)
+    )
+    run(
+        company.db,
+        f"CREATE OR REPLACE TEMP TABLE months AS "
+        f"SELECT * FROM (VALUES {rows}) AS m(month, after_on, until_on)",
+    )
+
+
+def _make_ledger(company: Company, as_of: date, *, history: bool) -> None:
+    """Create the working tables of payment: the ledger and what was known of each invoice."""
+    empty = "" if _is_known(company, "payments") else "WHERE false"
+    for name in ("ledger", "invoice_risk"):
+        sql = _dated(name, as_of, history=history)
+        run(
+            company.db,
+            f"CREATE OR REPLACE TEMP TABLE f_{name} AS SELECT * FROM ({sql}) {empty}",
+        )
 
 
 def _aggregate(company: Company, family: str, as_of: date) -> None:
@@ -83,25 +161,23 @@ def _aggregate(company: Company, family: str, as_of: date) -> None:
     money = [name for name, unit in declared_columns(family).items() if unit.startswith("money")]
     cents = ", ".join(f"CAST(round({name} * 100) AS BIGINT) AS {name}" for name in money)
     replace = f"REPLACE ({cents})" if cents else ""
-    sql = feature_sql(family)
-    days = {"as_of": as_of, "year_ago": months_before(as_of, 12)}
-    days["two_years_ago"] = months_before(as_of, 24)
-    for name, day in days.items():
-        sql = sql.replace(f"${name}", f"DATE '{day.isoformat()}'")
     empty = "" if _is_known(company, family) else "WHERE false"
     run(
         company.db,
-        f"CREATE OR REPLACE TEMP TABLE f_{family} AS SELECT * {replace} FROM ({sql}) {empty}",
+        f"CREATE OR REPLACE TEMP TABLE f_{family} AS "
+        f"SELECT * {replace} FROM ({_dated(family, as_of)}) {empty}",
     )
 
 
 def _is_known(company: Company, family: str) -> bool:
-    """Payment behaviour needs due dates and a trace of payment, not just invoices."""
+    """Payment behaviour needs due dates and a trace of payment, conduct needs tags."""
     if family not in FAMILIES:
         return True
-    if family == "payments":
+    if family in ("payments", "payment_risk"):
         invoices = company.mapped.get("invoices", ())
         return "due_on" in invoices and ("payments" in company.mapped or "status" in invoices)
+    if family == "conduct":
+        return "tags" in company.mapped.get("tickets", ())
     return any(table in company.mapped for table in FAMILIES[family])
 
 
@@ -122,6 +198,15 @@ def _joined(company: Company) -> pa.Table:
         f"FROM f_customers AS c {' '.join(joins)} ORDER BY customer_id",
     )
     return _arrow(company, "f_wide")
+
+
+def _numbered(company: Company) -> pa.Table:
+    """Return the activities with each customer's place in `wide` instead of the id."""
+    return company.db.sql(
+        "SELECT place, month, activity, quantity, removed FROM f_activities INNER JOIN "
+        "(SELECT customer_id, row_number() OVER (ORDER BY customer_id) - 1 AS place FROM f_wide) "
+        "USING (customer_id) ORDER BY ALL"
+    ).to_arrow_table()
 
 
 def _arrow(company: Company, table: str) -> pa.Table:

@@ -1,5 +1,6 @@
 """Read a result from DuckDB to its end, so that the connection is free for the next statement."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -11,6 +12,6 @@ def one_row(db: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
     return tuple(rows[0]) if rows else ()
 
 
-def run(db: duckdb.DuckDBPyConnection, sql: str) -> None:
+def run(db: duckdb.DuckDBPyConnection, sql: str, values: Sequence[object] = ()) -> None:
     """Run a statement whose result nobody needs."""
-    db.execute(sql).fetchall()
+    db.execute(sql, list(values)).fetchall()

@@ -1,16 +1,33 @@
 """Open a company's canonical tables in one DuckDB connection."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
-from retention.domain.errors import SourceError
+from retention.domain.errors import SourceError, SourceUnavailableError
 from retention.sources.canonical import CANONICAL
 from retention.sources.check import make_canonical
 from retention.sources.config import Files, SourcesConfig, TableMapping, fill_variables
 from retention.sources.connect import load_raw
-from retention.sources.rows import run
+from retention.sources.rows import one_row, run
+
+
+# What features need to know besides the company's rows.
+_RULE_TABLES = {
+    "caps": "activity VARCHAR, cap DECIMAL(18,5)",
+    "conduct": "tag VARCHAR, sign VARCHAR",
+    "dunning": "step INTEGER, after_days INTEGER",
+}
+RULE_TABLES = tuple(_RULE_TABLES)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRules:
+    """Which ticket tag is a sign of what, and when each step of collection is taken."""
+
+    conduct: dict[str, str] = field(default_factory=dict)
+    dunning_days: tuple[int, ...] = (1,)
 
 
 @dataclass(slots=True)
@@ -18,12 +35,15 @@ class Company:
     """The canonical tables of one company, open in `db`.
 
     `mapped` holds the columns that really come from the company, per table that is mapped.
-    Every other canonical table exists too, empty, so that features need no special cases.
+    Every other canonical table exists too, empty, so that features need no special cases. `broken`
+    holds the tables that could not be read, with the reason.
     """
 
     db: duckdb.DuckDBPyConnection
     mapped: dict[str, tuple[str, ...]]
     mappings: dict[str, TableMapping]
+
+    broken: dict[str, SourceError] = field(default_factory=dict)
 
     def close(self) -> None:
         """Release DuckDB's memory and temporary files."""
@@ -31,27 +51,96 @@ class Company:
 
 
 def open_company(
-    config: SourcesConfig, base: Path, environment: dict[str, str], timezone: str
+    config: SourcesConfig,
+    base: Path,
+    environment: dict[str, str],
+    timezone: str,
+    *,
+    rules: FeatureRules | None = None,
+    without_broken: bool = False,
+    memory: str = "4GB",
+    spill: Path | None = None,
 ) -> Company:
     """Read and check every mapped table. Raises SourceError; nothing is written anywhere.
 
-    Relative paths start at `base`. Moments with an offset are read in `timezone`.
+    Relative paths start at `base`. Moments with an offset are read in `timezone`. `rules` is what
+    ops decide about features. With `without_broken` a table that cannot be used is left
+    out and noted, unless it is `customers` or its database does not answer. Rows beyond `memory`
+    go to the folder `spill`.
     """
-    db = duckdb.connect(":memory:")
-    run(db, f"SET TimeZone = '{timezone}'")
-    run(db, "SET preserve_insertion_order = true")
-    mappings = config.tables or _discover(config, base, environment)
-    mapped = {}
-    for name, table in CANONICAL.items():
-        if name in mappings:
-            mapping = mappings[name]
+    company = empty_company({}, rules)
+    run(company.db, f"SET TimeZone = '{timezone}'")
+    run(company.db, "SET preserve_insertion_order = true")
+    run(company.db, f"SET memory_limit = '{memory}'")
+    if spill is not None:
+        run(company.db, f"SET temp_directory = '{str(spill / 'spill')}'".replace("\\", "/"))
+    company.mappings.update(config.tables or _discover(config, base, environment))
+    for name in [name for name in CANONICAL if name in company.mappings]:
+        mapping = company.mappings[name]
+        try:
             connection = config.connection_of(mapping)
-            origin = load_raw(db, name, mapping, connection, base, environment)
-            mapped[name] = make_canonical(db, table, mapping, origin)
-        else:
-            columns = ", ".join(f'CAST(NULL AS {t}) AS "{c}"' for c, t in table.columns.items())
-            run(db, f'CREATE TEMP VIEW "{name}" AS SELECT {columns} WHERE false')
-    return Company(db, mapped, mappings)
+            origin = load_raw(company.db, name, mapping, connection, base, environment)
+            company.mapped[name] = make_canonical(company.db, CANONICAL[name], mapping, origin)
+        except SourceUnavailableError:
+            raise
+        except SourceError as error:
+            if not without_broken or name == "customers":
+                raise
+            company.broken[name] = error
+            leave_out(company, name)
+    return company
+
+
+def empty_company(
+    mapped: dict[str, tuple[str, ...]], rules: FeatureRules | None = None
+) -> Company:
+    """Return a company whose canonical tables all exist and are empty."""
+    company = Company(duckdb.connect(":memory:"), mapped, {})
+    # DuckDB underestimates these joins and would loop over them.
+    run(company.db, "SET asof_loop_join_threshold = 0")
+    for name in CANONICAL:
+        _make_empty(company, name)
+    for name, columns in _RULE_TABLES.items():
+        run(company.db, f"CREATE TEMP TABLE {name} ({columns})")
+    rules = rules or FeatureRules()
+    for tag, sign in rules.conduct.items():
+        run(company.db, "INSERT INTO conduct VALUES (?, ?)", [tag.lower(), sign])
+    for step, days in enumerate(rules.dunning_days):
+        run(company.db, "INSERT INTO dunning VALUES (?, ?)", [step, days])
+    return company
+
+
+def leave_out(company: Company, name: str) -> None:
+    """Treat a table as if it were not mapped tonight."""
+    company.mapped.pop(name, None)
+    drop_table(company, name)
+    _make_empty(company, name)
+
+
+def drop_table(company: Company, name: str) -> None:
+    """Drop a table, which may be a view."""
+    kind = one_row(
+        company.db,
+        f"SELECT table_type FROM information_schema.tables WHERE table_name = '{name}'",
+    )
+    if kind:
+        run(company.db, f'DROP {"VIEW" if kind[0] == "VIEW" else "TABLE"} "{name}"')
+
+
+def use_file(company: Company, name: str, files: list[Path], columns: str) -> None:
+    """Let a table be what Parquet files hold."""
+    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    drop_table(company, name)
+    run(
+        company.db,
+        f'CREATE TEMP VIEW "{name}" AS '
+        f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning=false)",
+    )
+
+
+def _make_empty(company: Company, name: str) -> None:
+    listed = ", ".join(f'CAST(NULL AS {t}) AS "{c}"' for c, t in CANONICAL[name].columns.items())
+    run(company.db, f'CREATE TEMP VIEW "{name}" AS SELECT {listed} WHERE false')
 
 
 def _discover(

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import tasks.nightly
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.people import Role
 from retention.services import approvals
+from retention.services.scores import score_all
 from retention.services.fingerprint import fingerprint
 from retention.workshop import Workshop
 from tasks.nightly import (
@@ -21,7 +23,6 @@ from tasks.nightly import (
     pull_sources,
     recording_failure,
     release_decisions,
-    score_customers,
 )
 
 
@@ -33,8 +34,9 @@ def run_night(as_of: date, *, take_over: bool = False) -> dict[str, Any]:
             return claim.done
         with recording_failure(claim):
             pulled = pull_sources.fn(as_of)
-            scored = score_customers.fn(as_of)
-            return release_decisions.fn(claim, as_of, pulled, scored)
+            shop = tasks.nightly.get_workshop()
+            scored = score_all(shop.policies.costs, shop.places, pulled)
+            return release_decisions.fn(claim, pulled, scored)
 
 
 def run_nights(last: date, count: int) -> dict[str, Any]:

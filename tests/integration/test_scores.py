@@ -5,16 +5,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
 from retention.db import snapshots
 from retention.domain.errors import ConfigError, SourceError
 from retention.domain.scores import SCORE_COLUMNS, TOTALS, parts_of
 from retention.scoring.costs import load_costs
-from retention.services.nightly import Places, pull, score, summarise
+from retention.services.nightly import pull
+from retention.services.scores import score_all, summarise, table_of
 from retention.services.policies import Policies, load_policies
-from tests.conftest import NIGHT, ROOT, write_sources
+from tests.conftest import NIGHT, ROOT, make_places, write_sources
 
 AS_OF = date(2026, 5, 31)
 
@@ -24,12 +24,10 @@ def policies_of(config: Path) -> Policies:
 
 
 def scored(config: Path, state: Path, as_of: date = NIGHT) -> pd.DataFrame:
-    places = Places(state, ROOT / "templates", "Europe/Madrid", {})
+    places = make_places(state)
     policies = policies_of(config)
-    pull(policies, places, as_of)
-    score(policies.costs, places, as_of)
-    table = pq.read_table(snapshots.folder(state, as_of) / "scores-0000.parquet", partitioning=None)
-    frame: pd.DataFrame = table.to_pandas()
+    score_all(policies.costs, places, pull(policies, places, as_of))
+    frame: pd.DataFrame = table_of(state, as_of, snapshots.SCORES).to_pandas()
     return frame.set_index("customer_id", drop=False)
 
 
@@ -108,9 +106,11 @@ def test_a_customer_checked_by_hand(by_hand: pd.DataFrame) -> None:
     assert ana["overdue_days_max"] == 111
     assert ana["failed_payments_12m"] == 1
     assert ana["profit_credit_loss"] == Decimal("-72.00")
-    # Two reminders at 3.00 and 100.00 over 111 days at 8 % a year.
-    assert ana["profit_collection"] == Decimal("-8.43")
-    assert ana["net_profit_12m"] == Decimal("73.07")
+    # Dunning: the first step for invoice 1 (20 days late), all three for invoice 2. Capital at 8 % a
+    # year: 1 for 40 days until 60.00 came and 50 until the rest, 2 for 141 days, 3 for 11, 5 for 30
+    # (it says paid, so it was paid when due): 21,700 days times one unit of money, month by month.
+    assert ana["profit_collection"] == -(3 + Decimal("19.50") + Decimal("4.75"))
+    assert ana["net_profit_12m"] == Decimal("54.25")
     assert bool(ana["open_complaint"])
 
 
@@ -199,7 +199,7 @@ def test_a_currency_without_a_rate_is_an_error(config_dir: Path, tmp_path: Path)
         invoices="invoice_id,customer_id,issued_on,amount,currency\n1,A,2026-05-01,5,GBP\n",
     )
     write_sources(config_dir, tmp_path / "data")
-    with pytest.raises(SourceError, match="amounts in GBP, but costs.yaml is in EUR"):
+    with pytest.raises(SourceError, match="1 amounts in GBP have no rate to EUR on 2026-05-01"):
         scored(config_dir, tmp_path / "snapshots", AS_OF)
     assert not list((tmp_path / "snapshots").glob("*"))
 
@@ -214,11 +214,11 @@ def test_an_activity_without_a_rate_is_an_error(config_dir: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("low: 0.50", "low: 5.50", "line 6: activities.ticket_minute.phone: low, likely and high"),
-        ("currency: EUR", "currency: euro", "line 3: currency: String should match"),
-        ("reminder:", "remainder:", "is required and missing"),
+        ("low: 0.50", "low: 5.50", "line 7: activities.ticket_minute.phone: low, likely and high"),
+        ("currency: EUR", "currency: euro", "line 4: currency: String should match"),
+        ("capital:", "capitol:", "is required and missing"),
         ("likely: 0.65, high", "likely: abc, high", "should be a valid number"),
-        ("credit_loss: {", "capital: {", "line 23: 'capital' is given twice"),
+        ("credit_loss: {", "capital: {", "line 30: 'capital' is given twice"),
     ],
 )
 def test_a_broken_costs_file_is_named_with_its_line(

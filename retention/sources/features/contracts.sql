@@ -1,6 +1,7 @@
 -- What is agreed. Contracts that started by as_of; an end after as_of is not known to happen yet.
 -- active_contracts   contracts  running on as_of
 -- monthly_fee        money      sum over the running contracts
+-- plan               text       plan of the running contract with the highest fee
 -- notice_days        days       longest notice in the running contracts
 -- prepaid            flag       every running contract is prepaid
 -- contract_ended_on  date       last end, when no contract is running
@@ -19,6 +20,7 @@ SELECT
     customer_id,
     count(*) FILTER (WHERE over_on IS NULL) AS active_contracts,
     sum(monthly_fee) FILTER (WHERE over_on IS NULL) AS monthly_fee,
+    max_by(plan, (coalesce(monthly_fee, 0), contract_id)) FILTER (WHERE over_on IS NULL) AS plan,
     max(notice_days) FILTER (WHERE over_on IS NULL) AS notice_days,
     bool_and(billing = 'prepaid') FILTER (WHERE over_on IS NULL) AS prepaid,
     CASE WHEN count(*) FILTER (WHERE over_on IS NULL) = 0 THEN max(over_on) END

@@ -8,6 +8,8 @@
 -- vulnerable     flag      marked as vulnerable
 -- created_on     date      first day as a customer, where the company says so
 -- has_email      flag      an e-mail address is known and has the form of one
+-- reachable      flag      an e-mail address or a phone number is known
+-- acquired_through  text   the channel that brought the customer
 SELECT
     customer_id,
     CASE WHEN lower(trim(kind)) IN ('b2b', 'b2c') THEN lower(trim(kind)) END AS kind,
@@ -17,6 +19,8 @@ SELECT
     coalesce(strategic, false) AS strategic,
     coalesce(vulnerable, false) AS vulnerable,
     created_on,
-    coalesce(regexp_full_match(email, '[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+'), false) AS has_email
+    coalesce(regexp_full_match(email, '[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+'), false) AS has_email,
+    email IS NOT NULL OR phone IS NOT NULL AS reachable,
+    lower(trim(acquired_through)) AS acquired_through
 FROM customers
 WHERE created_on IS NULL OR created_on <= $as_of

@@ -1,0 +1,34 @@
+"""Models as files: one JSON document each, never changed, under `models/<kind>/`."""
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+
+def save(root: Path, kind: str, document: dict[str, Any]) -> Path:
+    """Write a model document; its name is the date it was trained through and its hash."""
+    text = json.dumps(document, indent=1, sort_keys=True)
+    version = hashlib.sha256(text.encode()).hexdigest()[:12]
+    target = root / kind / f"{document['trained_through']}-{version}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(target)
+    return target
+
+
+def newest_accepted(root: Path, kind: str, as_of: date) -> tuple[str, dict[str, Any]] | None:
+    """Return name and document of the newest accepted model that knew nothing after `as_of`."""
+    for path in sorted((root / kind).glob("*.json"), reverse=True):
+        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if document["accepted"] and document["trained_through"] <= as_of.isoformat():
+            return path.stem, document
+    return None
+
+
+def load(root: Path, kind: str, name: str) -> dict[str, Any]:
+    """Return one model document."""
+    document: dict[str, Any] = json.loads((root / kind / f"{name}.json").read_text("utf-8"))
+    return document

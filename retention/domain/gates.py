@@ -1,0 +1,98 @@
+"""When data that can be read is still not to be trusted: bands learnt from the last good nights.
+
+A profile holds the figures of one table on one night: `rows`, `newest` (ISO date), `sum`, and
+`empty` (share of empty values per column).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+Profile = Mapping[str, Any]
+ENOUGH_NIGHTS = 3
+# Wide enough that one night in some thousands trips by chance alone.
+_DEVIATIONS = 4 * 1.4826
+_SMALL_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """How much may change without tripping, as a share; `empty` as a multiple."""
+
+    rows: float = 0.20
+    sums: float = 0.35
+    empty: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What ops decide about gates."""
+
+    history: int = 14
+    vanished: float = 0.01
+    band: Band = Band()
+    tables: Mapping[str, Band] = field(default_factory=dict)
+
+    def band_of(self, table: str) -> Band:
+        """Return the band of one table."""
+        return self.tables.get(table, self.band)
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """Why a table is not to be trusted tonight."""
+
+    table: str
+    found: str
+    remedy: str
+
+
+def judge(table: str, now: Profile, history: Sequence[Profile], band: Band) -> str | None:
+    """Return what is wrong with a table's figures, or None.
+
+    `history` holds the profiles of the last good nights, newest first; without any, nothing can
+    be compared.
+    """
+    if not history:
+        return None
+    return (
+        _outside("rows", "rows", now, history, band.rows)
+        or _outside("sum", "as sum of its amounts", now, history, band.sums)
+        or _emptier(now, history, band.empty)
+    )
+
+
+def _outside(
+    name: str, words: str, now: Profile, history: Sequence[Profile], least: float
+) -> str | None:
+    values = [float(p[name]) for p in history if p.get(name)]
+    if not values or now.get(name) is None:
+        return None
+    tonight, last = float(now[name]), values[0]
+    allowed = max(least, _learnt(values))
+    change = tonight / last - 1
+    fallen = tonight / median(values) - 1
+    if -allowed <= change <= allowed and fallen >= -allowed:
+        return None
+    return (
+        f"{tonight:,.0f} {words}, {last:,.0f} in the last good night: a change of {change:+.0%}, "
+        f"where {allowed:.0%} is usual"
+    )
+
+
+def _learnt(values: Sequence[float]) -> float:
+    """Return how far usual changes from night to night reach."""
+    changes = [new / old - 1 for new, old in zip(values, values[1:], strict=False)]
+    if len(changes) < ENOUGH_NIGHTS:
+        return 0.0
+    middle = median(changes)
+    return abs(middle) + _DEVIATIONS * median(abs(change - middle) for change in changes)
+
+
+def _emptier(now: Profile, history: Sequence[Profile], times: float) -> str | None:
+    for column, share in now.get("empty", {}).items():
+        usual = [p["empty"][column] for p in history if column in p.get("empty", {})]
+        if usual and share > max(times * median(usual), median(usual) + _SMALL_SHARE):
+            return f"column '{column}' is empty in {share:.1%} of the rows, usually {median(usual):.1%}"
+    return None

@@ -1,0 +1,54 @@
+"""Probabilities: to leave, and to pay the next invoice very late."""
+
+import numpy as np
+import pandas as pd
+
+from retention.scoring.additive import AdditiveModel
+from retention.scoring.reference import Reference
+
+RISK_PREFIX = "risk_"
+_STRENGTH = 5.0
+
+
+def add_churn(scores: pd.DataFrame, model: AdditiveModel | None) -> pd.DataFrame:
+    """Return `scores` with the probability to leave; NULL without an accepted model.
+
+    It is also NULL for everybody when a column that the model looks at is not there tonight, and
+    for a customer who has no running contract or has never been active.
+    """
+    scores = scores.copy()
+    probability = pd.Series(pd.NA, index=scores.index, dtype="Float64")
+    if model is not None and all(scores[name].notna().any() for name in model.columns):
+        probability = pd.Series(model.predict(scores), index=scores.index, dtype="Float64")
+        probability = probability.where(is_active(scores))
+    scores["churn_probability"] = probability
+    return scores
+
+
+def is_active(scores: pd.DataFrame) -> pd.Series:
+    """Tell who can still leave: a contract is running, or without contracts, something happened."""
+    running = scores["active_contracts"] > 0
+    busy = (scores["usage_90d"].fillna(0) > 0) | (scores["revenue_90d"].fillna(0) > 0)
+    return running.fillna(busy).astype("boolean").fillna(value=False)
+
+
+def add_late_payment(
+    scores: pd.DataFrame, model: AdditiveModel | None, reference: Reference
+) -> pd.DataFrame:
+    """Return `scores` with the probability that the next invoice is paid very late or disputed.
+
+    Without a model it is the customer's own share, drawn towards the company's: as if five
+    invoices had been paid like everybody's (a beta prior). NULL without any invoice.
+    """
+    scores = scores.copy()
+    known = scores["risk_known_before"].astype("Float64")
+    if model is not None:
+        frame = scores.rename(columns=lambda name: name.removeprefix(RISK_PREFIX))
+        found = pd.Series(model.predict(frame), index=scores.index, dtype="Float64")
+    elif reference.late_share is not None:
+        late = scores["risk_late_before"].astype("Float64")
+        found = (late + _STRENGTH * reference.late_share) / (known + _STRENGTH)
+    else:
+        found = pd.Series(np.nan, index=scores.index).astype("Float64")
+    scores["late_payment_probability"] = found.where(known.notna())
+    return scores

@@ -1,0 +1,63 @@
+"""Divide a company into shards of customers: Parquet files that live for one night.
+
+A shard holds every row of its customers, so that it can be measured alone, by another process or
+another machine that sees the same folder.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from retention.sources.canonical import CANONICAL
+from retention.sources.rows import run
+from retention.sources.tables import RULE_TABLES, Company, empty_company, use_file
+
+# A payment belongs to whose invoice it pays.
+_OWNED = {
+    "payments": "SELECT p.* REPLACE (coalesce(i.customer_id, p.customer_id) AS customer_id) "
+    "FROM payments AS p LEFT JOIN invoices AS i ON i.invoice_id = p.invoice_id",
+}
+
+
+def stage(company: Company, folder: Path, shards: int) -> None:
+    """Write every mapped table, divided into `shards`, anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in company.mapped:
+        rows = _OWNED.get(name, f'SELECT * FROM "{name}"')
+        _copy(
+            company.db,
+            f"SELECT *, CAST(hash(customer_id) % {shards} AS INTEGER) AS shard FROM ({rows})",
+            folder / name,
+            ", PARTITION_BY (shard)",
+        )
+    for name in RULE_TABLES:
+        _copy(company.db, f"SELECT * FROM {name}", folder / f"{name}.parquet", "")
+
+
+def open_shard(
+    folder: Path, shard: int, mapped: Mapping[str, Sequence[str]], timezone: str
+) -> Company:
+    """Open one shard of a staged company; `mapped` as the company had it."""
+    company = empty_company({name: tuple(columns) for name, columns in mapped.items()})
+    run(company.db, f"SET TimeZone = '{timezone}'")
+    for name in mapped:
+        found = sorted((folder / name / f"shard={shard}").glob("*.parquet"))
+        if found:
+            columns = ", ".join(f'"{column}"' for column in _columns(company, name))
+            use_file(company, name, found, columns)
+    for name in RULE_TABLES:
+        use_file(company, name, [folder / f"{name}.parquet"], "*")
+    return company
+
+
+def _columns(company: Company, name: str) -> list[str]:
+    extra = [c for c in company.mapped[name] if c not in CANONICAL[name].columns]
+    return [*CANONICAL[name].columns, *extra]
+
+
+def _copy(db: duckdb.DuckDBPyConnection, sql: str, target: Path, options: str) -> None:
+    escaped = str(target).replace("'", "''")
+    run(db, f"COPY ({sql}) TO '{escaped}' (FORMAT parquet, COMPRESSION lz4_raw{options})")
