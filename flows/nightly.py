@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.parallel import task_runner
+from flows.parallel import all_done, task_runner
 from flows.parameters import NightlyParameters
 from retention.clock import business_date
 from retention.domain.summaries import PullSummary, ScoreSummary
@@ -46,9 +46,7 @@ def nightly(parameters: NightlyParameters = DEFAULTS) -> dict[str, Any]:
 def _score(as_of: date, pulled: PullSummary) -> ScoreSummary:
     """Measure and score shard by shard, in parallel; compare all customers in between."""
     shards = range(pulled.shards)
-    for future in [measure_shard.submit(as_of, shard) for shard in shards]:
-        future.result()
+    all_done(measure_shard.submit(as_of, shard) for shard in shards)
     compare_customers(as_of)
-    for future in [score_shard.submit(as_of, shard) for shard in shards]:
-        future.result()
+    all_done(score_shard.submit(as_of, shard) for shard in shards)
     return finish_scores(as_of)

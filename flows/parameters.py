@@ -22,6 +22,17 @@ class NightlyParameters(BaseModel):
     )
 
 
+class WeeklyParameters(BaseModel):
+    """Parameters of the weekly flows."""
+
+    as_of: date | None = Field(
+        default=None,
+        title="Business date",
+        description="Nothing after this day is used. Empty: yesterday, in the company's zone.",
+        json_schema_extra={"position": 0},
+    )
+
+
 class DeliverParameters(BaseModel):
     """Parameters of the delivery flow."""
 

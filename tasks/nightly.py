@@ -55,9 +55,7 @@ def pull_sources(as_of: date) -> PullSummary:
     return nightly.pull(shop.policies, shop.places, as_of, history, accepted)
 
 
-@task(
-    task_run_name="measure-{as_of}-{shard}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE
-)
+@task(task_run_name="measure-{as_of}-{shard}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
 def measure_shard(as_of: date, shard: int) -> int:
     """Aggregate the rows of one shard's customers and their economics."""
     shop = get_workshop()
@@ -85,9 +83,7 @@ def finish_scores(as_of: date) -> ScoreSummary:
 
 
 @task(task_run_name="release-{pulled.as_of}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
-def release_decisions(
-    claim: RunClaim, pulled: PullSummary, scored: ScoreSummary
-) -> dict[str, Any]:
+def release_decisions(claim: RunClaim, pulled: PullSummary, scored: ScoreSummary) -> dict[str, Any]:
     """Decide everything and finish the run, in one transaction."""
     shop = get_workshop()
     with writing(shop.engine) as session:

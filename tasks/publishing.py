@@ -58,3 +58,20 @@ def publish_delivery(summary: DeliverySummary, recovered: int) -> None:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+
+
+@task(cache_policy=NO_CACHE)
+def publish_models(learnt: dict[str, Any]) -> None:
+    """Leave what the back-tests found as a table."""
+    rows = [
+        {
+            "model": kind,
+            "accepted": found["accepted"],
+            "reason": found["reason"],
+            "rows": found["rows"],
+            "AUC": found["auc"],
+            "Brier": found["brier"],
+        }
+        for kind, found in learnt.items()
+    ]
+    create_table_artifact(key="models", table=rows)

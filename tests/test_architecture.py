@@ -16,7 +16,19 @@ ALLOWED: dict[str, set[str]] = {
     "tasks": {"tasks", "services", "db", "mail", "domain", *EDGES},
     "cli": {"cli", "services", "db", "reports", "domain", "demo", "mail", "flows", "tasks", *EDGES},
     "workshop": {"services", "db", "mail", "settings"},
-    "services": {"services", "domain", "sources", "scoring", "playbooks", "db", "mail", *LEAVES},
+    "services": {
+        "services",
+        "domain",
+        "sources",
+        "scoring",
+        "learning",
+        "playbooks",
+        "db",
+        "mail",
+        "reports",
+        *LEAVES,
+    },
+    "learning": {"learning", "scoring", "domain"},
     "sources": {"sources", "domain", *LEAVES},
     "scoring": {"scoring", "domain", *LEAVES},
     "playbooks": {"playbooks", "domain", *LEAVES},
@@ -36,8 +48,11 @@ ONLY_IN = {
     "yagmail": {"mail"},
     "smtplib": set(),
     "sqlalchemy": {"db", "services", "tasks", "cli", "workshop", "demo", "sources"},
-    "pandas": {"scoring"},
+    "pandas": {"scoring", "learning", "services"},
     "matplotlib": {"reports"},
+    "interpret": {"learning"},
+    "sklearn": {"learning"},
+    "prefect_dask": {"flows"},
 }
 
 

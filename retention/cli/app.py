@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from retention.cli import demo, doctor, explain, queue, run, serve
+from retention.cli import churn, demo, doctor, explain, gate, queue, replay, report, run, serve
 
 app = typer.Typer(
     name="retention",
@@ -24,9 +24,13 @@ app.command("run")(run.run)
 app.command("plan")(run.plan)
 app.command("deliver")(run.deliver)
 app.command("explain")(explain.explain)
+app.command("report")(report.report)
+app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.add_typer(queue.app, name="queue")
+app.add_typer(churn.app, name="churn")
+app.add_typer(gate.app, name="gate")
 
 
 def main() -> None:

@@ -1,54 +1,67 @@
-"""`retention explain CUSTOMER`: the sums behind the verdict, and the case with its reasons."""
+"""`retention explain CUSTOMER`: the sums behind the verdict, the evidence, what would change it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, print_table
 
+if TYPE_CHECKING:
+    from retention.reports.words import Words
+
 _BAR = 20
+Language = Annotated[str, typer.Option("--language", help="en or es.")]
 
 
 def explain(
     customer: Annotated[str, typer.Argument(help="The customer's id, exactly as in the data.")],
     as_of: AsOf = None,
+    language: Language = "en",
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Explain one customer: why this verdict, which case, and what it waits for."""
+    """Explain one customer: why this verdict, on what evidence, and what would change it."""
     from retention.db import schema
     from retention.db.session import reading
     from retention.domain.errors import NotFoundError
+    from retention.reports.telling import sentences
+    from retention.reports.words import load_words
     from retention.services.explain import explain as explain_customer
     from retention.workshop import get_workshop
 
     shop = get_workshop()
+    words = load_words(shop.settings.templates_dir, language)
     if not schema.exists(shop.engine):
         raise NotFoundError("snapshots", "no night has run yet", "Run 'retention run' first.")
     with reading(shop.engine) as session:
-        found = explain_customer(session, shop.places.snapshots, customer, parse_day(as_of))
+        found = explain_customer(session, shop.policies, shop.places, customer, parse_day(as_of))
     if as_json:
-        emit({"customer": found})
+        emit({"customer": {**found, "language": language, "sentences": sentences(found, words)}})
     else:
-        _show(found)
+        _show(found, words)
 
 
-def _show(found: dict[str, Any]) -> None:
-    from rich.markup import escape
+def _show(found: dict[str, Any], words: "Words") -> None:
+    from retention.reports.telling import about_profit, sentences, what_would_change
 
     console = make_console()
-    reasons = ", ".join(found["reasons"]) or "no particular reason"
-    console.print(
-        f"[bold]{found['customer_id']}[/] {escape(found['name'])} is [bold]{found['fit']}[/] "
-        f"({found['archetype'] or 'no pattern'}) as of {found['as_of']}: {reasons}."
-    )
+    for line in sentences(found, words):
+        console.print(line, markup=False, soft_wrap=True)
     for sum_ in found["sums"]:
+        title = f"{sum_['name']}: {words.meaning(sum_['name'])}"
         if sum_["total"] is None:
-            console.print(f"{sum_['name']}: no_data")
+            console.print(words.say("no_data", what=title), markup=False, soft_wrap=True)
         elif any(float(value) for value in sum_["parts"].values()):
-            _waterfall(sum_)
+            _waterfall(sum_, title, words)
+            if sum_["name"] == "net_profit_12m":
+                for line in about_profit(found, words):
+                    console.print(line, markup=False, soft_wrap=True)
         else:
-            console.print(f"{sum_['name']}: {sum_['total']}, nothing adds to it")
+            nothing = words.say("nothing_adds", what=title, total=sum_["total"])
+            console.print(nothing, markup=False, soft_wrap=True)
+    _tables(found, words)
+    for line in what_would_change(found, words):
+        console.print(line, markup=False, soft_wrap=True)
     for case in found["cases"]:
         rows = [(e["on"], e["what"], e["stage"], e["reason"], e["actor"]) for e in case["history"]]
         title = f"{case['playbook']}: {case['state']}, stage {case['stage']}"
@@ -56,19 +69,55 @@ def _show(found: dict[str, Any]) -> None:
         print_table(title + waits, ("on", "what", "stage", "reason", "by"), rows)
 
 
-def _waterfall(sum_: dict[str, Any]) -> None:
-    from retention.domain.scores import BY_NAME
+def _tables(found: dict[str, Any], words: "Words") -> None:
+    profits = ("net_profit_low", "net_profit", "net_profit_high")
+    if found["months"]:
+        rows = [(m["month"], *(words.money(m[p]) for p in profits)) for m in found["months"]]
+        heads = tuple(words.say(key) for key in ("month", "low", "likely", "high"))
+        print_table(words.say("by_month"), heads, rows, right=(0, 1, 2, 3))
+    if len(found["contracts"]) > 1:
+        names = ("net_profit_12m_low", "net_profit_12m", "net_profit_12m_high")
+        rows = [(c["contract_id"], *(words.money(c[n]) for n in names)) for c in found["contracts"]]
+        heads = tuple(words.say(key) for key in ("contract", "low", "likely", "high"))
+        print_table(words.say("by_contract"), heads, rows, right=(1, 2, 3))
+    if found["churn_reasons"]:
+        rows = [
+            (
+                words.meaning(r["column"]),
+                words.value(r["column"], r["value"]),
+                f"{r['log_odds']:+.3f}",
+            )
+            for r in found["churn_reasons"]
+        ]
+        heads = (words.say("part"), words.say("amount"), words.say("log_odds"))
+        print_table(words.say("churn_reason"), heads, rows, right=(1, 2))
+    if found["evidence"]:
+        rows = [
+            (words.of("evidence", e["kind"]), e["source"], e["row_id"],
+             words.day(e["happened_on"]), words.number(e["quantity"] or 0))
+            for e in found["evidence"]
+        ]  # fmt: skip
+        heads = tuple(words.say(k) for k in ("kind", "source", "row", "happened", "quantity"))
+        print_table(words.say("evidence"), heads, rows, right=(4,))
+    if found["freshness"]:
+        rows = [
+            (name, f"{t['rows']:,}", words.day(t["newest"]) if t["newest"] else "-")
+            for name, t in found["freshness"].items()
+        ]
+        heads = tuple(words.say(key) for key in ("source", "rows", "newest"))
+        print_table(words.say("freshness"), heads, rows, right=(1,))
 
+
+def _waterfall(sum_: dict[str, Any], title: str, words: "Words") -> None:
     parts = {name: float(value) for name, value in sum_["parts"].items()}
     largest = max(abs(value) for value in parts.values())
     rows = [
-        (BY_NAME[name].meaning, sum_["parts"][name], _bar(value / largest), name)
+        (words.meaning(name), sum_["parts"][name], _bar(value / largest), name)
         for name, value in parts.items()
     ]
-    rows.append(("= the sum", sum_["total"], "", sum_["name"]))
-    total = BY_NAME[sum_["name"]]
-    title = f"{sum_['name']}: {total.meaning}"
-    print_table(title, ("part", "amount", "", "column"), rows, right=(1,))
+    rows.append((words.say("the_sum"), sum_["total"], "", sum_["name"]))
+    heads = (words.say("part"), words.say("amount"), "", words.say("column"))
+    print_table(title, heads, rows, right=(1,))
 
 
 def _bar(share: float) -> str:

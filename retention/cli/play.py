@@ -1,18 +1,17 @@
 """The demo company at work: nights, its people's decisions, deliveries and customers' answers."""
 
+import base64
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.cli.output import make_console, print_table
 from retention.clock import travel, utc_now
-from retention.db import snapshots
 from retention.db.models import Action, Case
 from retention.db.session import reading, writing
 from retention.demo.simulation import Simulation, history, next_month, treat, truth
@@ -20,8 +19,8 @@ from retention.demo.writers import Writer
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.people import Person, Role
 from retention.domain.stages import LADDERS, PlaybookName, Stage
-from retention.reports.whale import draw_whale_curve, whale_curve
 from retention.services import approvals, delivery
+from retention.services.reporting import make_report
 from retention.services.scores import score_all
 from retention.workshop import Workshop
 
@@ -82,7 +81,7 @@ class DemoCompany:
         claim = claim_run.fn(as_of)
         pulled = pull_sources.fn(as_of)
         scored = score_all(self.shop.policies.costs, self.shop.places, pulled)
-        release_decisions.fn(claim, as_of, pulled, scored)
+        release_decisions.fn(claim, pulled, scored)
         self.last_night = as_of
 
     def night_through_prefect(self, as_of: date) -> dict[str, Any]:
@@ -194,20 +193,27 @@ class DemoCompany:
         make_console().print(f"{people} approved {count} messages, each in their own role.")
         return count
 
-    def draw_whale_curve(self, as_of: date, home: Path) -> Path | None:
-        """Draw the whale curve of a night beside the messages."""
-        files = snapshots.pattern(self.shop.places.snapshots, as_of, snapshots.SCORES)
-        with duckdb.connect(":memory:") as db:
-            profit = db.sql(
-                "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM read_parquet(?) "
-                "WHERE net_profit_12m IS NOT NULL",
-                params=[files],
-            ).to_arrow_table()
-        curve = whale_curve(profit.column("p").to_numpy())
-        if curve is None:
-            return None
-        draw_whale_curve(curve, home / "whale_curve.png", home / "whale_curve.svg")
-        return home / "whale_curve.png"
+    def learn_from_the_past(self, as_of: date) -> None:
+        """Fit and back-test who leaves and who pays late, through Prefect."""
+        from flows.learn import learn
+        from flows.parameters import WeeklyParameters
+
+        with travel(morning_of(as_of)):
+            learnt = learn(WeeklyParameters(as_of=as_of))
+        rows = [
+            (kind, "accepted" if found["accepted"] else "refused", found["auc"], found["reason"])
+            for kind, found in learnt.items()
+        ]
+        print_table("Models", ("model", "verdict", "AUC", "why"), rows, right=(2,))
+
+    def write_report(self, as_of: date, home: Path) -> list[Path]:
+        """Write the report in both languages, and its first chart as a picture."""
+        for language in ("en", "es"):
+            made = make_report(self.shop.places, as_of, self.shop.settings.company_name, language)
+            (home / f"report.{language}.html").write_text(made.html, encoding="utf-8")
+        picture = home / "whale_curve.png"
+        picture.write_bytes(base64.b64decode(made.picture.partition(",")[2]))
+        return [home / "report.en.html", home / "report.es.html", picture]
 
     def interesting_customer(self) -> str:
         """Return the customer whose case has come furthest on the ladder of five steps."""

@@ -37,6 +37,8 @@ def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
         _use(home, catcher.port)
         company = _make_company(home, size, seed, until)
         _play(company, until)
+        console.rule("[bold]What the past teaches")
+        company.learn_from_the_past(until - timedelta(days=1))
         console.rule("[bold]Tonight, through Prefect")
         night = company.night_through_prefect(until)
         company.show_tonight(night)
@@ -45,8 +47,8 @@ def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
         delivered = company.deliver_through_prefect(until)
         console.rule("[bold]The same night again")
         unchanged = _again(company, until)
-        picture = company.draw_whale_curve(until, home)
-        _where_to_look(home, catcher.caught, picture, company)
+        pages = company.write_report(until, home)
+        _where_to_look(home, catcher.caught, pages, company)
     return {
         "as_of": until.isoformat(),
         "night": night,
@@ -130,12 +132,11 @@ def _again(company: DemoCompany, until: date) -> bool:
     return unchanged
 
 
-def _where_to_look(home: Path, caught: int, picture: Path | None, company: DemoCompany) -> None:
+def _where_to_look(home: Path, caught: int, pages: list[Path], company: DemoCompany) -> None:
     console = make_console(stderr=True)
     console.rule("[bold]Where to look")
     console.print(f"  {caught} messages as customers would get them: {home / 'mail'}")
-    if picture is not None:
-        console.print(f"  the whale curve: {picture}")
+    console.print(f"  the report: {', '.join(str(page) for page in pages)}", soft_wrap=True)
     console.print(f"  [bold]source .venv/bin/activate; cd {home}[/], and then:")
     for command in (
         "retention queue list --stage terminate",

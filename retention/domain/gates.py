@@ -6,6 +6,7 @@ A profile holds the figures of one table on one night: `rows`, `newest` (ISO dat
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -48,7 +49,7 @@ class Trip:
     remedy: str
 
 
-def judge(table: str, now: Profile, history: Sequence[Profile], band: Band) -> str | None:
+def judge(now: Profile, history: Sequence[Profile], band: Band) -> str | None:
     """Return what is wrong with a table's figures, or None.
 
     `history` holds the profiles of the last good nights, newest first; without any, nothing can
@@ -83,7 +84,7 @@ def _outside(
 
 def _learnt(values: Sequence[float]) -> float:
     """Return how far usual changes from night to night reach."""
-    changes = [new / old - 1 for new, old in zip(values, values[1:], strict=False)]
+    changes = [new / old - 1 for new, old in pairwise(values)]
     if len(changes) < ENOUGH_NIGHTS:
         return 0.0
     middle = median(changes)
@@ -94,5 +95,5 @@ def _emptier(now: Profile, history: Sequence[Profile], times: float) -> str | No
     for column, share in now.get("empty", {}).items():
         usual = [p["empty"][column] for p in history if column in p.get("empty", {})]
         if usual and share > max(times * median(usual), median(usual) + _SMALL_SHARE):
-            return f"column '{column}' is empty in {share:.1%} of the rows, usually {median(usual):.1%}"
+            return f"column '{column}' is empty in {share:.1%}, usually in {median(usual):.1%}"
     return None

@@ -62,6 +62,8 @@ CONTRACT = (
     _c("plan", Kind.TEXT, "", "plan of the running contract with the highest fee"),
     _c("notice_days", Kind.COUNT, "days", "longest notice in the running contracts"),
     _c("prepaid", Kind.FLAG, "", "every running contract is prepaid"),
+    _c("contracts_ended_12m", Kind.COUNT, "contracts", "contracts that ended"),
+    _c("contracts_switched_12m", Kind.COUNT, "contracts", "of those: another followed in a month"),
     _c("contract_ended_on", Kind.DATE, "", "last contract's end, when none is running"),
 )
 
@@ -72,7 +74,7 @@ ECONOMICS = (
     _c("last_invoice_on", Kind.DATE, "", "the last invoice"),
     _c("revenue_12m", Kind.MONEY, "12 months", "invoiced in the last 12 months", _PROFIT),
     _c("revenue_prior_12m", Kind.MONEY, "12 months", "invoiced in the 12 months before"),
-    _c("revenue_change", Kind.RATIO, "share", "last 90 days against the 90 before"),
+    _c("revenue_change", Kind.RATIO, "share", "last three months against the three before"),
     _c("direct_cost_12m", Kind.MONEY, "12 months", "direct cost of those invoices"),
     _c("profit_direct_cost", Kind.MONEY, "12 months", "direct cost, as a loss", _PROFIT),
     _c("profit_service", Kind.MONEY, "12 months", "cost of tickets, as a loss", _PROFIT),

@@ -27,7 +27,7 @@ _SEED = 20080401
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a back-test found. `accepted` is false when the model has no skill; `reason` says why."""
+    """What a back-test found. `accepted` is false without skill; `reason` says why."""
 
     rows: int
     positives: int
@@ -60,7 +60,7 @@ def backtest(
     Folds keep the rows of one customer together and are drawn from a fixed seed. Probabilities of
     a fold are calibrated on the others.
     """
-    known = {
+    known: dict[str, Any] = {
         "rows": len(data.label),
         "positives": int(data.label.sum()),
         "duplicate_rows": data.duplicate_rows,

@@ -1,6 +1,7 @@
 """Fit an explainable boosting machine and keep it as an additive model."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def is_numeric(values: pd.Series) -> bool:
 
 def as_matrix(frame: pd.DataFrame) -> pd.DataFrame:
     """Return plain floats and plain texts; what is missing or infinite is missing."""
-    plain = {}
+    plain: dict[Any, Any] = {}
     for name in frame.columns:
         if is_numeric(frame[name]):
             numbers = frame[name].astype("Float64").to_numpy(dtype=float, na_value=np.nan)

@@ -53,7 +53,8 @@ def _judged(column: pd.Series, label: np.ndarray, cut: date | None) -> tuple[pd.
 
 def _as_dates(column: pd.Series) -> pd.Series | None:
     if pd.api.types.is_datetime64_any_dtype(column):
-        return column.dt.tz_localize(None)
+        naive: pd.Series = column.dt.tz_localize(None)
+        return naive
     if is_numeric(column) or pd.api.types.is_bool_dtype(column):
         return None
     days = pd.to_datetime(

@@ -15,7 +15,7 @@ _NO = {"no", "false", "0", "0.0", "n", "f"}
 
 @dataclass(slots=True)
 class Labelled:
-    """Rows to learn from. `groups` names the customer of each row, so that folds keep them apart."""
+    """Rows to learn from. `groups` names each row's customer, who is kept in one fold."""
 
     features: pd.DataFrame
     label: np.ndarray
@@ -63,13 +63,13 @@ def _read(path: Path) -> pd.DataFrame:
         raise SourceError(path.name, "the file is empty", "Export it again.")
     try:
         if path.suffix.lower() == ".parquet":
-            frame: pd.DataFrame = pd.read_parquet(path)
-            return frame
+            return pd.read_parquet(path)
         texts: pd.DataFrame = pd.read_csv(path, dtype="string", keep_default_na=False)
     except (ValueError, OSError, pd.errors.ParserError) as error:
         reason = str(error).strip().splitlines()[0]
         raise SourceError(path.name, f"it cannot be read: {reason}", "Mend the file.") from error
-    return texts.apply(lambda column: column.str.strip().replace("", pd.NA))
+    stripped: pd.DataFrame = texts.apply(lambda column: column.str.strip().replace("", None))
+    return stripped
 
 
 def _typed(column: pd.Series) -> pd.Series:
@@ -79,8 +79,7 @@ def _typed(column: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(column.astype("string"), errors="coerce")
     if numbers.notna().sum() < column.notna().sum():
         return column.astype("string")
-    finite: pd.Series = numbers.astype("Float64").replace([np.inf, -np.inf], pd.NA)
-    return finite
+    return numbers.where(np.isfinite(numbers.astype("float64"))).astype("Float64")
 
 
 def _numbers(column: pd.Series, path: Path, name: str | None) -> np.ndarray:

@@ -5,14 +5,16 @@ more than all of the profit, and the last ones give part of it back.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-_INK, _TEAL, _RUST, _GRID = "#23262b", "#0b5c58", "#b0472c", "#d9d5cb"
+from retention.reports.charts import GRID, RUST, TEAL, Chart, new_figure, png_of, svg_of
+from retention.reports.words import Words
+
+_TENTHS = range(0, 101, 10)
+_HEADROOM = 1.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +30,13 @@ class WhaleCurve:
         top = int(np.argmax(self.profit))
         return float(self.customers[top]), float(self.profit[top])
 
-    @property
-    def title(self) -> str:
-        """What the curve says, in a sentence."""
+    def title(self, words: Words) -> str:
+        """Return what the curve says, in a sentence."""
         share, profit = self.peak
-        return (
-            f"The best {share:.0f} % of customers earn {profit:.0f} % of the profit; "
-            f"the rest lose {profit - 100:.0f} %"
-        )
+        return words.say(
+            "whale_title", "report",
+            share=f"{share:.0f}", profit=f"{profit:.0f}", lost=f"{profit - 100:.0f}",
+        )  # fmt: skip
 
 
 def whale_curve(net_profit: npt.NDArray[np.float64]) -> WhaleCurve | None:
@@ -48,31 +49,36 @@ def whale_curve(net_profit: npt.NDArray[np.float64]) -> WhaleCurve | None:
     return WhaleCurve(share, np.concatenate([[0.0], np.cumsum(profit)]) / total * 100)
 
 
-def draw_whale_curve(curve: WhaleCurve, *targets: Path) -> None:
-    """Draw the curve to files; the suffix decides the format (svg, png)."""
-    mpl.rcParams["svg.hashsalt"] = "retention"
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = figure.add_subplot()
+def whale_chart(net_profit: npt.NDArray[np.float64], words: Words) -> Chart:
+    """Return the chart of the curve, with its peak as a sentence in the title."""
+    curve = whale_curve(net_profit)
+    if curve is None:
+        return Chart("whale", words.say("whale_none", "report"))
+    figure = draw_whale_curve(curve, words)
+    at = np.interp(list(_TENTHS), curve.customers, curve.profit)
+    rows = [(f"{tenth}", words.number(round(p, 1))) for tenth, p in zip(_TENTHS, at, strict=True)]
+    heads = (words.say("share_of_customers", "report"), words.say("share_of_profit", "report"))
+    return Chart("whale", curve.title(words), svg_of(figure), png_of(figure), heads, rows)
+
+
+def draw_whale_curve(curve: WhaleCurve, words: Words) -> Figure:
+    """Draw the curve: what the last customers take away is shaded."""
+    figure, axes = new_figure()
     share, profit = curve.peak
-    axes.axhline(100, color=_GRID, linewidth=1.2)
-    axes.plot(curve.customers, curve.profit, color=_TEAL, linewidth=2.4)
+    axes.axhline(100, color=GRID, linewidth=1.2)
+    axes.plot(curve.customers, curve.profit, color=TEAL, linewidth=2.4)
     losing = curve.customers >= share
     axes.fill_between(
-        curve.customers, curve.profit, profit, where=losing.tolist(), color=_RUST, alpha=0.18
+        curve.customers, curve.profit, profit, where=losing.tolist(), color=RUST, alpha=0.18
     )
-    axes.plot([share], [profit], "o", color=_RUST)
+    axes.plot([share], [profit], "o", color=RUST)
     axes.annotate(
-        f"{profit:.0f} % of the profit", (share, profit), (0, 10), textcoords="offset points",
-        ha="center", color=_RUST, fontweight="bold",
+        words.say("whale_note", "report", profit=f"{profit:.0f}"), (share, profit), (0, 10),
+        textcoords="offset points", ha="center", color=RUST, fontweight="bold",
     )  # fmt: skip
-    axes.set_title(curve.title, loc="left", color=_INK, fontsize=12, fontweight="bold", pad=14)
-    axes.set_xlabel("Customers, most profitable first (%)", color=_INK)
-    axes.set_ylabel("Cumulative net profit (% of the total)", color=_INK)
+    axes.set_xlabel(words.say("whale_x", "report"))
+    axes.set_ylabel(words.say("whale_y", "report"))
     axes.set_xlim(0, 100)
-    axes.set_ylim(0, max(115, profit * 1.12))
-    axes.grid(color=_GRID, linewidth=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    for target in targets:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        still = {"Date": None} if target.suffix == ".svg" else {"Software": None}
-        figure.savefig(target, dpi=160, metadata=still)
+    axes.set_ylim(0, max(115, profit * _HEADROOM))
+    axes.grid(color=GRID, linewidth=0.5)
+    return figure

@@ -30,6 +30,7 @@ PARTS = (
     "profit_credit_loss",
 )
 _SERVICE, _EVENTS, _COLLECTION, _LOSS = PARTS[2:]
+_NET = ("net_profit_12m_high", "net_profit_12m", "net_profit_12m_low")
 _OWN_FAULT = "own_fault_minute."
 _TICKET = "ticket_minute."
 
@@ -96,7 +97,7 @@ def add_economics(
         scores[part] = pd.array(year, dtype="Int64")
         scores[part] = scores[part].where(known[part])
     base = known[PARTS[0]] & known[PARTS[1]]
-    for scenario, column in enumerate(("net_profit_12m_high", "net_profit_12m", "net_profit_12m_low")):
+    for scenario, column in enumerate(_NET):
         total = sum(np.where(known[part].repeat(MONTHS), sums[part][scenario], 0) for part in PARTS)
         scores[column] = pd.array(np.asarray(total).reshape(-1, MONTHS).sum(axis=1), dtype="Int64")
         scores[column] = scores[column].where(base)
@@ -116,9 +117,7 @@ def _sums(
     customers: int, activities: pa.Table, costs: Costs
 ) -> tuple[dict[str, list[Cents]], Cents]:
     """Return cents per part, scenario and customer-month, and what caps took away per customer."""
-    floats = {
-        part: np.zeros((3, customers * MONTHS)) for part in (*PARTS, "own_fault")
-    }
+    floats = {part: np.zeros((3, customers * MONTHS)) for part in (*PARTS, "own_fault")}
     removed = np.zeros(customers)
     encoded = activities.column("activity").combine_chunks().dictionary_encode()
     code = encoded.indices.to_numpy()

@@ -89,12 +89,12 @@ def _add_dissatisfaction(scores: pd.DataFrame) -> None:
     known = csat.notna() | nps.notna()
     _sum(scores, "dissatisfaction_index", "feeling_points_", known=known)
 
-
     content = csat.fillna(nps / 2)
-    scores["prior_satisfaction"] = pd.array(["mixed"] * len(scores), dtype="string")
-    scores.loc[(content >= _SATISFIED).fillna(value=False), "prior_satisfaction"] = "satisfied"
-    scores.loc[(content <= _DISSATISFIED).fillna(value=False), "prior_satisfaction"] = "dissatisfied"
-    scores["prior_satisfaction"] = scores["prior_satisfaction"].where(known)
+    mixed = pd.Series(pd.array(["mixed"] * len(scores), dtype="string"), index=scores.index)
+    satisfied = (content >= _SATISFIED).fillna(value=False)
+    dissatisfied = (content <= _DISSATISFIED).fillna(value=False)
+    prior = mixed.mask(satisfied, "satisfied").mask(dissatisfied, "dissatisfied")
+    scores["prior_satisfaction"] = prior.where(known)
 
 
 def _add_strategic(scores: pd.DataFrame, reference: Reference) -> None:

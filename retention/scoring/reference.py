@@ -74,7 +74,7 @@ class Reference:
 def make_reference(frame: pd.DataFrame, tiers: Tiers, ended_after: pd.Timestamp) -> Reference:
     """Compare all customers; `frame` has one row per customer with `COLUMNS`."""
     cuts = {
-        kind: [float(cut) for cut in rows["revenue_12m"].dropna().quantile(list(_SIZES))]
+        str(kind): [float(cut) for cut in rows["revenue_12m"].dropna().quantile(list(_SIZES))]
         for kind, rows in frame.assign(kind=frame["kind"].fillna("any")).groupby("kind")
         if rows["revenue_12m"].notna().any()
     }

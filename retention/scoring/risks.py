@@ -42,8 +42,9 @@ def add_late_payment(
     """
     scores = scores.copy()
     known = scores["risk_known_before"].astype("Float64")
-    if model is not None:
-        frame = scores.rename(columns=lambda name: name.removeprefix(RISK_PREFIX))
+    own = scores.filter(like=RISK_PREFIX)
+    frame = own.rename(columns=lambda name: name.removeprefix(RISK_PREFIX))
+    if model is not None and frame[list(model.columns)].notna().any().all():
         found = pd.Series(model.predict(frame), index=scores.index, dtype="Float64")
     elif reference.late_share is not None:
         late = scores["risk_late_before"].astype("Float64")

@@ -28,15 +28,18 @@ ARCHETYPES: dict[str, str] = {
 
 SIGNS: dict[str, str] = {
     "sign_pays_late": "(due_invoices_12m >= 3 AND late_share_12m >= 0.5) OR overdue_days_max > 60",
-    "sign_pays_little": "revenue_12m + profit_direct_cost < 0 OR margin_peer_z <= -3.5",
+    "sign_pays_little": "revenue_12m + profit_direct_cost < 0 "
+    "OR (margin_peer_z <= -3.5 AND net_profit_12m < 0)",
     "sign_shifting_demands": "shifting_tickets >= 2 OR "
     "(tickets_12m >= 10 AND change_requests_12m >= 0.4 * tickets_12m)",
-    "sign_wants_attention": "attention_tickets >= 3 OR (minutes_peer_z >= 3.5 AND tickets_12m >= 24)",
+    "sign_wants_attention": "attention_tickets >= 3 "
+    "OR (minutes_peer_z >= 3.5 AND tickets_12m >= 24)",
     "sign_unreachable": "unreachable_tickets >= 2 OR NOT reachable",
     "sign_dishonest": "dishonest_tickets >= 1",
     "sign_abusive": "abusive_tickets >= 1",
     "sign_unreasonable": "unreasonable_tickets >= 2",
-    "sign_complains_to_all": "public_tickets >= 1 OR (complaints_12m >= 4 AND escalations_12m >= 3)",
+    "sign_complains_to_all": "public_tickets >= 1 "
+    "OR (complaints_12m >= 4 AND escalations_12m >= 3)",
     "sign_does_not_listen": "deaf_tickets >= 2",
 }
 """The ten signs; counts are of 12 months."""

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -19,7 +18,7 @@ from retention.scoring.risks import add_churn, add_late_payment
 from retention.scoring.value import add_value
 
 _MIN_USAGE = 10.0
-_PER = 100
+_CENTS_IN_100 = 100 * 100
 
 TYPES: dict[Kind, pa.DataType] = {
     Kind.TEXT: pa.string(),
@@ -81,7 +80,10 @@ def measure_customers(
     frame["late_share_change"] = frame["late_share_90d"] - frame["late_share_prior_90d"]
     frame["csat_change"] = frame["csat_90d"] - frame["csat_prior_90d"]
     revenue = frame["revenue_12m"].astype("Float64")
-    frame["minutes_per_100"] = frame["ticket_minutes_12m"] * _PER * _PER / revenue.where(revenue > 0)
+    per_cent = frame["ticket_minutes_12m"] / revenue.where(revenue > 0)
+    frame["minutes_per_100"] = per_cent * _CENTS_IN_100
+    since_use = pd.Timestamp(as_of) - pd.to_datetime(frame["usage_last_on"])
+    frame["days_since_use"] = since_use.dt.days.astype("Int64")
     frame, months = add_economics(frame, activities, costs, mapped)
     return Measured(to_table(frame), months, by_contract(frame, contracts))
 
@@ -132,5 +134,4 @@ def _tenure(wide: pd.DataFrame, as_of: date) -> pd.Series:
 def _change(now: pd.Series, before: pd.Series, at_least: float) -> pd.Series:
     """Return the relative change; NULL when there was too little before to compare with."""
     enough = (before > at_least).fillna(value=False)
-    change = now.astype("Float64") / before.astype("Float64").where(enough) - 1
-    return change.replace([np.inf, -np.inf], pd.NA)
+    return now.astype("Float64") / before.astype("Float64").where(enough) - 1

@@ -17,8 +17,6 @@ def tables_of(playbook: Playbook) -> frozenset[str]:
     return tables | _GUARDS if guarded else tables
 
 
-def held_playbooks(
-    playbooks: dict[PlaybookName, Playbook], tripped: set[str]
-) -> set[PlaybookName]:
+def held_playbooks(playbooks: dict[PlaybookName, Playbook], tripped: set[str]) -> set[PlaybookName]:
     """Return the playbooks that wait while these tables are not to be trusted."""
     return {name for name, book in playbooks.items() if tables_of(book) & tripped}

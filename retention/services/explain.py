@@ -1,24 +1,64 @@
-"""Explain one customer: the sums behind the verdict, and the case with its reasons."""
+"""Explain one customer: sums, band, signs, hints, evidence, freshness, and what would change it."""
 
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db import snapshots
+from retention.db.models import Run
 from retention.db.queries import cases as case_queries
 from retention.domain.errors import NotFoundError
 from retention.domain.scores import BY_NAME, TOTALS, parts_of
+from retention.playbooks.counterfactual import smallest_change
+from retention.scoring.rules import SIGNS, VERDICTS
+from retention.scoring.score import to_frame
 from retention.services.evidence import Evidence, add_rows
+from retention.services.nightly import Places
+from retention.services.policies import Policies
+from retention.services.scores import load_models
+
+_SHOWN_REASONS = 6
+_VERDICT = "CASE " + " ".join(f"WHEN {sql} THEN '{n}'" for n, sql in VERDICTS.items()) + " END"
 
 
-def explain(session: Session, root: Path, customer_id: str, as_of: date | None) -> dict[str, Any]:
+def explain(
+    session: Session, policies: Policies, places: Places, customer_id: str, as_of: date | None
+) -> dict[str, Any]:
     """Return everything known about a customer on a date (default: the newest snapshot).
 
     Raises NotFoundError when there is no snapshot or no such customer.
     """
+    root = places.snapshots
+    row, day = _row(root, customer_id, as_of)
+    return {
+        "customer_id": customer_id,
+        "as_of": day.isoformat(),
+        "name": row["name"],
+        "fit": row["fit"],
+        "archetype": row["archetype"],
+        "reasons": _codes(row["reason_codes"]),
+        "hints": _codes(row["root_cause_hints"]),
+        "signs": [name for name in SIGNS if row[name]],
+        "sums": [_sum(row, total) for total in TOTALS],
+        "scores": {name: _plain(row[name]) for name in BY_NAME},
+        "months": _rows_of(root, day, snapshots.MONTHS, customer_id, cents=True),
+        "contracts": _rows_of(root, day, snapshots.CONTRACTS, customer_id, cents=True),
+        "evidence": _rows_of(root, day, snapshots.EVIDENCE, customer_id),
+        "churn_reasons": _churn_reasons(places, day, customer_id),
+        "counterfactuals": _counterfactuals(policies, row),
+        "freshness": _freshness(session, day),
+        "cases": [_case(case) for case in case_queries.list_of_customer(session, customer_id)],
+    }
+
+
+def _row(root: Path, customer_id: str, as_of: date | None) -> tuple[dict[str, Any], date]:
     days = [day for day in snapshots.dates(root) if as_of is None or day == as_of]
     if not days:
         raise NotFoundError(
@@ -32,18 +72,7 @@ def explain(session: Session, root: Path, customer_id: str, as_of: date | None) 
             f"is not in the snapshot of {evidence.as_of}",
             "Ids are text: '007' and '7' are two customers.",
         )
-    row = evidence.rows[customer_id]
-    return {
-        "customer_id": customer_id,
-        "as_of": evidence.as_of.isoformat(),
-        "name": row["name"],
-        "fit": row["fit"],
-        "archetype": row["archetype"],
-        "reasons": (row["reason_codes"] or "").split(";") if row["reason_codes"] else [],
-        "sums": [_sum(row, total) for total in TOTALS],
-        "scores": {name: _plain(row[name]) for name in BY_NAME},
-        "cases": [_case(case) for case in case_queries.list_of_customer(session, customer_id)],
-    }
+    return evidence.rows[customer_id], days[-1]
 
 
 def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
@@ -60,9 +89,94 @@ def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
     return {row["customer_id"]: row for row in table.to_pylist()}
 
 
+def _codes(text: str | None) -> list[str]:
+    return text.split(";") if text else []
+
+
 def _sum(row: dict[str, Any], total: str) -> dict[str, Any]:
     parts = {name: _plain(row[name]) for name in parts_of(total) if row[name] is not None}
     return {"name": total, "total": _plain(row[total]), "parts": parts}
+
+
+def _rows_of(
+    root: Path, day: date, what: str, customer_id: str, *, cents: bool = False
+) -> list[dict[str, Any]]:
+    """Return one customer's rows of a long table, without the customer; cents as currency."""
+    rows = pq.read_table(
+        snapshots.files(root, day, what),
+        filters=[("customer_id", "=", customer_id)],
+        partitioning=None,
+    ).drop_columns(["customer_id"])
+    money = {f.name for f in rows.schema if cents and f.type == pa.int64() and f.name != "month"}
+    return [
+        {name: value / 100 if name in money else _plain(value) for name, value in row.items()}
+        for row in rows.to_pylist()
+    ]
+
+
+def _churn_reasons(places: Places, day: date, customer_id: str) -> list[dict[str, Any]]:
+    """Return what moves the probability to leave most, in log-odds; empty without a model."""
+    manifest = snapshots.read_manifest(places.snapshots, day)
+    model = load_models(places.models, manifest["models"]).churn
+    if model is None:
+        return []
+    features = to_frame(
+        pq.read_table(
+            snapshots.files(places.snapshots, day, snapshots.FEATURES),
+            filters=[("customer_id", "=", customer_id)],
+            partitioning=None,
+        )
+    )
+    if any(name not in features for name in model.columns):
+        return []
+    added = model.contributions(features).iloc[0]
+    order = added.abs().sort_values(ascending=False, kind="stable").index[:_SHOWN_REASONS]
+    return [
+        {
+            "column": name,
+            "value": _known(features[name].iloc[0]),
+            "log_odds": float(added[name]),
+        }
+        for name in order
+    ]
+
+
+def _known(value: Any) -> Any:
+    return None if pd.isna(value) else _plain(value)
+
+
+def _counterfactuals(policies: Policies, row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the smallest change that alters the fit, and each entry condition that holds."""
+    questions = {"fit": _VERDICT}
+    for name, book in policies.playbooks.items():
+        questions[str(name)] = f"coalesce({_with_verdict(book.entry.when)}, false)"
+    found = []
+    for question, sql in questions.items():
+        change = smallest_change(sql, row)
+        if change is not None and (question == "fit" or change.becomes is False):
+            found.append({"question": question, **asdict(change)})
+    return found
+
+
+def _with_verdict(condition: str) -> str:
+    """Put the rule in place of `fit`, so that what is behind it can be moved."""
+    import sqlglot
+    from sqlglot import expressions as exp
+
+    tree = sqlglot.parse_one(condition, dialect="duckdb")
+    rule = sqlglot.parse_one(f"({_VERDICT})", dialect="duckdb")
+    replaced = tree.transform(
+        lambda node: rule.copy() if isinstance(node, exp.Column) and node.name == "fit" else node
+    )
+    return str(replaced.sql("duckdb"))
+
+
+def _freshness(session: Session, day: date) -> dict[str, dict[str, Any]]:
+    summary = session.scalar(
+        select(Run.summary).where(Run.flow == "nightly", Run.business_date == day)
+    )
+    tables = (summary or {}).get("pull", {}).get("tables", {})
+    return {name: {"rows": t["rows"], "newest": t["newest"]} for name, t in tables.items()}
 
 
 def _case(case: Any) -> dict[str, Any]:
@@ -99,4 +213,4 @@ def _case(case: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return str(value)
+    return value.item() if hasattr(value, "item") else str(value)

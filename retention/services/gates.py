@@ -1,6 +1,7 @@
 """Accept a change of the data: a named person, with a reason, for one table and one night."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -8,6 +9,10 @@ from sqlalchemy.orm import Session
 from retention.db.models import GateOverride
 from retention.domain.errors import NotAllowedError, NotFoundError
 from retention.domain.people import Person, Role
+from retention.services import runs
+from retention.services.dependence import held_playbooks
+from retention.services.nightly import Places, inspect
+from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
 
 MIN_REASON = 10
@@ -41,7 +46,11 @@ def accept(
         )
     ).one_or_none()
     override = found or GateOverride(business_date=as_of, table_name=table)
-    override.person_id, override.reason, override.accepted_at = person.person_id, reason.strip(), now
+    override.person_id, override.reason, override.accepted_at = (
+        person.person_id,
+        reason.strip(),
+        now,
+    )
     session.add(override)
     session.flush()
     return override
@@ -51,3 +60,27 @@ def accepted(session: Session, as_of: date) -> dict[str, str]:
     """Return the tables whose change is accepted for a night, with the person who did."""
     rows = session.scalars(select(GateOverride).where(GateOverride.business_date == as_of))
     return {row.table_name: row.person_id for row in rows}
+
+
+def history(session: Session, count: int) -> list[dict[str, Any]]:
+    """Return what the last good nights have read, newest first."""
+    return runs.good_pulls(session, "nightly", count)
+
+
+def look(
+    policies: Policies, places: Places, as_of: date, nights: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what each table's gate says on a date, and which playbooks would wait."""
+    profiles, trips = inspect(policies, places, as_of, nights)
+    found = {trip.table: trip.found for trip in trips}
+    tables = [
+        {"table": name, "rows": p["rows"], "newest": p["newest"], "found": found.get(name)}
+        for name, p in profiles.items()
+    ]
+    tables += [
+        {"table": name, "rows": None, "newest": None, "found": reason}
+        for name, reason in found.items()
+        if name not in profiles
+    ]
+    held = held_playbooks(policies.playbooks, set(found))
+    return {"as_of": as_of.isoformat(), "tables": tables, "held_playbooks": sorted(held)}

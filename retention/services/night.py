@@ -131,9 +131,7 @@ def _count_leaving(night: Night, open_cases: dict[str, Case]) -> None:
         if case.playbook not in night.held
         and night.evidence.values[condition_key(night.books[case.version], LEAVE)].get(customer)
     ]
-    night.leave_nights = count_nights(
-        night.session, LEAVE, holding, night.as_of, paused=night.held
-    )
+    night.leave_nights = count_nights(night.session, LEAVE, holding, night.as_of, paused=night.held)
 
 
 def _enter(night: Night, customer_id: str, playbook: Playbook) -> None:

@@ -16,7 +16,7 @@ from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
 from retention.sources.caps import find_caps
 from retention.sources.currencies import convert_currencies
-from retention.sources.extract import find_ties
+from retention.sources.extract import count_customers, find_ties
 from retention.sources.gate import check_gates, count_rows, leave_out_tripped, profile_of
 from retention.sources.rows import one_row
 from retention.sources.staging import stage
@@ -41,6 +41,26 @@ class Places:
     memory: str = "4GB"
 
 
+def inspect(
+    policies: Policies, places: Places, as_of: date, history: list[dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
+    """Return the figures of every readable table, and the gates that would trip."""
+    company = _open(policies, places, without_broken=True)
+    try:
+        return _judged(company, policies, places, as_of, history)
+    finally:
+        company.close()
+
+
+def _judged(
+    company: Company, policies: Policies, places: Places, as_of: date, history: list[dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
+    profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
+    before = snapshots.latest_before(places.snapshots, as_of)
+    people = snapshots.files(places.snapshots, before, snapshots.PEOPLE) if before else []
+    return profiles, check_gates(company, profiles, history, policies.guards, as_of, people)
+
+
 def pull(
     policies: Policies,
     places: Places,
@@ -57,29 +77,22 @@ def pull(
     """
     company = _open(policies, places, without_broken=True)
     try:
-        profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
-        before = snapshots.latest_before(places.snapshots, as_of)
-        people = snapshots.files(places.snapshots, before, snapshots.PEOPLE) if before else []
-        trips = check_gates(company, profiles, history or [], policies.guards, as_of, people)
+        profiles, trips = _judged(company, policies, places, as_of, history or [])
         trips = [t for t in trips if t.table not in (accepted or {}) or t.table in company.broken]
         held = held_playbooks(policies.playbooks, {trip.table for trip in trips})
         _refuse_hopeless(trips, held, policies)
         leave_out_tripped(company, trips)
         mapped = {name: profiles[name] for name in company.mapped}
         shards = _stage(company, policies, places, as_of)
-        customers, with_email = one_row(
-            company.db,
-            "SELECT count(*), count(email) FROM customers "
-            f"WHERE created_on IS NULL OR created_on <= DATE '{as_of}'",
-        )
+        customers, with_email = count_customers(company, as_of)
     finally:
         company.close()
     return PullSummary(
         as_of=as_of,
         rows={name: profile["rows"] for name, profile in mapped.items()},
         columns={name: sorted(columns) for name, columns in company.mapped.items()},
-        customers=int(customers),
-        with_email=int(with_email),
+        customers=customers,
+        with_email=with_email,
         not_mapped=tuple(name for name in CANONICAL if name not in mapped),
         tables=mapped,
         tripped={trip.table: trip.found for trip in trips},

@@ -65,7 +65,9 @@ class GuardsDoc(BandDoc):
     def _tables_exist(self) -> Self:
         for name in self.tables:
             if name not in CANONICAL:
-                raise ValueError(f"'{name}' is no canonical table; they are: {', '.join(CANONICAL)}")
+                raise ValueError(
+                    f"'{name}' is no canonical table; they are: {', '.join(CANONICAL)}"
+                )
         return self
 
 

@@ -49,9 +49,7 @@ def measure_shard(costs: Costs, places: Places, as_of: date, shard: int) -> int:
     snapshots.write_shard(root, as_of, snapshots.ACTIVITIES, shard, made.activities)
     snapshots.write_shard(root, as_of, snapshots.CONTRACT_FACTS, shard, made.contracts)
     snapshots.write_shard(root, as_of, snapshots.EVIDENCE, shard, made.evidence)
-    measured = measure_customers(
-        made.wide, made.activities, made.contracts, costs, mapped, as_of
-    )
+    measured = measure_customers(made.wide, made.activities, made.contracts, costs, mapped, as_of)
     write_measured(root, as_of, shard, measured)
     return int(made.wide.num_rows)
 
@@ -69,8 +67,12 @@ def compare(costs: Costs, places: Places, as_of: date) -> Reference:
     files = _listed(snapshots.files(root, as_of, snapshots.FEATURES))
     ties = _listed(snapshots.files(root, as_of, "ties"))
     with duckdb.connect(":memory:") as db:
-        db.execute(f"CREATE VIEW f AS SELECT * FROM read_parquet([{files}], hive_partitioning=false)")
-        everybody = db.sql(f"SELECT {', '.join(COLUMNS)} FROM f ORDER BY customer_id").to_arrow_table()
+        db.execute(
+            f"CREATE VIEW f AS SELECT * FROM read_parquet([{files}], hive_partitioning=false)"
+        )
+        everybody = db.sql(
+            f"SELECT {', '.join(COLUMNS)} FROM f ORDER BY customer_id"
+        ).to_arrow_table()
         tied = db.sql(
             "SELECT x.customer_id, count(*) AS ties, "
             "CAST(coalesce(sum(f.net_profit_12m), 0) AS BIGINT) AS tied_profit_12m "

@@ -9,7 +9,8 @@ from importlib.resources import files
 import pyarrow as pa
 
 from retention.domain.dates import months_before
-from retention.sources.rows import run
+from retention.sources.canonical import CANONICAL
+from retention.sources.rows import one_row, run
 from retention.sources.tables import Company
 
 # A family stays NULL as a whole unless one of its tables is mapped.
@@ -28,6 +29,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 ZERO_WITHOUT_ROWS: frozenset[str] = frozenset(
     {
         "active_contracts",
+        "contracts_ended_12m",
+        "contracts_switched_12m",
         "invoices_to_date",
         "revenue_to_date",
         "invoices_12m",
@@ -108,6 +111,15 @@ def extract_features(company: Company, as_of: date) -> Features:
     )
 
 
+def count_customers(company: Company, as_of: date) -> tuple[int, int]:
+    """Return how many customers there are on `as_of`, and how many have an e-mail address."""
+    row = one_row(
+        company.db,
+        f"SELECT count(*), count(*) FILTER (WHERE has_email) FROM ({_dated('customers', as_of)})",
+    )
+    return int(row[0]), int(row[1])
+
+
 def extract_invoices(company: Company, as_of: date) -> pa.Table:
     """Return one row per invoice whose end is known: what its lateness can be learnt from."""
     _make_ledger(company, as_of, history=True)
@@ -126,6 +138,8 @@ def _dated(family: str, as_of: date, *, history: bool = False) -> str:
     sql = feature_sql(family)
     days = {"as_of": as_of, "year_ago": months_before(as_of, _MONTHS)}
     days["two_years_ago"] = months_before(as_of, 2 * _MONTHS)
+    days["quarter_ago"] = months_before(as_of, 3)
+    days["half_year_ago"] = months_before(as_of, 6)
     for name, day in days.items():
         sql = sql.replace(f"${name}", f"DATE '{day.isoformat()}'")
     sql = sql.replace("$late_days", str(VERY_LATE_DAYS))
@@ -189,6 +203,13 @@ def _joined(company: Company) -> pa.Table:
         for name in declared_columns(family):
             zero = known and name in ZERO_WITHOUT_ROWS
             columns.append(f"coalesce(f_{family}.{name}, 0) AS {name}" if zero else name)
+    # Extra columns of the customers are attributes to learn from, under names of their own.
+    own = set(CANONICAL["customers"].columns)
+    extra = [name for name in company.mapped.get("customers", ()) if name not in own]
+    if extra:
+        listed = ", ".join(f'"{name}" AS "x_{name}"' for name in extra)
+        joins.append(f"LEFT JOIN (SELECT customer_id, {listed} FROM customers) USING (customer_id)")
+        columns += [f'"x_{name}"' for name in extra]
     if "complaint" in company.mapped.get("tickets", ()):
         position = columns.index("open_complaint")
         columns[position] = "coalesce(open_complaint, false) AS open_complaint"

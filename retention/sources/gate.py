@@ -129,7 +129,7 @@ def _wrong(
             if all(before.get(key) == profile[key] for key in ("rows", "newest", "sum")):
                 return f"the same data as in the night of {history[0]['as_of']}: nothing is new"
     past = [night["tables"][name] for night in history if name in night["tables"]]
-    return judge(name, profile, past, guards.band_of(name))
+    return judge(profile, past, guards.band_of(name))
 
 
 def _vanished(company: Company, people: Sequence[Path], allowed: float) -> list[Trip]:

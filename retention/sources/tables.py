@@ -12,7 +12,6 @@ from retention.sources.config import Files, SourcesConfig, TableMapping, fill_va
 from retention.sources.connect import load_raw
 from retention.sources.rows import one_row, run
 
-
 # What features need to know besides the company's rows.
 _RULE_TABLES = {
     "caps": "activity VARCHAR, cap DECIMAL(18,5)",
@@ -73,7 +72,7 @@ def open_company(
     run(company.db, "SET preserve_insertion_order = true")
     run(company.db, f"SET memory_limit = '{memory}'")
     if spill is not None:
-        run(company.db, f"SET temp_directory = '{str(spill / 'spill')}'".replace("\\", "/"))
+        run(company.db, f"SET temp_directory = '{spill / 'spill'!s}'".replace("\\", "/"))
     company.mappings.update(config.tables or _discover(config, base, environment))
     for name in [name for name in CANONICAL if name in company.mappings]:
         mapping = company.mappings[name]
@@ -91,9 +90,7 @@ def open_company(
     return company
 
 
-def empty_company(
-    mapped: dict[str, tuple[str, ...]], rules: FeatureRules | None = None
-) -> Company:
+def empty_company(mapped: dict[str, tuple[str, ...]], rules: FeatureRules | None = None) -> Company:
     """Return a company whose canonical tables all exist and are empty."""
     company = Company(duckdb.connect(":memory:"), mapped, {})
     # DuckDB underestimates these joins and would loop over them.

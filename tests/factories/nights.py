@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import tasks.nightly
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,14 +14,17 @@ from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.people import Role
 from retention.services import approvals
-from retention.services.scores import score_all
 from retention.services.fingerprint import fingerprint
 from retention.workshop import Workshop
 from tasks.nightly import (
     claim_run,
+    compare_customers,
+    finish_scores,
+    measure_shard,
     pull_sources,
     recording_failure,
     release_decisions,
+    score_shard,
 )
 
 
@@ -34,8 +36,12 @@ def run_night(as_of: date, *, take_over: bool = False) -> dict[str, Any]:
             return claim.done
         with recording_failure(claim):
             pulled = pull_sources.fn(as_of)
-            shop = tasks.nightly.get_workshop()
-            scored = score_all(shop.policies.costs, shop.places, pulled)
+            for shard in range(pulled.shards):
+                measure_shard.fn(as_of, shard)
+            compare_customers.fn(as_of)
+            for shard in range(pulled.shards):
+                score_shard.fn(as_of, shard)
+            scored = finish_scores.fn(as_of)
             return release_decisions.fn(claim, pulled, scored)
 
 

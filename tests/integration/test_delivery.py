@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -22,6 +22,7 @@ from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.messages import AttemptStage, MessageState, SendPolicy
 from retention.domain.playbook import Condition
 from retention.domain.stages import Stage
+from retention.domain.summaries import PullSummary
 from retention.mail.transport import Connection, MailServer, ServerUnavailableError
 from retention.services import approvals, cases, outbox
 from retention.services.evidence import Evidence, add_rows
@@ -341,6 +342,11 @@ def owner(shop: Workshop, action_id: str) -> str:
         return session.get_one(Action, action_id).owner
 
 
+def pulled_on(day: date) -> PullSummary:
+    """A night whose data was good."""
+    return PullSummary(day, {}, {}, 0, 0)
+
+
 def test_a_night_takes_back_an_approved_notice_when_the_data_no_longer_supports_it(
     queued: Workshop, server: ScriptedServer
 ) -> None:
@@ -349,16 +355,16 @@ def test_a_night_takes_back_an_approved_notice_when_the_data_no_longer_supports_
     approve(queued, notice, "diana")
     with reading(queued.engine) as session:
         customer = session.get_one(Action, notice).customer_id
-    people = snapshots.people_file(queued.places.snapshots, NIGHT)
+    last = snapshots.folder(queued.places.snapshots, NIGHT)
     tomorrow = NIGHT + timedelta(days=1)
     with writing(queued.engine) as session:
-        folder = shutil.copytree(people.parent, queued.settings.snapshots_dir / f"as_of={tomorrow}")
+        folder = shutil.copytree(last, queued.settings.snapshots_dir / f"as_of={tomorrow}")
         for name in ("scores-0000.parquet", "people-0000.parquet"):
             table = pq.read_table(folder / name, partitioning=None)
             kept = table.filter(pc.not_equal(table["customer_id"], customer))
             pq.write_table(kept, folder / name)
         places = replace(queued.places, snapshots=queued.settings.snapshots_dir)
-        decide_night(session, queued.policies, places, queued.sender, tomorrow)
+        decide_night(session, queued.policies, places, queued.sender, pulled_on(tomorrow))
     assert state_of(queued, notice) is ActionState.SUPERSEDED
     assert message_of(queued, notice).state is MessageState.CANCELLED
     deliver()
@@ -496,7 +502,7 @@ def test_a_notice_that_no_longer_counts_is_called_back(
     )
     places = replace(queued.places, snapshots=queued.settings.snapshots_dir)
     with writing(queued.engine) as session:
-        decide_night(session, policies, places, queued.sender, tomorrow)
+        decide_night(session, policies, places, queued.sender, pulled_on(tomorrow))
     with reading(queued.engine) as session:
         assert session.get_one(Case, case.id).state is CaseState.RESTORED
         call = session.scalars(select(Action).where(Action.form == "retract_notice")).one()

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from retention.clock import travel
+from retention.clock import travel, utc_now
 from retention.db import snapshots
 from retention.db.models import Action, Case, CaseEvent, Confirmation, Message, Receipt, Run
 from retention.db.session import reading, writing
@@ -20,7 +20,7 @@ from retention.domain.errors import GateTrippedError, RunLockedError, RunRefused
 from retention.domain.messages import MessageState
 from retention.domain.runs import RunState
 from retention.domain.stages import PlaybookName, Stage
-from retention.services import runs
+from retention.services import gates, runs
 from retention.services.plan import make_plan
 from retention.services.policies import load_policies
 from retention.workshop import Workshop
@@ -168,10 +168,16 @@ def test_a_lost_table_or_column_holds_the_night(
     shutil.copytree(company_data / "tickets", less / "tickets")
     for part in sorted((less / "payments").glob("*.parquet"))[:6]:
         part.unlink()
-    with pytest.raises(GateTrippedError, match="payments: .* rows, .* in the last good night: a change of -25%"):
+    with pytest.raises(
+        GateTrippedError, match="payments: .* rows, .* in the last good night: a change of -25%"
+    ):
         run_night(NIGHT)
-    pulled = pull_sources.fn(NIGHT, accept_changes=True)
+    with writing(shop.engine) as session:
+        diana = shop.policies.team.get("diana")
+        gates.accept(session, "payments", diana, "half of it was moved", NIGHT, utc_now())
+    pulled = pull_sources.fn(NIGHT)
     assert pulled.rows["payments"] > 0
+    assert pulled.accepted == {"payments": "diana"}
 
 
 def test_two_nights_at_once_do_not_both_run(shop: Workshop) -> None:

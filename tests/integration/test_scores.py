@@ -12,8 +12,8 @@ from retention.domain.errors import ConfigError, SourceError
 from retention.domain.scores import SCORE_COLUMNS, TOTALS, parts_of
 from retention.scoring.costs import load_costs
 from retention.services.nightly import pull
-from retention.services.scores import score_all, summarise, table_of
 from retention.services.policies import Policies, load_policies
+from retention.services.scores import score_all, summarise, table_of
 from tests.conftest import NIGHT, ROOT, make_places, write_sources
 
 AS_OF = date(2026, 5, 31)
@@ -106,7 +106,7 @@ def test_a_customer_checked_by_hand(by_hand: pd.DataFrame) -> None:
     assert ana["overdue_days_max"] == 111
     assert ana["failed_payments_12m"] == 1
     assert ana["profit_credit_loss"] == Decimal("-72.00")
-    # Dunning: the first step for invoice 1 (20 days late), all three for invoice 2. Capital at 8 % a
+    # Dunning: the first step for invoice 1 (20 days late), all three for 2. Capital at 8 % a
     # year: 1 for 40 days until 60.00 came and 50 until the rest, 2 for 141 days, 3 for 11, 5 for 30
     # (it says paid, so it was paid when due): 21,700 days times one unit of money, month by month.
     assert ana["profit_collection"] == -(3 + Decimal("19.50") + Decimal("4.75"))

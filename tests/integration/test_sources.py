@@ -8,19 +8,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
 
 from retention.demo.data import write_company
-from retention.domain.errors import GateTrippedError, SourceError, SourceUnavailableError
+from retention.domain.errors import SourceError, SourceUnavailableError
+from retention.domain.gates import Guards
 from retention.policy import parse_policy
 from retention.sources.config import SourcesConfig
 from retention.sources.extract import Features, declared_columns, extract_features, feature_sql
-from retention.sources.gate import check_gate
+from retention.sources.gate import check_gates, profile_of
 from retention.sources.tables import Company, open_company
 from tests.conftest import NIGHT, SEED, SIZE, PostgresDatabases
 
@@ -243,29 +245,77 @@ def test_a_very_long_name_and_odd_letters_are_read(tmp_path: Path) -> None:
     assert people.column("name").to_pylist() == [name]
 
 
-def test_an_empty_table_stops_the_night(tmp_path: Path) -> None:
+def tripped(
+    company: Company, as_of: date = NIGHT, history: list[dict[str, Any]] | None = None, **more: Any
+) -> dict[str, str]:
+    """Which tables trip their gate, and why."""
+    profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
+    trips = check_gates(company, profiles, history or [], Guards(), as_of, **more)
+    return {trip.table: trip.found for trip in trips}
+
+
+def good_night(company: Company, as_of: date) -> dict[str, Any]:
+    """What a good night leaves for the next ones to compare with."""
+    tables = {name: profile_of(company, name, as_of) for name in company.mapped}
+    columns = {name: list(mapped) for name, mapped in company.mapped.items()}
+    return {"as_of": as_of.isoformat(), "tables": tables, "columns": columns}
+
+
+def test_an_empty_table_trips_its_gate(tmp_path: Path) -> None:
     company = small(tmp_path, tickets="ticket_id,customer_id,opened_at\n")
-    with pytest.raises(GateTrippedError, match="tickets: has no rows tonight"):
-        check_gate(company, NIGHT, None)
+    assert tripped(company) == {"tickets": "has no rows tonight"}
 
 
-def test_a_stale_table_stops_the_night(tmp_path: Path) -> None:
+def test_a_stale_table_trips_its_gate(tmp_path: Path) -> None:
     small(tmp_path).close()
     tables = ("tables:\n  customers: {file: customers.csv}\n"
               "  invoices: {file: invoices.csv, max_age_days: 29}\n")  # fmt: skip
     company = of_files(tmp_path, tables)
-    check_gate(company, date(2026, 5, 30), None)
-    with pytest.raises(GateTrippedError, match="its newest row is of 2026-05-01"):
-        check_gate(company, date(2026, 5, 31), None)
+    assert tripped(company, date(2026, 5, 30)) == {}
+    assert "its newest row is of 2026-05-01, 30 days" in tripped(company)["invoices"]
 
 
-def test_vanished_customers_stop_the_night(tmp_path: Path) -> None:
+def test_the_same_data_again_trips_a_table_that_should_be_fresh(tmp_path: Path) -> None:
+    small(tmp_path).close()
+    tables = ("tables:\n  customers: {file: customers.csv}\n"
+              "  invoices: {file: invoices.csv, max_age_days: 60}\n")  # fmt: skip
+    company = of_files(tmp_path, tables)
+    history = [good_night(company, NIGHT)]
+    assert tripped(company, NIGHT, history) == {}
+    found = tripped(company, NIGHT + timedelta(days=1), history)
+    assert found == {"invoices": "the same data as in the night of 2026-05-31: nothing is new"}
+
+
+def test_vanished_customers_trip_the_gate(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     before = tmp_path / "people.parquet"
     pq.write_table(pa.table({"customer_id": ["007", "7", "8"]}), before)
-    with pytest.raises(GateTrippedError, match="1 of 3 customers of the last night have vanished"):
-        check_gate(small(tmp_path / "data"), NIGHT, before)
+    found = tripped(small(tmp_path / "data"), previous_people=[before])
+    assert found == {"customers": "1 of 3 customers of the last night have vanished"}
+
+
+def test_a_table_that_cannot_be_read_trips_and_the_others_go_on(tmp_path: Path) -> None:
+    small(tmp_path, tickets="ticket_id,customer_id,opened_at\n1,007,yesterday\n".replace(
+        "yesterday", "2026-05-01")).close()  # fmt: skip
+    (tmp_path / "tickets.csv").write_text("ticket_id,customer_id,opened_at\n1,007,soon\n")
+    files = config(f'connections:\n  here: {{kind: files, path: "{tmp_path}"}}\n')
+    company = open_company(files, Path(), {}, "Europe/Madrid", without_broken=True)
+    assert "'opened_at' is not a valid moment" in tripped(company)["tickets"]
+    assert "invoices" in company.mapped
+    assert "tickets" not in company.mapped
+    with pytest.raises(SourceError, match="'opened_at' is not a valid moment"):
+        open_company(files, Path(), {}, "Europe/Madrid")
+
+
+def test_a_column_that_is_suddenly_empty_trips_its_gate(tmp_path: Path) -> None:
+    head = "ticket_id,customer_id,opened_at,complaint\n"
+    full = head + "".join(f"{n},007,2026-05-01,true\n" for n in range(50))
+    history = [good_night(small(tmp_path / "a", tickets=full), NIGHT - timedelta(days=1))]
+    hollow = small(tmp_path / "b", tickets=full.replace(",true", ","))
+    assert tripped(hollow, history=history) == {
+        "tickets": "column 'complaint' is empty in 100.0%, usually in 0.0%"
+    }
 
 
 def test_columns_can_be_renamed_and_ignored(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@
 -- invoices_12m          invoices  in the 12 months up to as_of
 -- revenue_12m           money     in the 12 months up to as_of
 -- revenue_prior_12m     money     in the 12 months before those
--- revenue_90d           money     in the last 90 days
--- revenue_prior_90d     money     in the 90 days before
+-- revenue_90d           money     in the last three months, which hold three monthly invoices
+-- revenue_prior_90d     money     in the three months before
 -- direct_cost_12m       money     direct cost of the invoices of 12 months; NULL when never given
 -- disputed_amount       money     invoices and credit notes in dispute, added up
 -- disputed_invoices_12m  invoices  in dispute, of the last 12 months
@@ -20,9 +20,9 @@ SELECT
     coalesce(
         sum(amount) FILTER (WHERE issued_on > $two_years_ago AND issued_on <= $year_ago), 0
     ) AS revenue_prior_12m,
-    coalesce(sum(amount) FILTER (WHERE issued_on > $as_of - 90), 0) AS revenue_90d,
+    coalesce(sum(amount) FILTER (WHERE issued_on > $quarter_ago), 0) AS revenue_90d,
     coalesce(
-        sum(amount) FILTER (WHERE issued_on > $as_of - 180 AND issued_on <= $as_of - 90), 0
+        sum(amount) FILTER (WHERE issued_on > $half_year_ago AND issued_on <= $quarter_ago), 0
     ) AS revenue_prior_90d,
     CASE WHEN count(direct_cost) > 0
         THEN coalesce(sum(direct_cost) FILTER (WHERE issued_on > $year_ago), 0)

@@ -4,6 +4,8 @@
 -- plan               text       plan of the running contract with the highest fee
 -- notice_days        days       longest notice in the running contracts
 -- prepaid            flag       every running contract is prepaid
+-- contracts_ended_12m     contracts  ended in the 12 months up to as_of
+-- contracts_switched_12m  contracts  of those: another one began or went on within a month
 -- contract_ended_on  date       last end, when no contract is running
 WITH known AS (
     SELECT
@@ -23,6 +25,13 @@ SELECT
     max_by(plan, (coalesce(monthly_fee, 0), contract_id)) FILTER (WHERE over_on IS NULL) AS plan,
     max(notice_days) FILTER (WHERE over_on IS NULL) AS notice_days,
     bool_and(billing = 'prepaid') FILTER (WHERE over_on IS NULL) AS prepaid,
+    count(*) FILTER (WHERE over_on > $year_ago) AS contracts_ended_12m,
+    count(*) FILTER (WHERE over_on > $year_ago AND EXISTS (
+        SELECT 1 FROM dated AS o
+        WHERE o.customer_id = dated.customer_id AND o.contract_id <> dated.contract_id
+            AND coalesce(o.started_on, dated.over_on) <= dated.over_on + 31
+            AND coalesce(o.over_on, $as_of + 1) > dated.over_on
+    )) AS contracts_switched_12m,
     CASE WHEN count(*) FILTER (WHERE over_on IS NULL) = 0 THEN max(over_on) END
         AS contract_ended_on
 FROM dated

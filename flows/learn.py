@@ -1,0 +1,22 @@
+"""The learning flow: weekly, from what has happened since."""
+
+from typing import Any
+
+from prefect import flow
+
+from flows.parameters import WeeklyParameters
+from retention.clock import business_date
+from retention.settings import get_settings
+from tasks.learning import learn_churn, learn_late_payment
+from tasks.publishing import publish_models
+
+DEFAULTS = WeeklyParameters()
+
+
+@flow(name="learn", timeout_seconds=2 * 3600)
+def learn(parameters: WeeklyParameters = DEFAULTS) -> dict[str, Any]:
+    """Fit and back-test both models; nights use the newest that has skill."""
+    as_of = parameters.as_of or business_date(get_settings().timezone)
+    learnt = {"churn": learn_churn(as_of), "late_payment": learn_late_payment(as_of)}
+    publish_models(learnt)
+    return learnt

@@ -1,0 +1,101 @@
+"""Draw the report's charts: quiet axes, one colour for gain and one for loss, SVG or PNG."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, TEAL, RUST, SAND, GRID = "#23262b", "#0b5c58", "#b0472c", "#b9b2a3", "#d9d5cb"
+_WIDTH, _HEIGHT = 9.0, 4.2
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One chart: a title that is a sentence, the picture, and the figures behind it.
+
+    `svg` is empty when there is nothing to draw; then the title says why.
+    """
+
+    key: str
+    title: str
+    svg: str = ""
+    png: bytes = b""
+    headers: tuple[str, ...] = ()
+    rows: Sequence[tuple[str, ...]] = field(default_factory=tuple)
+
+
+def new_figure() -> tuple[Figure, Axes]:
+    """Return an empty figure in the house's manner."""
+    mpl.rcParams["svg.hashsalt"] = "retention"
+    mpl.rcParams["svg.fonttype"] = "none"
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK)
+    return figure, axes
+
+
+def svg_of(figure: Figure) -> str:
+    """Return a figure as an SVG element for a page; the same figure gives the same text."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as PNG, for mail and artifacts."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def bars(names: Sequence[str], values: Sequence[float], label: str, marks: Sequence[str]) -> Figure:
+    """Return horizontal bars, gains and losses in their own colours, each with its figure."""
+    figure, axes = new_figure()
+    places = list(range(len(names)))[::-1]
+    axes.barh(places, values, color=[TEAL if value >= 0 else RUST for value in values], height=0.62)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.set_yticks(places, names, color=INK)
+    axes.set_xlabel(label, color=INK)
+    axes.grid(axis="x", color=GRID, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.16)
+    for place, value, mark in zip(places, values, marks, strict=True):
+        axes.annotate(
+            mark, (value, place), (6 if value >= 0 else -6, 0), textcoords="offset points",
+            ha="left" if value >= 0 else "right", va="center", color=INK, fontsize=9,
+        )  # fmt: skip
+    return figure
+
+
+def pairs(
+    names: Sequence[str], one: Sequence[float], other: Sequence[float], labels: tuple[str, str]
+) -> Figure:
+    """Return two bars per name, side by side."""
+    figure, axes = new_figure()
+    places = list(range(len(names)))
+    axes.bar([p - 0.2 for p in places], one, 0.38, color=TEAL, label=labels[0])
+    axes.bar([p + 0.2 for p in places], other, 0.38, color=SAND, label=labels[1])
+    axes.set_xticks(places, names, color=INK)
+    axes.grid(axis="y", color=GRID, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False, labelcolor=INK)
+    return figure
+
+
+def diagonal(predicted: Sequence[float], seen: Sequence[float], labels: tuple[str, str]) -> Figure:
+    """Return predicted against seen shares, in percent, with the line of perfect calibration."""
+    figure, axes = new_figure()
+    most = max([*predicted, *seen, 1.0]) * 1.08
+    axes.plot([0, most], [0, most], color=GRID, linewidth=1.4)
+    axes.plot(predicted, seen, "o-", color=TEAL, linewidth=1.8)
+    axes.set_xlim(0, most)
+    axes.set_ylim(0, most)
+    axes.set_xlabel(labels[0], color=INK)
+    axes.set_ylabel(labels[1], color=INK)
+    axes.grid(color=GRID, linewidth=0.5)
+    return figure

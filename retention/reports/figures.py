@@ -1,0 +1,191 @@
+"""The report's other charts: who brings and who costs, why, and whom not to acquire."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retention.reports.charts import Chart, bars, diagonal, pairs, png_of, svg_of
+from retention.reports.whale import whale_chart
+from retention.reports.words import Words
+
+_TIERS = ("platinum", "gold", "iron", "lead")
+_BUCKETS = ("1_30", "31_60", "61_90", "over_90")
+_NOTABLE = 1.25
+_SHOWN = 12
+
+Totals = Sequence[tuple[str, int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """What a report is made of. Amounts in currency.
+
+    `tiers` and `archetypes` hold name, customers and net profit; `fit_by` per dimension: value,
+    customers, poor fits; `ageing` overdue per bucket; `tenths` share of time and of revenue per
+    tenth of the customers, most time first.
+    """
+
+    as_of: str
+    customers: int
+    profits: npt.NDArray[np.float64]
+    tiers: Totals
+    archetypes: Totals
+    fit_by: Mapping[str, Sequence[tuple[str, int, int]]]
+    ageing: Mapping[str, float]
+    tenths: Sequence[tuple[float, float]]
+    had_contract: int
+    gone: int
+    moved: int
+    churn: Mapping[str, Any] = field(default_factory=dict)
+
+
+def make_charts(data: ReportData, words: Words) -> list[Chart]:
+    """Return every chart of the report, in the order in which they tell the story."""
+    return [
+        whale_chart(data.profits, words),
+        _tiers(data, words),
+        _archetypes(data, words),
+        _whom_not_to_acquire(data, words),
+        _churn(data, words),
+        _ageing(data, words),
+        _service(data, words),
+        _calibration(data, words),
+    ]
+
+
+def _tiers(data: ReportData, words: Words) -> Chart:
+    known = {name: (count, profit) for name, count, profit in data.tiers}
+    rows = [(words.of("tier", name), *known[name]) for name in _TIERS if name in known]
+    best = [known[name] for name in ("platinum", "gold") if name in known]
+    worst = known.get("lead", (0, 0.0))
+    title = words.say(
+        "tier_title", "report",
+        best=words.number(sum(count for count, _ in best)),
+        gain=words.money(sum(profit for _, profit in best)),
+        worst=words.number(worst[0]), loss=words.money(abs(worst[1])),
+    )  # fmt: skip
+    return _profit_bars("tiers", title, rows, words)
+
+
+def _archetypes(data: ReportData, words: Words) -> Chart:
+    rows = [(words.of("archetype", name), n, profit) for name, n, profit in data.archetypes]
+    losing = [row for row in rows if row[2] < 0]
+    if not losing:
+        return Chart("archetypes", words.say("archetype_none", "report"))
+    name, count, profit = min(losing, key=lambda row: row[2])
+    title = words.say("archetype_title", "report", archetype=name, count=words.number(count),
+                      profit=words.money(profit))  # fmt: skip
+    return _profit_bars("archetypes", title, rows, words)
+
+
+def _profit_bars(key: str, title: str, rows: list[tuple[str, int, float]], words: Words) -> Chart:
+    if not rows:
+        return Chart(key, title)
+    marks = [words.money(profit) for _, _, profit in rows]
+    label = words.say("net_profit", "report")
+    figure = bars([r[0] for r in rows], [r[2] for r in rows], label, marks)
+    heads = ("", words.say("customers", "report"), label)
+    listed = [(name, words.number(count), words.money(profit)) for name, count, profit in rows]
+    return Chart(key, title, svg_of(figure), png_of(figure), heads, listed)
+
+
+def _whom_not_to_acquire(data: ReportData, words: Words) -> Chart:
+    """Compare the share of poor fits by channel, plan and segment with the average."""
+    found = [
+        (dimension, value, count, poor)
+        for dimension, values in data.fit_by.items()
+        for value, count, poor in values
+    ]
+    total = sum(count for _, count, _ in next(iter(data.fit_by.values()), ()))
+    average = sum(p for *_, p in next(iter(data.fit_by.values()), ())) / total if total else 0.0
+    found.sort(key=lambda row: -row[3] / row[2])
+    title = words.say("fit_even", "report")
+    if found and average and found[0][3] / found[0][2] >= _NOTABLE * average:
+        dimension, value, count, poor = found[0]
+        title = words.say(
+            "fit_title", "report", dimension=words.say(dimension, "report").capitalize(),
+            value=value, share=f"{100 * poor / count:.0f}", times=f"{poor / count / average:.1f}",
+        )  # fmt: skip
+    if not found:
+        return Chart("fit", title)
+    shown = found[:_SHOWN]
+    names = [f"{words.say(dimension, 'report')}: {value}" for dimension, value, _, _ in shown]
+    shares = [-100 * poor / count for *_, count, poor in shown]
+    label = words.say("poor_share", "report")
+    figure = bars(names, [-s for s in shares], label, [f"{-s:.1f} %" for s in shares])
+    heads = ("", words.say("customers", "report"), label)
+    rows = [
+        (name, words.number(count), words.number(round(100 * poor / count, 1)))
+        for name, (*_, count, poor) in zip(names, shown, strict=True)
+    ]
+    return Chart("fit", title, svg_of(figure), png_of(figure), heads, rows)
+
+
+def _churn(data: ReportData, words: Words) -> Chart:
+    """Tell who has gone (absolute loss) from who moved to another of our offers (relative)."""
+    if not data.had_contract:
+        return Chart("churn", words.say("churn_none", "report"))
+    rate = 100 * data.gone / data.had_contract
+    title = words.say("churn_title", "report", rate=words.number(round(rate, 1)),
+                      moved=words.number(data.moved))  # fmt: skip
+    names = [words.say("gone", "report"), words.say("moved", "report")]
+    counts = [-data.gone, -data.moved]
+    figure = bars(names, counts, words.say("customers", "report"), [str(-c) for c in counts])
+    heads = ("", words.say("customers", "report"))
+    rows = [(name, words.number(-count)) for name, count in zip(names, counts, strict=True)]
+    return Chart("churn", title, svg_of(figure), png_of(figure), heads, rows)
+
+
+def _ageing(data: ReportData, words: Words) -> Chart:
+    total = sum(data.ageing.values())
+    if not total:
+        return Chart("ageing", words.say("ageing_none", "report"))
+    title = words.say("ageing_title", "report", overdue=words.money(total),
+                      share=f"{100 * data.ageing['over_90'] / total:.0f}")  # fmt: skip
+    names = [words.say(f"bucket_{bucket}", "report") for bucket in _BUCKETS]
+    values = [data.ageing[bucket] for bucket in _BUCKETS]
+    marks = [words.money(value) for value in values]
+    label = words.say("amount", "report")
+    figure = bars(names, [-value for value in values], label, marks)
+    return Chart("ageing", title, svg_of(figure), png_of(figure), ("", label),
+                 list(zip(names, marks, strict=True)))  # fmt: skip
+
+
+def _service(data: ReportData, words: Words) -> Chart:
+    if not data.tenths:
+        return Chart("service", words.say("service_none", "report"))
+    time, revenue = zip(*data.tenths, strict=True)
+    title = words.say("service_title", "report", share=f"{100 * time[0]:.0f}",
+                      revenue=f"{100 * revenue[0]:.0f}")  # fmt: skip
+    heads = (words.say("share_of_time", "report"), words.say("share_of_revenue", "report"))
+    names = [str(n + 1) for n in range(len(time))]
+    figure = pairs(names, [100 * t for t in time], [100 * r for r in revenue], heads)
+    figure.axes[0].set_xlabel(words.say("tenth", "report"))
+    rows = [
+        (name, words.number(round(100 * t, 1)), words.number(round(100 * r, 1)))
+        for name, t, r in zip(names, time, revenue, strict=True)
+    ]
+    return Chart("service", title, svg_of(figure), png_of(figure),
+                 (words.say("tenth", "report"), *heads), rows)  # fmt: skip
+
+
+def _calibration(data: ReportData, words: Words) -> Chart:
+    table = data.churn.get("calibration")
+    if not table:
+        reason = data.churn.get("reason", "-")
+        return Chart("calibration", words.say("calibration_none", "report", reason=reason))
+    predicted = [100 * row["predicted"] for row in table]
+    seen = [100 * row["seen"] for row in table]
+    title = words.say("calibration_title", "report", predicted=f"{predicted[-1]:.0f}",
+                      seen=f"{seen[-1]:.0f}", auc=f"{data.churn['auc']:.2f}")  # fmt: skip
+    heads = (words.say("predicted", "report"), words.say("seen", "report"))
+    figure = diagonal(predicted, seen, heads)
+    rows = [
+        (words.number(row["customers"]), words.number(round(p, 1)), words.number(round(s, 1)))
+        for row, p, s in zip(table, predicted, seen, strict=True)
+    ]
+    return Chart("calibration", title, svg_of(figure), png_of(figure),
+                 (words.say("customers", "report"), *heads), rows)  # fmt: skip

@@ -1,0 +1,32 @@
+"""The steps of the learning flow."""
+
+from datetime import date
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from retention.services import learning
+from retention.workshop import get_workshop
+
+_HOUR = 3600
+
+
+@task(task_run_name="learn-churn-{as_of}", timeout_seconds=_HOUR, cache_policy=NO_CACHE)
+def learn_churn(as_of: date) -> dict[str, Any]:
+    """Learn who leaves: from our own snapshots, or from the sources while those are too young."""
+    shop = get_workshop()
+    learnt, data_hash = learning.learn_churn(shop.policies, shop.places, as_of, from_sources=False)
+    if learnt.backtest.rows == 0:
+        learnt, data_hash = learning.learn_churn(
+            shop.policies, shop.places, as_of, from_sources=True
+        )
+    return learning.keep(shop.places.models, learnt, data_hash).as_json()
+
+
+@task(task_run_name="learn-late-payment-{as_of}", timeout_seconds=_HOUR, cache_policy=NO_CACHE)
+def learn_late_payment(as_of: date) -> dict[str, Any]:
+    """Learn which invoices are paid very late, from what was known when they were issued."""
+    shop = get_workshop()
+    learnt, data_hash = learning.learn_late_payment(shop.policies, shop.places, as_of)
+    return learning.keep(shop.places.models, learnt, data_hash).as_json()

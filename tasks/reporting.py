@@ -1,0 +1,24 @@
+"""The step of the report flow."""
+
+from datetime import date
+
+from prefect import task
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from retention.services import reporting
+from retention.workshop import get_workshop
+
+
+@task(task_run_name="report-{as_of}", timeout_seconds=3600, cache_policy=NO_CACHE)
+def write_report(as_of: date) -> str:
+    """Write the report beside the snapshots and leave its main sentences as an artifact."""
+    shop = get_workshop()
+    made = reporting.make_report(shop.places, as_of, shop.settings.company_name, "en")
+    target = shop.settings.state_dir / "reports" / f"report-{made.as_of}.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(made.html, encoding="utf-8")
+    sentences = "\n".join(f"- {title}" for title in made.titles)
+    create_markdown_artifact(key="report-summary", markdown=f"# {made.as_of}\n\n{sentences}\n")
+    create_image_artifact(key="report-whale-curve", image_url=made.picture)
+    return target.name
