@@ -30,8 +30,8 @@ class Behaviour:
 GOOD = Behaviour()
 
 ARCHETYPES: dict[str, tuple[float, Behaviour]] = {
-    "good": (0.66, GOOD),
-    "leaving": (0.05, GOOD),
+    "good": (0.63, GOOD),
+    "leaving": (0.08, GOOD),
     "non_payer": (
         0.06,
         replace(GOOD, late_share=0.8, unpaid_share=0.85, csat=3.9, direct_cost_share=0.55),
@@ -54,6 +54,25 @@ ARCHETYPES: dict[str, tuple[float, Behaviour]] = {
     "drifted": (0.03, replace(GOOD, usage=6.0, metrics=1, direct_cost_share=1.1, tickets=1.0)),
 }
 """Share of the customers and behaviour; `leaving` customers behave well and fade in time."""
+
+CHANNELS: tuple[str, ...] = ("website", "referral", "partner", "discount_portal")
+CHANNEL_SHARES: dict[str, tuple[float, float, float, float]] = {
+    "good": (0.45, 0.30, 0.17, 0.08),
+    "non_payer": (0.30, 0.08, 0.12, 0.50),
+    "underpriced": (0.25, 0.10, 0.15, 0.50),
+}
+"""How customers of an archetype were won; the others came like good ones."""
+
+TAGS: dict[str, tuple[float, tuple[str, ...]]] = {
+    "time_drain": (0.06, ("vip_treatment", "repeated_calls", "impossible_request")),
+    "chronically_dissatisfied": (0.12, ("insult", "review_threat", "impossible_request")),
+    "unaware": (0.04, ("told_before",)),
+    "non_payer": (0.15, ("no_answer", "false_claim")),
+}
+"""Share of an archetype's tickets that staff tag, and the tags they use."""
+
+SWITCHED_SHARE = 0.03
+"""Share of the customers who moved to another of the company's plans in the last half year."""
 
 RESPONSE: dict[tuple[str, Stage], float] = {
     ("non_payer", Stage.RENEGOTIATE): 0.25,

@@ -10,7 +10,13 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from retention.demo.archetypes import ARCHETYPES, Behaviour
+from retention.demo.archetypes import (
+    ARCHETYPES,
+    CHANNEL_SHARES,
+    CHANNELS,
+    SWITCHED_SHARE,
+    Behaviour,
+)
 
 CHUNK = 50_000
 HISTORY_MONTHS = 24
@@ -70,6 +76,8 @@ class Customers:
     cancel_month: npt.NDArray[np.int64]
     arrears: Array
     settling: Array
+    channel: npt.NDArray[np.str_]
+    switched: npt.NDArray[np.bool_]
 
     @property
     def ids(self) -> list[str]:
@@ -109,11 +117,11 @@ def make_customers(seed: int, first: int, count: int) -> Customers:
         no_email=rng.random(count) < 0.01,
         fading=archetype == "leaving",
         traits=_traits(archetype),
-        cancel_month=np.where(
-            archetype == "leaving", FADING_FROM + rng.integers(5, 12, count), 999
-        ),
+        cancel_month=np.where(archetype == "leaving", FADING_FROM + rng.integers(4, 8, count), 999),
         arrears=np.zeros(count),
         settling=np.zeros(count),
+        channel=_channels(np.random.default_rng([seed, first, 4]), archetype),
+        switched=np.random.default_rng([seed, first, 5]).random(count) < SWITCHED_SHARE,
     )
 
 
@@ -121,6 +129,16 @@ def _countries(rng: np.random.Generator, language: npt.NDArray[np.str_]) -> npt.
     pick = rng.integers(0, 4, len(language))
     spanish, english = np.array(_COUNTRY["es"])[pick], np.array(_COUNTRY["en"])[pick]
     return np.where(language == "es", spanish, english)
+
+
+def _channels(rng: np.random.Generator, archetype: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+    draw = rng.random(len(archetype))
+    picked = np.zeros(len(archetype), dtype=np.int64)
+    for name in ARCHETYPES:
+        edges = np.cumsum(CHANNEL_SHARES.get(name, CHANNEL_SHARES["good"]))
+        mine = archetype == name
+        picked[mine] = np.searchsorted(edges[:-1], draw[mine])
+    return np.array(CHANNELS)[picked]
 
 
 def _names(

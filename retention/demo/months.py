@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
+from retention.demo.archetypes import TAGS
 from retention.demo.company import FADING_FROM, Array, Customers
 
 _CHANNELS = np.array(["phone", "email", "chat"])
@@ -156,8 +157,20 @@ def _tickets(rng: np.random.Generator, customers: Customers, month: Month) -> pa
             "escalated": rng.random(count) < traits["escalated_share"][rows],
             "complaint": rng.random(count) < traits["complaint_share"][rows],
             "own_fault": rng.random(count) < 0.06,
+            "tags": _tags(customers, month, rows),
         }
     )
+
+
+def _tags(customers: Customers, month: Month, rows: np.ndarray) -> pa.Array:
+    """Return what staff tagged; a stream of its own, so that tags change nothing else."""
+    rng = np.random.default_rng([customers.seed, customers.first, 6, month.number])
+    draw, pick = rng.random(len(rows)), rng.integers(0, 1 << 16, len(rows))
+    tags = np.full(len(rows), "", dtype=object)
+    for name, (share, words) in TAGS.items():
+        mine = (customers.archetype[rows] == name) & (draw < share)
+        tags[mine] = np.array(words)[pick[mine] % len(words)]
+    return pa.array(tags, pa.string(), mask=tags == "")
 
 
 def _usage(rng: np.random.Generator, customers: Customers, month: Month) -> pa.Table:

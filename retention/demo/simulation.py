@@ -117,6 +117,7 @@ def standing(customers: Customers, simulation: Simulation) -> Tables:
                 "strategic": customers.strategic,
                 "vulnerable": customers.vulnerable,
                 "status": ["active"] * len(ids),
+                "acquired_through": customers.channel.tolist(),
                 "created_on": created_on(customers, until),
                 "currency": ["EUR"] * len(ids),
             }
@@ -141,7 +142,7 @@ def _contracts(customers: Customers, simulation: Simulation) -> pa.Table:
         month_of(simulation.start, int(number)).first if over else None
         for number, over in zip(customers.cancel_month, gone, strict=True)
     ]
-    return pa.table(
+    running = pa.table(
         {
             "contract_id": [f"K{i[1:]}" for i in customers.ids],
             "customer_id": customers.ids,
@@ -153,6 +154,20 @@ def _contracts(customers: Customers, simulation: Simulation) -> pa.Table:
             "cancelled_on": pa.array(left, pa.date32()),
         }
     )
+    return pa.concat_tables([running, _replaced(customers, simulation, running)])
+
+
+def _replaced(customers: Customers, simulation: Simulation, running: pa.Table) -> pa.Table:
+    """Return the old contracts of those who moved to another plan some months ago."""
+    rows = np.flatnonzero(customers.switched)
+    moved_on = month_of(simulation.start, HISTORY_MONTHS - 4).first
+    plans = np.array(PLANS)[(customers.plan[rows] + 1) % len(PLANS)]
+    old = running.take(pa.array(rows))
+    numbers = pa.array([f"{k}-1" for k in old.column("contract_id").to_pylist()], pa.string())
+    old = old.set_column(0, "contract_id", numbers)
+    old = old.set_column(old.column_names.index("plan"), "plan", pa.array(plans.tolist()))
+    ended = pa.array([moved_on] * len(rows), pa.date32())
+    return old.set_column(old.column_names.index("cancelled_on"), "cancelled_on", ended)
 
 
 def truth(simulation: Simulation) -> pa.Table:

@@ -1,4 +1,4 @@
-"""What would have changed it: the smallest single change of one figure that alters an outcome.
+"""What would have changed it: the smallest single changes of one figure that alter an outcome.
 
 Every comparison in an expression is `left op right`. Moving one column until both sides are equal,
 and a little beyond, gives the candidates; the expression itself is then evaluated on each. A column
@@ -46,11 +46,11 @@ class Change:
     becomes: Any
 
 
-def smallest_change(expression: str, scores: Row) -> Change | None:
-    """Return the smallest relative change of one figure that alters the value of `expression`.
+def smallest_changes(expression: str, scores: Row) -> list[Change]:
+    """Return, for each other value of `expression`, the smallest change of one figure to get there.
 
-    `scores` is one customer's row, money in currency. None when no single change alters it. Sums
-    move through their parts; the band of the profit moves along. Flags may flip, texts do not.
+    `scores` is one customer's row, money in currency. Sums move through their parts; the band of
+    the profit moves along. Flags may flip, texts do not. The smallest relative change comes first.
     """
     tree = sqlglot.parse_one(expression, dialect="duckdb")
     row = {name: _plain(scores.get(name)) for name in BY_NAME}
@@ -58,8 +58,6 @@ def smallest_change(expression: str, scores: Row) -> Change | None:
     candidates = _flags(columns, row)
     for comparison in tree.find_all(*_COMPARISONS):
         candidates += _crossings(comparison, row)
-    if not candidates:
-        return None
     outcomes = _evaluate([expression], [row, *(altered for *_, altered in candidates)])
     before = outcomes[0][0]
     changes = [
@@ -67,7 +65,10 @@ def smallest_change(expression: str, scores: Row) -> Change | None:
         for (name, value, _), outcome in zip(candidates, outcomes[1:], strict=True)
         if outcome[0] != before
     ]
-    return min(changes, key=_size, default=None)
+    smallest: dict[Any, Change] = {}
+    for change in sorted(changes, key=_size):
+        smallest.setdefault(change.becomes, change)
+    return list(smallest.values())
 
 
 def _size(change: Change) -> tuple[float, str]:
@@ -92,7 +93,7 @@ def _crossings(comparison: exp.Expr, row: Row) -> list[tuple[str, Any, Row]]:
     if not numeric:
         return []
     left, right = comparison.this.sql("duckdb"), comparison.expression.sql("duckdb")
-    if any(BY_NAME[name].kind not in _STEP for name in names):
+    if any(BY_NAME[name].kind not in _STEP for name in names) or comparison.find(exp.Case):
         return []
     moved = [{**row, name: row[name] + 1} for name in numeric]
     gaps = [gap[0] for gap in _evaluate([f"CAST(({left}) - ({right}) AS DOUBLE)"], [row, *moved])]

@@ -53,12 +53,25 @@ def png_of(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def bars(names: Sequence[str], values: Sequence[float], label: str, marks: Sequence[str]) -> Figure:
-    """Return horizontal bars, gains and losses in their own colours, each with its figure."""
+def bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    label: str,
+    marks: Sequence[str],
+    *,
+    loss: bool = False,
+) -> Figure:
+    """Return horizontal bars, each with its figure, in the colours of gain and loss.
+
+    What is below zero is a loss; with `loss` every bar is one.
+    """
     figure, axes = new_figure()
     places = list(range(len(names)))[::-1]
-    axes.barh(places, values, color=[TEAL if value >= 0 else RUST for value in values], height=0.62)
+    axes.barh(
+        places, values, color=[RUST if loss or value < 0 else TEAL for value in values], height=0.62
+    )
     axes.axvline(0, color=INK, linewidth=0.8)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_yticks(places, names, color=INK)
     axes.set_xlabel(label, color=INK)
     axes.grid(axis="x", color=GRID, linewidth=0.5)

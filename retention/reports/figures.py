@@ -24,11 +24,12 @@ class ReportData:
     """What a report is made of. Amounts in currency.
 
     `tiers` and `archetypes` hold name, customers and net profit; `fit_by` per dimension: value,
-    customers, poor fits; `ageing` overdue per bucket; `tenths` share of time and of revenue per
-    tenth of the customers, most time first.
+    customers, poor fits, of `judged` customers with `poor` poor fits; `ageing` is overdue per
+    bucket; `tenths` share of time and of revenue per tenth of the customers, most time first.
     """
 
     as_of: str
+    currency: str
     customers: int
     profits: npt.NDArray[np.float64]
     tiers: Totals
@@ -36,6 +37,8 @@ class ReportData:
     fit_by: Mapping[str, Sequence[tuple[str, int, int]]]
     ageing: Mapping[str, float]
     tenths: Sequence[tuple[float, float]]
+    judged: int
+    poor: int
     had_contract: int
     gone: int
     moved: int
@@ -64,10 +67,10 @@ def _tiers(data: ReportData, words: Words) -> Chart:
     title = words.say(
         "tier_title", "report",
         best=words.number(sum(count for count, _ in best)),
-        gain=words.money(sum(profit for _, profit in best)),
-        worst=words.number(worst[0]), loss=words.money(abs(worst[1])),
+        gain=words.amount(sum(profit for _, profit in best), data.currency),
+        worst=words.number(worst[0]), loss=words.amount(abs(worst[1]), data.currency),
     )  # fmt: skip
-    return _profit_bars("tiers", title, rows, words)
+    return _profit_bars("tiers", title, rows, data, words)
 
 
 def _archetypes(data: ReportData, words: Words) -> Chart:
@@ -77,18 +80,23 @@ def _archetypes(data: ReportData, words: Words) -> Chart:
         return Chart("archetypes", words.say("archetype_none", "report"))
     name, count, profit = min(losing, key=lambda row: row[2])
     title = words.say("archetype_title", "report", archetype=name, count=words.number(count),
-                      profit=words.money(profit))  # fmt: skip
-    return _profit_bars("archetypes", title, rows, words)
+                      profit=words.amount(profit, data.currency))  # fmt: skip
+    return _profit_bars("archetypes", title, rows, data, words)
 
 
-def _profit_bars(key: str, title: str, rows: list[tuple[str, int, float]], words: Words) -> Chart:
+def _profit_bars(
+    key: str, title: str, rows: list[tuple[str, int, float]], data: ReportData, words: Words
+) -> Chart:
     if not rows:
         return Chart(key, title)
-    marks = [words.money(profit) for _, _, profit in rows]
+    marks = [words.amount(profit, data.currency) for _, _, profit in rows]
     label = words.say("net_profit", "report")
     figure = bars([r[0] for r in rows], [r[2] for r in rows], label, marks)
     heads = ("", words.say("customers", "report"), label)
-    listed = [(name, words.number(count), words.money(profit)) for name, count, profit in rows]
+    listed = [
+        (name, words.number(count), words.amount(profit, data.currency))
+        for name, count, profit in rows
+    ]
     return Chart(key, title, svg_of(figure), png_of(figure), heads, listed)
 
 
@@ -99,8 +107,7 @@ def _whom_not_to_acquire(data: ReportData, words: Words) -> Chart:
         for dimension, values in data.fit_by.items()
         for value, count, poor in values
     ]
-    total = sum(count for _, count, _ in next(iter(data.fit_by.values()), ()))
-    average = sum(p for *_, p in next(iter(data.fit_by.values()), ())) / total if total else 0.0
+    average = data.poor / data.judged if data.judged else 0.0
     found.sort(key=lambda row: -row[3] / row[2])
     title = words.say("fit_even", "report")
     if found and average and found[0][3] / found[0][2] >= _NOTABLE * average:
@@ -113,9 +120,9 @@ def _whom_not_to_acquire(data: ReportData, words: Words) -> Chart:
         return Chart("fit", title)
     shown = found[:_SHOWN]
     names = [f"{words.say(dimension, 'report')}: {value}" for dimension, value, _, _ in shown]
-    shares = [-100 * poor / count for *_, count, poor in shown]
+    shares = [100 * poor / count for *_, count, poor in shown]
     label = words.say("poor_share", "report")
-    figure = bars(names, [-s for s in shares], label, [f"{-s:.1f} %" for s in shares])
+    figure = bars(names, shares, label, [f"{share:.1f} %" for share in shares], loss=True)
     heads = ("", words.say("customers", "report"), label)
     rows = [
         (name, words.number(count), words.number(round(100 * poor / count, 1)))
@@ -132,10 +139,11 @@ def _churn(data: ReportData, words: Words) -> Chart:
     title = words.say("churn_title", "report", rate=words.number(round(rate, 1)),
                       moved=words.number(data.moved))  # fmt: skip
     names = [words.say("gone", "report"), words.say("moved", "report")]
-    counts = [-data.gone, -data.moved]
-    figure = bars(names, counts, words.say("customers", "report"), [str(-c) for c in counts])
+    counts = [data.gone, data.moved]
+    marks = [words.number(count) for count in counts]
+    figure = bars(names, counts, words.say("customers", "report"), marks, loss=True)
     heads = ("", words.say("customers", "report"))
-    rows = [(name, words.number(-count)) for name, count in zip(names, counts, strict=True)]
+    rows = list(zip(names, marks, strict=True))
     return Chart("churn", title, svg_of(figure), png_of(figure), heads, rows)
 
 
@@ -143,13 +151,13 @@ def _ageing(data: ReportData, words: Words) -> Chart:
     total = sum(data.ageing.values())
     if not total:
         return Chart("ageing", words.say("ageing_none", "report"))
-    title = words.say("ageing_title", "report", overdue=words.money(total),
+    title = words.say("ageing_title", "report", overdue=words.amount(total, data.currency),
                       share=f"{100 * data.ageing['over_90'] / total:.0f}")  # fmt: skip
     names = [words.say(f"bucket_{bucket}", "report") for bucket in _BUCKETS]
     values = [data.ageing[bucket] for bucket in _BUCKETS]
-    marks = [words.money(value) for value in values]
+    marks = [words.amount(value, data.currency) for value in values]
     label = words.say("amount", "report")
-    figure = bars(names, [-value for value in values], label, marks)
+    figure = bars(names, values, label, marks, loss=True)
     return Chart("ageing", title, svg_of(figure), png_of(figure), ("", label),
                  list(zip(names, marks, strict=True)))  # fmt: skip
 

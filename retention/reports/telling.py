@@ -60,7 +60,7 @@ def about_profit(found: Found, words: Words) -> list[str]:
             "band",
             low=words.money(_number(scores["net_profit_12m_low"])),
             high=words.money(_number(scores["net_profit_12m_high"])),
-            confidence=scores["economics_confidence"],
+            confidence=words.of("confidence", scores["economics_confidence"]),
         )
     ]
     for column, key in (("own_fault_cost_12m", "own_fault_cost"), ("winsorised_12m", "winsorised")):

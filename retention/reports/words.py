@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 from babel.dates import format_date
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent
 
 from retention.domain.errors import ConfigError
 from retention.domain.scores import BY_NAME, Kind
@@ -55,6 +55,15 @@ class Words:
     def money(self, value: Any) -> str:
         """Return an amount with two decimals; its currency is the company's."""
         return str(format_decimal(value, format="#,##0.00", locale=self.language))
+
+    def amount(self, value: Any, currency: str) -> str:
+        """Return an amount in whole units with its currency, for people who steer."""
+        return str(
+            format_currency(
+                round(value), currency, format="#,##0 ¤¤" if self.language == "es" else "¤¤ #,##0",
+                locale=self.language, currency_digits=False,
+            )
+        )  # fmt: skip
 
     def number(self, value: Any) -> str:
         """Return a number with two decimals at most."""

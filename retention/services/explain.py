@@ -16,7 +16,7 @@ from retention.db.models import Run
 from retention.db.queries import cases as case_queries
 from retention.domain.errors import NotFoundError
 from retention.domain.scores import BY_NAME, TOTALS, parts_of
-from retention.playbooks.counterfactual import smallest_change
+from retention.playbooks.counterfactual import smallest_changes
 from retention.scoring.rules import SIGNS, VERDICTS
 from retention.scoring.score import to_frame
 from retention.services.evidence import Evidence, add_rows
@@ -146,15 +146,15 @@ def _known(value: Any) -> Any:
 
 
 def _counterfactuals(policies: Policies, row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the smallest change that alters the fit, and each entry condition that holds."""
+    """Return the smallest changes to another fit, and out of each entry condition that holds."""
     questions = {"fit": _VERDICT}
     for name, book in policies.playbooks.items():
         questions[str(name)] = f"coalesce({_with_verdict(book.entry.when)}, false)"
     found = []
     for question, sql in questions.items():
-        change = smallest_change(sql, row)
-        if change is not None and (question == "fit" or change.becomes is False):
-            found.append({"question": question, **asdict(change)})
+        for change in smallest_changes(sql, row):
+            if question == "fit" or change.becomes is False:
+                found.append({"question": question, **asdict(change)})
     return found
 
 

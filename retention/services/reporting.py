@@ -65,14 +65,16 @@ def gather(places: Places, day: date) -> ReportData:
         profits = db.sql(
             "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM s WHERE net_profit_12m IS NOT NULL"
         ).fetchnumpy()["p"]
-        customers, had, gone, moved = db.execute(
-            "SELECT count(*), "
+        customers, judged, poor, had, gone, moved = db.execute(
+            "SELECT count(*), count(*) FILTER (WHERE fit <> 'no_data'), "
+            "count(*) FILTER (WHERE fit = 'poor'), "
             "count(*) FILTER (WHERE active_contracts > 0 OR contracts_ended_12m > 0), "
             "count(*) FILTER (WHERE active_contracts = 0 AND contracts_ended_12m > 0), "
             "count(*) FILTER (WHERE active_contracts > 0 AND contracts_switched_12m > 0) FROM s"
         ).fetchall()[0]
         return ReportData(
             as_of=day.isoformat(),
+            currency=snapshots.read_manifest(places.snapshots, day)["costs"]["currency"],
             customers=customers,
             profits=profits,
             tiers=_totals(db, "tier"),
@@ -80,6 +82,8 @@ def gather(places: Places, day: date) -> ReportData:
             fit_by={name: _fit_by(db, sql) for name, sql in _DIMENSIONS.items()},
             ageing=_ageing(db),
             tenths=_tenths(db),
+            judged=judged,
+            poor=poor,
             had_contract=had,
             gone=gone,
             moved=moved,
