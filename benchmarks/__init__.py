@@ -1,1 +1,1 @@
-"""What the tables in docs/benchmarks.md are made with."""
+"""What docs/benchmarks.md is made with."""

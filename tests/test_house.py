@@ -55,7 +55,11 @@ def test_both_locks_agree() -> None:
 
 @pytest.mark.parametrize("family", ["customers", *FAMILIES])
 def test_every_feature_column_is_in_the_score_catalogue_or_used_by_scoring(family: str) -> None:
-    inputs_of_scoring = {"created_on", "first_invoice_on", "overdue_capital"}
+    inputs_of_scoring = {
+        "created_on", "first_invoice_on", "revenue_90d", "revenue_prior_90d", "late_share_90d",
+        "late_share_prior_90d", "minutes_90d", "minutes_prior_90d", "csat_90d", "csat_prior_90d",
+    }  # fmt: skip
+    inputs_of_scoring |= set(declared_columns("payment_risk"))
     known = {column.name for column in SCORE_COLUMNS} | inputs_of_scoring
     assert set(declared_columns(family)) <= known
     assert declared_columns(family)

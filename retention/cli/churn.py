@@ -87,12 +87,9 @@ def _learn(
             return learning.learn_churn(shop.policies, shop.places, day, from_sources=True)
         if label is None:
             raise typer.BadParameter("a file needs --label: the column that says who left")
-        from retention.learning.measures import Campaign
-
         return learning.learn_from_table(
             Path(data),
             label,
-            Campaign(),
             day,
             id_column=id_column,
             cost_column=cost_column,

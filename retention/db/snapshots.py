@@ -21,9 +21,10 @@ from retention.domain.errors import RetentionError
 from retention.domain.scores import BY_NAME, Kind
 
 SCHEMA_VERSION = "2"
-FEATURES, ACTIVITIES, CONTRACT_FACTS = "features", "activities", "contract-facts"
+FEATURES, ACTIVITIES, BILLS = "features", "activities", "bills"
+CONTRACT_FACTS = "contract-facts"
 EVIDENCE, PEOPLE, SCORES = "evidence", "people", "scores"
-MONTHS, CONTRACTS = "months", "contracts"
+CONTRACTS = "contracts"
 _MANIFEST = "manifest.json"
 _MONEY = pa.decimal128(18, 2)
 _FOLDER = "as_of="
@@ -97,6 +98,12 @@ def write_shard(root: Path, as_of: date, what: str, shard: int, table: pa.Table)
 def read_shard(root: Path, as_of: date, what: str, shard: int) -> pa.Table:
     """Return one shard's table."""
     return pq.read_table(shard_file(root, as_of, what, shard), partitioning=None)
+
+
+def read_column(root: Path, as_of: date, what: str, shard: int, name: str) -> pa.ChunkedArray:
+    """Return one column of one shard's table."""
+    file = shard_file(root, as_of, what, shard)
+    return pq.read_table(file, columns=[name], partitioning=None).column(name)
 
 
 def write_scores(root: Path, as_of: date, shard: int, scores: pa.Table) -> None:

@@ -165,7 +165,9 @@ def _replaced(customers: Customers, simulation: Simulation, running: pa.Table) -
     old = running.take(pa.array(rows))
     numbers = pa.array([f"{k}-1" for k in old.column("contract_id").to_pylist()], pa.string())
     old = old.set_column(0, "contract_id", numbers)
-    old = old.set_column(old.column_names.index("plan"), "plan", pa.array(plans.tolist()))
+    old = old.set_column(
+        old.column_names.index("plan"), "plan", pa.array(plans.tolist(), pa.string())
+    )
     ended = pa.array([moved_on] * len(rows), pa.date32())
     return old.set_column(old.column_names.index("cancelled_on"), "cancelled_on", ended)
 

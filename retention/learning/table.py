@@ -10,6 +10,7 @@ import pandas as pd
 from retention.domain.errors import SourceError
 
 _YES = {"yes", "true", "1", "1.0", "y", "t"}
+_NOTHING = {"nan", "null", "none", "na", "n/a"}
 _NO = {"no", "false", "0", "0.0", "n", "f"}
 
 
@@ -76,9 +77,11 @@ def _typed(column: pd.Series) -> pd.Series:
     """Read texts as numbers when every one of them is a number; infinite is missing."""
     if pd.api.types.is_numeric_dtype(column) or not len(column.dropna()):
         return column
-    numbers = pd.to_numeric(column.astype("string"), errors="coerce")
-    if numbers.notna().sum() < column.notna().sum():
-        return column.astype("string")
+    texts = column.astype("string")
+    texts = texts.mask(texts.str.lower().isin(_NOTHING))
+    numbers = pd.to_numeric(texts, errors="coerce")
+    if numbers.notna().sum() < texts.notna().sum():
+        return texts
     return numbers.where(np.isfinite(numbers.astype("float64"))).astype("Float64")
 
 

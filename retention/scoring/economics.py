@@ -31,6 +31,7 @@ PARTS = (
 )
 _SERVICE, _EVENTS, _COLLECTION, _LOSS = PARTS[2:]
 _NET = ("net_profit_12m_high", "net_profit_12m", "net_profit_12m_low")
+_OURS = "own_fault"
 _OWN_FAULT = "own_fault_minute."
 _TICKET = "ticket_minute."
 
@@ -43,12 +44,6 @@ def unit_costs(activity: str, costs: Costs) -> tuple[str, Scenarios]:
 
     Raises ConfigError when the activity, or its severity, has no rate.
     """
-    if activity == "revenue":
-        return PARTS[0], (1.0, 1.0, 1.0)
-    if activity == "direct_cost":
-        return PARTS[1], (-1.0, -1.0, -1.0)
-    if activity == "capital":
-        return _COLLECTION, _times(costs.capital.scenarios, -1 / _DAYS_PER_YEAR)
     if activity == "bad_debt":
         return _LOSS, _times(costs.credit_loss.scenarios, -1)
     if activity.startswith("dunning."):
@@ -60,7 +55,7 @@ def unit_costs(activity: str, costs: Costs) -> tuple[str, Scenarios]:
     if severity:
         _require(severity, costs.severity, "severity", "severity")
         factor = costs.severity[severity]
-    part = "own_fault" if activity.startswith(_OWN_FAULT) else _EVENTS
+    part = _OURS if activity.startswith(_OWN_FAULT) else _EVENTS
     part = _SERVICE if activity.startswith(_TICKET) else part
     return part, _times(costs.activities[name].scenarios, -_CENTS * factor)
 
@@ -80,61 +75,100 @@ def _require(name: str, known: Collection[str], what: str, where: str) -> None:
 
 
 def add_economics(
-    scores: pd.DataFrame, activities: pa.Table, costs: Costs, mapped: Collection[str]
-) -> tuple[pd.DataFrame, pa.Table]:
-    """Return `scores` with the parts of the profit and its band, and the same by month.
+    scores: pd.DataFrame,
+    activities: pa.Table,
+    bills: pa.Table,
+    costs: Costs,
+    mapped: Collection[str],
+) -> pd.DataFrame:
+    """Return `scores` with the parts of the profit and its band.
 
     `scores` holds one row per customer with feature columns in cents, in the order that the
-    `place` of `activities` counts. Net profit is NULL without revenue and direct cost; costs that
-    no source reports are left out and say so as 'partial'. Raises ConfigError when a rate is
-    missing.
+    `place` of `activities` and `bills` counts. Net profit is NULL without revenue and direct cost;
+    costs that no source reports are left out and say so as 'partial'. Raises ConfigError when a
+    rate is missing.
     """
     scores = scores.copy()
-    sums, removed = _sums(len(scores), activities, costs)
+    months, removed = month_cents(len(scores), activities, bills, costs)
+    year = {
+        part: cents.reshape(len(cents), -1, MONTHS).sum(axis=2) for part, cents in months.items()
+    }
     known = _known(scores, mapped)
     for part in PARTS:
-        year = sums[part][LIKELY].reshape(-1, MONTHS).sum(axis=1)
-        scores[part] = pd.array(year, dtype="Int64")
-        scores[part] = scores[part].where(known[part])
+        scores[part] = _where(_scenario(year[part], LIKELY), known[part])
     base = known[PARTS[0]] & known[PARTS[1]]
     for scenario, column in enumerate(_NET):
-        total = sum(np.where(known[part].repeat(MONTHS), sums[part][scenario], 0) for part in PARTS)
-        scores[column] = pd.array(np.asarray(total).reshape(-1, MONTHS).sum(axis=1), dtype="Int64")
-        scores[column] = scores[column].where(base)
+        total = sum(np.where(known[part], _scenario(year[part], scenario), 0) for part in PARTS)
+        scores[column] = _where(np.asarray(total), base)
     full = np.logical_and.reduce([known[part] for part in PARTS])
     confidence = np.where(~base, "no_data", np.where(full, "full", "partial"))
     scores["economics_confidence"] = pd.array(confidence, dtype="string")
     serving = scores[list(PARTS[2:])].fillna(0).sum(axis=1)
     scores["cost_to_serve_12m"] = (-serving).where(known[_SERVICE] | known[_EVENTS])
-    ours = -sums["own_fault"][LIKELY].reshape(-1, MONTHS).sum(axis=1)
-    scores["own_fault_cost_12m"] = pd.array(ours, dtype="Int64")
-    scores["own_fault_cost_12m"] = scores["own_fault_cost_12m"].where(known[_SERVICE])
-    scores["winsorised_12m"] = pd.array(removed, dtype="Int64")
-    return scores, _by_month(scores, sums)
+    ours = -_scenario(year[_OURS], LIKELY)
+    scores["own_fault_cost_12m"] = _where(ours, known[_SERVICE])
+    scores["winsorised_12m"] = _where(removed, known[_SERVICE] | known[_EVENTS])
+    return scores
 
 
-def _sums(
-    customers: int, activities: pa.Table, costs: Costs
-) -> tuple[dict[str, list[Cents]], Cents]:
-    """Return cents per part, scenario and customer-month, and what caps took away per customer."""
-    floats = {part: np.zeros((3, customers * MONTHS)) for part in (*PARTS, "own_fault")}
+def _where(cents: Cents, known: np.ndarray) -> pd.Series:
+    return pd.Series(pd.arrays.IntegerArray(cents.astype(np.int64), ~known))
+
+
+def _scenario(cents: Cents, scenario: int) -> Cents:
+    """Return one scenario's row; what costs the same in all of them has one row only."""
+    row: Cents = cents[scenario if len(cents) > 1 else 0]
+    return row
+
+
+def month_cents(
+    customers: int, activities: pa.Table, bills: pa.Table, costs: Costs
+) -> tuple[dict[str, Cents], Cents]:
+    """Return whole cents per part, scenario and customer-month, and what caps took away.
+
+    Month `m` of the customer at place `p` is cell `12 * p + m - 1`. Revenue and direct cost have
+    one row, everything else one for low, likely and high.
+    """
+    cells = customers * MONTHS
+    floats = {part: np.zeros((3, cells)) for part in (*PARTS[2:], _OURS)}
     removed = np.zeros(customers)
-    encoded = activities.column("activity").combine_chunks().dictionary_encode()
-    code = encoded.indices.to_numpy()
     place = activities.column("place").to_numpy()
-    cell = place * MONTHS + activities.column("month").to_numpy() - 1
+    cell = _cells(activities)
     quantity = activities.column("quantity").to_numpy()
     cut = activities.column("removed").to_numpy()
-    names = encoded.dictionary.to_pylist()
     # In the order of their names, so that sums are the same however the rows are ordered.
-    for number in sorted(range(len(names)), key=names.__getitem__):
-        part, rates = unit_costs(names[number], costs)
-        rows = code == number
+    for name, rows in _rows_by_activity(activities):
+        part, rates = unit_costs(name, costs)
         for scenario, rate in enumerate(rates):
             floats[part][scenario, cell[rows]] += quantity[rows] * rate
-        removed[place[rows]] += cut[rows] * -rates[LIKELY]
-    whole = {part: [_cents(row) for row in rows] for part, rows in floats.items()}
+        removed += np.bincount(place[rows], cut[rows] * -rates[LIKELY], customers)
+    billed = _cells(bills)
+    outstanding = bills.column("capital").to_numpy()
+    for scenario, rate in enumerate(costs.capital.scenarios):
+        floats[_COLLECTION][scenario, billed] -= outstanding * (rate / _DAYS_PER_YEAR)
+    whole = {part: _cents(values) for part, values in floats.items()}
+    for part, column, sign in ((PARTS[0], "revenue", 1), (PARTS[1], "direct_cost", -1)):
+        whole[part] = np.zeros((1, cells), dtype=np.int64)
+        whole[part][0, billed] = sign * _cents(bills.column(column).to_numpy())
     return whole, _cents(removed)
+
+
+def _rows_by_activity(activities: pa.Table) -> list[tuple[str, np.ndarray]]:
+    """Return each activity's rows, by name; an activity has one row per customer and month."""
+    encoded = activities.column("activity").combine_chunks().dictionary_encode()
+    code = encoded.indices.to_numpy()
+    order = np.argsort(code, kind="stable")
+    names = encoded.dictionary.to_pylist()
+    edges = np.searchsorted(code[order], np.arange(len(names) + 1))
+    parts = [(name, order[edges[n] : edges[n + 1]]) for n, name in enumerate(names)]
+    return sorted(parts, key=lambda part: part[0])
+
+
+def _cells(facts: pa.Table) -> np.ndarray:
+    """Return where each row belongs in an array of twelve months per customer."""
+    place = facts.column("place").to_numpy().astype(np.int64)
+    cell: np.ndarray = place * MONTHS + facts.column("month").to_numpy() - 1
+    return cell
 
 
 def _cents(values: np.ndarray) -> Cents:
@@ -156,17 +190,33 @@ def _known(scores: pd.DataFrame, mapped: Collection[str]) -> dict[str, np.ndarra
     }
 
 
-def _by_month(scores: pd.DataFrame, sums: dict[str, list[Cents]]) -> pa.Table:
-    """Return one row per customer and month in which anything happened, in cents."""
-    likely = {part: sums[part][LIKELY] for part in PARTS}
-    busy = np.flatnonzero(np.logical_or.reduce([values != 0 for values in likely.values()]))
-    ids = pa.array(scores["customer_id"], pa.string()).take(pa.array(busy // MONTHS))
-    columns = {"customer_id": ids, "month": pa.array(busy % MONTHS + 1, pa.int64())}
-    columns |= {part: pa.array(values[busy]) for part, values in likely.items()}
-    names = ((HIGH, "net_profit_low"), (LIKELY, "net_profit"), (LOW, "net_profit_high"))
-    for scenario, name in names:
-        columns[name] = pa.array(sum(sums[part][scenario][busy] for part in PARTS))
-    return pa.table(columns)
+def by_month(
+    place: int, activities: pa.Table, bills: pa.Table, costs: Costs, known: Collection[str]
+) -> list[dict[str, int]]:
+    """Return one customer's net profit by month, in cents, newest month first.
+
+    `known` names the parts that count, as they did for the year. Months in which nothing happened
+    are left out.
+    """
+    mine = [_only(facts, place) for facts in (activities, bills)]
+    cents, _ = month_cents(1, mine[0], mine[1], costs)
+    rows = []
+    for month in range(MONTHS):
+        net = [sum(int(_scenario(cents[p], s)[month]) for p in known) for s in range(3)]
+        parts = {part: int(_scenario(cents[part], LIKELY)[month]) for part in known}
+        if any(parts.values()):
+            rows.append({"month": month + 1, "net_profit_low": net[HIGH], "net_profit": net[LIKELY],
+                         "net_profit_high": net[LOW], **parts})  # fmt: skip
+    return rows
+
+
+def _only(facts: pa.Table, place: int) -> pa.Table:
+    import pyarrow.compute as pc
+
+    mine = facts.filter(pc.equal(facts["place"], place))
+    return mine.set_column(
+        mine.column_names.index("place"), "place", pa.array(np.zeros(mine.num_rows, np.int64))
+    )
 
 
 def by_contract(scores: pd.DataFrame, contracts: pa.Table) -> pa.Table:

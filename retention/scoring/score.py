@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
 
 import pandas as pd
 import pyarrow as pa
@@ -50,27 +49,25 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A shard's own figures: one row per customer, and the profit by month and by contract."""
+    """A shard's own figures: one row per customer, and the profit by contract."""
 
     customers: pa.Table
-    months: pa.Table
     contracts: pa.Table
 
 
 def measure_customers(
     wide: pa.Table,
     activities: pa.Table,
+    bills: pa.Table,
     contracts: pa.Table,
     costs: Costs,
     mapped: Collection[str],
-    as_of: date,
 ) -> Measured:
     """Return the features of `wide` with economics and trends. Raises ConfigError.
 
-    `mapped` names the canonical tables that there were on `as_of`.
+    `mapped` names the canonical tables that there were.
     """
     frame = to_frame(wide)
-    frame["tenure_days"] = _tenure(frame, as_of)
     frame["contacts_per_month_change"] = _change(
         frame["contacts_per_month"], frame["contacts_per_month_prior"], 0.0
     )
@@ -82,10 +79,8 @@ def measure_customers(
     revenue = frame["revenue_12m"].astype("Float64")
     per_cent = frame["ticket_minutes_12m"] / revenue.where(revenue > 0)
     frame["minutes_per_100"] = per_cent * _CENTS_IN_100
-    since_use = pd.Timestamp(as_of) - pd.to_datetime(frame["usage_last_on"])
-    frame["days_since_use"] = since_use.dt.days.astype("Int64")
-    frame, months = add_economics(frame, activities, costs, mapped)
-    return Measured(to_table(frame), months, by_contract(frame, contracts))
+    frame = add_economics(frame, activities, bills, costs, mapped)
+    return Measured(to_table(frame), by_contract(frame, contracts))
 
 
 def score_customers(
@@ -123,12 +118,6 @@ def _with_ties(frame: pd.DataFrame, tied: pd.DataFrame) -> pd.DataFrame:
     for name in ("ties", "tied_profit_12m"):
         frame[name] = frame["customer_id"].map(per_customer[name]).astype("Int64").fillna(0)
     return frame
-
-
-def _tenure(wide: pd.DataFrame, as_of: date) -> pd.Series:
-    since = wide["created_on"].fillna(wide["first_invoice_on"])
-    days = (pd.Timestamp(as_of) - pd.to_datetime(since)).dt.days
-    return days.astype("Int64")
 
 
 def _change(now: pd.Series, before: pd.Series, at_least: float) -> pd.Series:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +18,8 @@ from retention.db.queries import cases as case_queries
 from retention.domain.errors import NotFoundError
 from retention.domain.scores import BY_NAME, TOTALS, parts_of
 from retention.playbooks.counterfactual import smallest_changes
+from retention.scoring.costs import Costs
+from retention.scoring.economics import PARTS, by_month
 from retention.scoring.rules import SIGNS, VERDICTS
 from retention.scoring.score import to_frame
 from retention.services.evidence import Evidence, add_rows
@@ -48,7 +51,7 @@ def explain(
         "signs": [name for name in SIGNS if row[name]],
         "sums": [_sum(row, total) for total in TOTALS],
         "scores": {name: _plain(row[name]) for name in BY_NAME},
-        "months": _rows_of(root, day, snapshots.MONTHS, customer_id, cents=True),
+        "months": _months(root, day, row),
         "contracts": _rows_of(root, day, snapshots.CONTRACTS, customer_id, cents=True),
         "evidence": _rows_of(root, day, snapshots.EVIDENCE, customer_id),
         "churn_reasons": _churn_reasons(places, day, customer_id),
@@ -98,6 +101,23 @@ def _sum(row: dict[str, Any], total: str) -> dict[str, Any]:
     return {"name": total, "total": _plain(row[total]), "parts": parts}
 
 
+def _months(root: Path, day: date, row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the net profit by month, from the facts of the customer's shard."""
+    known = [part for part in PARTS if row[part] is not None]
+    costs = Costs.model_validate(snapshots.read_manifest(root, day)["costs"])
+    for shard in range(snapshots.read_manifest(root, day)["shards"]):
+        ids = snapshots.read_column(root, day, snapshots.FEATURES, shard, "customer_id")
+        place = pc.index(ids, row["customer_id"]).as_py()
+        if place >= 0:
+            facts = [
+                snapshots.read_shard(root, day, what, shard)
+                for what in (snapshots.ACTIVITIES, snapshots.BILLS)
+            ]
+            months = by_month(place, facts[0], facts[1], costs, known)
+            return [{n: v if n == "month" else v / 100 for n, v in m.items()} for m in months]
+    return []
+
+
 def _rows_of(
     root: Path, day: date, what: str, customer_id: str, *, cents: bool = False
 ) -> list[dict[str, Any]]:
@@ -107,7 +127,7 @@ def _rows_of(
         filters=[("customer_id", "=", customer_id)],
         partitioning=None,
     ).drop_columns(["customer_id"])
-    money = {f.name for f in rows.schema if cents and f.type == pa.int64() and f.name != "month"}
+    money = {f.name for f in rows.schema if cents and f.type == pa.int64()}
     return [
         {name: value / 100 if name in money else _plain(value) for name, value in row.items()}
         for row in rows.to_pylist()
@@ -150,11 +170,13 @@ def _counterfactuals(policies: Policies, row: dict[str, Any]) -> list[dict[str, 
     questions = {"fit": _VERDICT}
     for name, book in policies.playbooks.items():
         questions[str(name)] = f"coalesce({_with_verdict(book.entry.when)}, false)"
-    found = []
+    found: list[dict[str, Any]] = []
     for question, sql in questions.items():
-        for change in smallest_changes(sql, row):
-            if question == "fit" or change.becomes is False:
-                found.append({"question": question, **asdict(change)})
+        found += [
+            {"question": question, **asdict(change)}
+            for change in smallest_changes(sql, row)
+            if question == "fit" or change.becomes is False
+        ]
     return found
 
 

@@ -67,7 +67,6 @@ def campaign_of(costs: Costs) -> Campaign:
 def learn_from_table(
     path: Path,
     label: str,
-    campaign: Campaign,
     as_of: date,
     *,
     id_column: str | None = None,
@@ -76,11 +75,12 @@ def learn_from_table(
 ) -> tuple[Learnt, str]:
     """Back-test and fit on a labelled table; return what came of it and the data's hash.
 
+    Profit is measured with the published values of a campaign, which any table can be compared by.
     Raises SourceError when the table cannot be used.
     """
     data = read_labelled(path, label, id_column, cost_column)
     data.features, data.left_out = leave_out(data.features, data.label, cut)
-    found, model = backtest(data, {}, campaign)
+    found, model = backtest(data, {}, Campaign())
     return Learnt(f"table-{path.stem}", None, as_of, found, model), data.data_hash
 
 
@@ -164,7 +164,12 @@ def _from_sources(policies: Policies, places: Places, as_of: date) -> list[Pair]
         for day in days:
             made = extract_features(company, day)
             measured = measure_customers(
-                made.wide, made.activities, made.contracts, policies.costs, company.mapped, day
+                made.wide,
+                made.activities,
+                made.bills,
+                made.contracts,
+                policies.costs,
+                company.mapped,
             )
             frames.append(to_frame(measured.customers))
     finally:

@@ -19,7 +19,7 @@ from retention.sources.currencies import convert_currencies
 from retention.sources.extract import count_customers, find_ties
 from retention.sources.gate import check_gates, count_rows, leave_out_tripped, profile_of
 from retention.sources.rows import one_row
-from retention.sources.staging import stage
+from retention.sources.staging import find_payers, stage
 from retention.sources.tables import Company, FeatureRules, open_company
 
 
@@ -28,7 +28,8 @@ class Places:
     """Where a night reads and writes, and the environment that sources may refer to.
 
     `staging` holds the company's rows while a night is at work; `shard_customers` is how many
-    customers a shard has at most, about; `memory` is DuckDB's limit while the sources are read.
+    customers a shard has at most, about, `parallel_shards` how many are at work at once;
+    `memory` is DuckDB's limit while the sources are read.
     """
 
     snapshots: Path
@@ -38,6 +39,7 @@ class Places:
     staging: Path
     models: Path
     shard_customers: int = 100_000
+    parallel_shards: int = 1
     memory: str = "4GB"
 
 
@@ -124,6 +126,7 @@ def _stage(company: Company, policies: Policies, places: Places, as_of: date) ->
         "costs": costs.model_dump(mode="json", by_alias=True),
         "conduct": policies.conduct,
     }
+    find_payers(company, staged(places, as_of))
     ties = find_ties(company, as_of)
     snapshots.begin(places.snapshots, as_of, manifest)
     snapshots.write_shard(places.snapshots, as_of, "ties", 0, ties)

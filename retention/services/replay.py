@@ -42,10 +42,10 @@ def replay(places: Places, as_of: date) -> Replayed:
         measured = measure_customers(
             kept,
             snapshots.read_shard(root, as_of, snapshots.ACTIVITIES, shard),
+            snapshots.read_shard(root, as_of, snapshots.BILLS, shard),
             snapshots.read_shard(root, as_of, snapshots.CONTRACT_FACTS, shard),
             costs,
             manifest["mapped"],
-            as_of,
         ).customers
         different |= _different(kept, measured)
         tied = snapshots.read_shard(root, as_of, "tied", 0)

@@ -1,6 +1,7 @@
 """Score a night, shard by shard: measure, compare all customers once, score."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,12 @@ _MONTHS = 12
 
 
 def score_all(costs: Costs, places: Places, pulled: PullSummary) -> ScoreSummary:
-    """Score every shard, one after the other, without Prefect."""
-    for shard in range(pulled.shards):
-        measure_shard(costs, places, pulled.as_of, shard)
-    compare(costs, places, pulled.as_of)
-    for shard in range(pulled.shards):
-        score_shard(costs, places, pulled.as_of, shard)
+    """Score every shard without Prefect, as many at once as the places say."""
+    with ThreadPoolExecutor(max_workers=places.parallel_shards) as pool:
+        shards = range(pulled.shards)
+        list(pool.map(lambda shard: measure_shard(costs, places, pulled.as_of, shard), shards))
+        compare(costs, places, pulled.as_of)
+        list(pool.map(lambda shard: score_shard(costs, places, pulled.as_of, shard), shards))
     return finish_scores(places, pulled.as_of)
 
 
@@ -47,9 +48,12 @@ def measure_shard(costs: Costs, places: Places, as_of: date, shard: int) -> int:
         company.close()
     snapshots.write_shard(root, as_of, snapshots.PEOPLE, shard, made.people)
     snapshots.write_shard(root, as_of, snapshots.ACTIVITIES, shard, made.activities)
+    snapshots.write_shard(root, as_of, snapshots.BILLS, shard, made.bills)
     snapshots.write_shard(root, as_of, snapshots.CONTRACT_FACTS, shard, made.contracts)
     snapshots.write_shard(root, as_of, snapshots.EVIDENCE, shard, made.evidence)
-    measured = measure_customers(made.wide, made.activities, made.contracts, costs, mapped, as_of)
+    measured = measure_customers(
+        made.wide, made.activities, made.bills, made.contracts, costs, mapped
+    )
     write_measured(root, as_of, shard, measured)
     return int(made.wide.num_rows)
 
@@ -57,7 +61,6 @@ def measure_shard(costs: Costs, places: Places, as_of: date, shard: int) -> int:
 def write_measured(root: Path, as_of: date, shard: int, measured: Measured) -> None:
     """Write what one shard measured."""
     snapshots.write_shard(root, as_of, snapshots.FEATURES, shard, measured.customers)
-    snapshots.write_shard(root, as_of, snapshots.MONTHS, shard, measured.months)
     snapshots.write_shard(root, as_of, snapshots.CONTRACTS, shard, measured.contracts)
 
 

@@ -69,13 +69,14 @@ _MONTHS = 12
 class Features:
     """Features of the customers of a company or of one of its shards.
 
-    `wide` has one row per customer, sorted by customer_id, money in cents (int64). `activities` is
-    long (place in `wide`, month, activity, quantity, removed), `contracts` has a row per contract,
+    `wide` has one row per customer, sorted by customer_id, money in cents (int64). `activities` and
+    `bills` are long: place in `wide`, month, and what happened. `contracts` has a row per contract,
     `evidence` the source rows behind flags; `people` is what messages need to know.
     """
 
     wide: pa.Table
     activities: pa.Table
+    bills: pa.Table
     contracts: pa.Table
     evidence: pa.Table
     people: pa.Table
@@ -97,16 +98,16 @@ def declared_columns(family: str) -> dict[str, str]:
 
 def extract_features(company: Company, as_of: date) -> Features:
     """Aggregate everything that was knowable on `as_of`."""
-    _make_months(company, as_of)
-    _make_ledger(company, as_of, history=False)
-    for family in ("customers", *FAMILIES, "activities", "contract_facts", "evidence"):
+    _make_working_tables(company, as_of)
+    for family in (*FAMILIES, "activities", "bills", "contract_facts", "evidence"):
         _aggregate(company, family, as_of)
-    wide = _joined(company)
+    wide = _joined(company, as_of)
     return Features(
         wide=wide,
-        activities=_numbered(company),
-        contracts=_arrow(company, "f_contract_facts"),
-        evidence=_arrow(company, "f_evidence"),
+        activities=_facts(company, "f_activities"),
+        bills=_facts(company, "f_bills"),
+        contracts=_sorted(company, "f_contract_facts", "customer_id, contract_id"),
+        evidence=_sorted(company, "f_evidence", "customer_id, kind, happened_on DESC, row_id"),
         people=_people(company, as_of),
     )
 
@@ -122,9 +123,9 @@ def count_customers(company: Company, as_of: date) -> tuple[int, int]:
 
 def extract_invoices(company: Company, as_of: date) -> pa.Table:
     """Return one row per invoice whose end is known: what its lateness can be learnt from."""
-    _make_ledger(company, as_of, history=True)
+    _make_working_tables(company, as_of)
     return company.db.sql(
-        "SELECT * EXCLUDE (is_next) FROM f_invoice_risk WHERE late IS NOT NULL ORDER BY ALL"
+        f"SELECT * FROM ({_dated('invoice_risk', as_of)}) WHERE late IS NOT NULL ORDER BY ALL"
     ).to_arrow_table()
 
 
@@ -133,7 +134,7 @@ def find_ties(company: Company, as_of: date) -> pa.Table:
     return company.db.sql(f"{_dated('ties', as_of)} ORDER BY ALL").to_arrow_table()
 
 
-def _dated(family: str, as_of: date, *, history: bool = False) -> str:
+def _dated(family: str, as_of: date) -> str:
     """Return the SQL of a family with its parameters filled in."""
     sql = feature_sql(family)
     days = {"as_of": as_of, "year_ago": months_before(as_of, _MONTHS)}
@@ -143,31 +144,26 @@ def _dated(family: str, as_of: date, *, history: bool = False) -> str:
     for name, day in days.items():
         sql = sql.replace(f"${name}", f"DATE '{day.isoformat()}'")
     sql = sql.replace("$late_days", str(VERY_LATE_DAYS))
-    return sql.replace("$history", str(history).lower())
+    return re.sub(r"\$month\((\S+)\)", lambda found: _month_of(found.group(1), as_of), sql)
 
 
-def _make_months(company: Company, as_of: date) -> None:
-    """Create `months`: the last twelve, counted back from `as_of`."""
-    rows = ", ".join(
-        f"({n}, DATE '{months_before(as_of, n)}', DATE '{months_before(as_of, n - 1)}')"
-        for n in range(1, _MONTHS + 1)
+def _month_of(day: str, as_of: date) -> str:
+    """Return SQL for the month of a day: 1 is the last one up to `as_of`, 12 holds all before."""
+    cases = " ".join(
+        f"WHEN {day} > DATE '{months_before(as_of, n)}' THEN {n}" for n in range(1, _MONTHS)
     )
+    return f"CASE {cases} ELSE {_MONTHS} END"
+
+
+def _make_working_tables(company: Company, as_of: date) -> None:
+    """Create what the families build on: customers, their places, and the ledger."""
+    _aggregate(company, "customers", as_of)
     run(
         company.db,
-        f"CREATE OR REPLACE TEMP TABLE months AS "
-        f"SELECT * FROM (VALUES {rows}) AS m(month, after_on, until_on)",
+        "CREATE OR REPLACE TEMP TABLE places AS SELECT customer_id, "
+        "CAST(row_number() OVER (ORDER BY customer_id) - 1 AS INTEGER) AS place FROM f_customers",
     )
-
-
-def _make_ledger(company: Company, as_of: date, *, history: bool) -> None:
-    """Create the working tables of payment: the ledger and what was known of each invoice."""
-    empty = "" if _is_known(company, "payments") else "WHERE false"
-    for name in ("ledger", "invoice_risk"):
-        sql = _dated(name, as_of, history=history)
-        run(
-            company.db,
-            f"CREATE OR REPLACE TEMP TABLE f_{name} AS SELECT * FROM ({sql}) {empty}",
-        )
+    run(company.db, f"CREATE OR REPLACE TEMP TABLE f_ledger AS {_dated('ledger', as_of)}")
 
 
 def _aggregate(company: Company, family: str, as_of: date) -> None:
@@ -195,7 +191,7 @@ def _is_known(company: Company, family: str) -> bool:
     return any(table in company.mapped for table in FAMILIES[family])
 
 
-def _joined(company: Company) -> pa.Table:
+def _joined(company: Company, as_of: date) -> pa.Table:
     columns, joins = ["c.*"], []
     for family in FAMILIES:
         joins.append(f"LEFT JOIN f_{family} USING (customer_id)")
@@ -213,38 +209,31 @@ def _joined(company: Company) -> pa.Table:
     if "complaint" in company.mapped.get("tickets", ()):
         position = columns.index("open_complaint")
         columns[position] = "coalesce(open_complaint, false) AS open_complaint"
-    run(
-        company.db,
-        f"CREATE OR REPLACE TEMP TABLE f_wide AS SELECT {', '.join(columns)} "
-        f"FROM f_customers AS c {' '.join(joins)} ORDER BY customer_id",
-    )
-    return _arrow(company, "f_wide")
-
-
-def _numbered(company: Company) -> pa.Table:
-    """Return the activities with each customer's place in `wide` instead of the id."""
+    day = f"DATE '{as_of.isoformat()}'"
+    columns.append(f"{day} - coalesce(created_on, first_invoice_on) AS tenure_days")
+    columns.append(f"{day} - usage_last_on AS days_since_use")
     return company.db.sql(
-        "SELECT place, month, activity, quantity, removed FROM f_activities INNER JOIN "
-        "(SELECT customer_id, row_number() OVER (ORDER BY customer_id) - 1 AS place FROM f_wide) "
-        "USING (customer_id) ORDER BY ALL"
+        f"SELECT {', '.join(columns)} FROM f_customers AS c {' '.join(joins)} ORDER BY customer_id"
     ).to_arrow_table()
 
 
-def _arrow(company: Company, table: str) -> pa.Table:
-    return company.db.sql(f"SELECT * FROM {table} ORDER BY ALL").to_arrow_table()
+def _facts(company: Company, table: str) -> pa.Table:
+    """Return a long table in whatever order: its rows are added up in an order of their own."""
+    return company.db.sql(f"SELECT * FROM {table}").to_arrow_table()
+
+
+def _sorted(company: Company, table: str, order: str) -> pa.Table:
+    return company.db.sql(f"SELECT * FROM {table} ORDER BY {order}").to_arrow_table()
 
 
 def _people(company: Company, as_of: date) -> pa.Table:
     """Return names, addresses and languages: personal data, kept apart from the scores."""
-    run(
-        company.db,
+    return company.db.sql(
         f"""
-        CREATE OR REPLACE TEMP TABLE f_people AS
         SELECT customer_id, name, email, phone, language, country, timezone, kind,
             account_manager, currency
         FROM customers
         WHERE created_on IS NULL OR created_on <= DATE '{as_of.isoformat()}'
         ORDER BY customer_id
         """,
-    )
-    return _arrow(company, "f_people")
+    ).to_arrow_table()

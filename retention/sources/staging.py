@@ -16,8 +16,9 @@ from retention.sources.tables import RULE_TABLES, Company, empty_company, use_fi
 
 # A payment belongs to whose invoice it pays.
 _OWNED = {
-    "payments": "SELECT p.* REPLACE (coalesce(i.customer_id, p.customer_id) AS customer_id) "
-    "FROM payments AS p LEFT JOIN invoices AS i ON i.invoice_id = p.invoice_id",
+    "payments": "SELECT p.* REPLACE (coalesce(i.customer_id, p.customer_id) AS customer_id), "
+    "p.customer_id AS payer_id FROM payments AS p "
+    "LEFT JOIN invoices AS i ON i.invoice_id = p.invoice_id",
 }
 
 
@@ -35,6 +36,18 @@ def stage(company: Company, folder: Path, shards: int) -> None:
         )
     for name in RULE_TABLES:
         _copy(company.db, f"SELECT * FROM {name}", folder / f"{name}.parquet", "")
+
+
+def find_payers(company: Company, folder: Path) -> None:
+    """Fill `payers` with who pays whose invoices, from the staged payments."""
+    if "payments" in company.mapped:
+        files = str(folder / "payments" / "*" / "*.parquet").replace("'", "''")
+        run(
+            company.db,
+            "INSERT INTO payers SELECT DISTINCT payer_id, customer_id, min(paid_on) "
+            f"FROM read_parquet('{files}', hive_partitioning=false) "
+            "WHERE payer_id <> customer_id GROUP BY ALL",
+        )
 
 
 def open_shard(

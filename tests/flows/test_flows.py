@@ -19,9 +19,12 @@ from prefect import Flow
 from prefect.testing.utilities import prefect_test_harness
 
 from retention import workshop
-from retention.db import schema
+from retention.db import schema, snapshots
 from retention.domain.errors import GateTrippedError
+from retention.services.nightly import pull
 from retention.services.policies import load_policies
+from retention.services.scores import score_all, table_of
+from retention.settings import environment
 from retention.workshop import Workshop
 from tests.conftest import NIGHT, ROOT, make_settings, use_workshop, write_sources
 from tests.factories.nights import print_of
@@ -113,7 +116,6 @@ def test_parameters_have_titles_for_the_form() -> None:
     assert {field["title"] for field in definitions.values()} == {
         "Business date",
         "Take over a killed run",
-        "Accept smaller data",
     }
 
 
@@ -182,4 +184,56 @@ def test_a_deployed_run_ends_completed_and_leaves_its_artifacts(served: dict[str
         for deployment in ask(served, "/deployments/filter", {})
         for schedule in deployment["schedules"]
     }
-    assert schedules == {"every-night", "working-hours"}
+    assert schedules == {"every-night", "working-hours", "sundays", "mondays"}
+
+
+def test_the_weekly_flows_learn_and_report(harness: None, lite: Workshop) -> None:
+    from flows.learn import learn
+    from flows.nightly import nightly
+    from flows.parameters import NightlyParameters, WeeklyParameters
+    from flows.report import report
+
+    learnt = learn(WeeklyParameters(as_of=NIGHT))
+    assert set(learnt) == {"churn", "late_payment"}
+    assert len(list(lite.places.models.glob("*/*.json"))) == 2
+    nightly(NightlyParameters(as_of=NIGHT))
+    name = report(WeeklyParameters(as_of=NIGHT))
+    page = (lite.settings.state_dir / "reports" / name).read_text("utf-8")
+    assert "<svg" in page
+    found = artifacts()
+    assert "The best" in found["report-summary"]
+    assert "late_payment" in found["models"]
+    assert "customers.example" not in str(found)
+
+
+def test_shards_run_on_a_dask_cluster_and_give_the_same_scores(
+    lite: Workshop, tmp_path: Path
+) -> None:
+    """The night runs as a process that is told where the cluster is; workers share the folder."""
+    from distributed import LocalCluster
+
+    state = tmp_path / "dask"
+    there = environment() | {
+        "RETENTION_STATE_DIR": str(state),
+        "RETENTION_CONFIG_DIR": str(lite.settings.config_dir),
+        "RETENTION_SHARD_CUSTOMERS": "60",
+        "RETENTION_MAIL_SECURITY": "plain",
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+    }
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, env=there
+    ) as cluster:
+        done = subprocess.run(
+            [sys.executable, "-m", "retention", "run", "--as-of", NIGHT.isoformat(), "--json"],
+            env=there | {"RETENTION_DASK_ADDRESS": cluster.scheduler_address},
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["night"]["pull"]["shards"] == 5
+    pulled = pull(lite.policies, lite.places, NIGHT)
+    score_all(lite.policies.costs, lite.places, pulled)
+    alone, shared = (
+        table_of(root, NIGHT, snapshots.SCORES).sort_by("customer_id")
+        for root in (lite.places.snapshots, state / "snapshots")
+    )
+    assert shared.equals(alone)

@@ -4,6 +4,7 @@ import shutil
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -101,10 +102,17 @@ def test_a_review_leads_to_education_which_is_queued_byte_for_byte(shop: Worksho
 def test_our_own_fault_clears_the_case_and_it_does_not_come_back(shop: Workshop) -> None:
     run_nights(NIGHT - timedelta(days=4), 3)
     complete_all(shop, NIGHT, outcome="own_fault")
+    with reading(shop.engine) as session:
+        reviewed = set(session.scalars(_restore(Case.customer_id)))
     run_nights(NIGHT, 4)
     with reading(shop.engine) as session:
-        states = session.scalars(select(Case.state).where(Case.playbook == PlaybookName.RESTORE))
-        assert set(states) == {CaseState.CLEARED}
+        cases = session.scalars(_restore(Case).where(Case.customer_id.in_(reviewed))).all()
+        assert len(cases) == len(reviewed) > 10
+        assert {case.state for case in cases} == {CaseState.CLEARED}
+
+
+def _restore(what: Any) -> Any:
+    return select(what).where(Case.playbook == PlaybookName.RESTORE)
 
 
 def test_every_decision_has_a_receipt_without_names(shop: Workshop) -> None:

@@ -1,12 +1,11 @@
--- What the customer brought and made us do in the 12 months up to as_of: one row per customer, month
--- and activity. Month 1 is the last one up to as_of, month 12 the first. A single ticket or event
+-- What the customer made us do in the 12 months up to as_of: one row per customer, month and
+-- activity. Month 1 is the last one up to as_of, month 12 the first. A single ticket or event
 -- above its activity's cap counts as the cap; what was cut off is in `removed`.
--- customer_id  text      the customer
+-- place        number    the customer's place among all, by customer_id, from 0
 -- month        months    1 to 12, counted back from as_of
--- activity     text      revenue, direct_cost, capital, bad_debt, dunning.<step>, a driver of
---                        cost_events, ticket_minute.<channel> or own_fault_minute.<channel>, with
---                        ':<severity>' where that is known
--- quantity     quantity  cents, cents times days, steps, the driver's own unit, or minutes
+-- activity     text      bad_debt, dunning.<step>, a driver of cost_events, ticket_minute.<channel> or
+--                        own_fault_minute.<channel>, with ':<severity>' where that is known
+-- quantity     quantity  cents, steps, the driver's own unit, or minutes
 -- removed      quantity  what a cap took away
 WITH worked AS (
     SELECT
@@ -35,23 +34,8 @@ capped AS (
     FROM worked AS w
     LEFT JOIN caps AS c USING (activity)
 ),
-billed AS (
-    SELECT customer_id, issued_on AS happened_on, amount, direct_cost
-    FROM invoices
-    WHERE issued_on <= $as_of AND issued_on > $year_ago
-        AND coalesce(lower(trim(status)), '') <> 'void'
-),
 dated AS (
     SELECT customer_id, happened_on, activity, quantity, removed FROM capped
-    UNION ALL
-    SELECT customer_id, happened_on, 'revenue', amount * 100, 0 FROM billed
-    UNION ALL
-    SELECT customer_id, happened_on, 'direct_cost', direct_cost * 100, 0 FROM billed
-    WHERE direct_cost <> 0
-    UNION ALL
-    SELECT customer_id, greatest(issued_on, $year_ago + 1), 'capital', money_days * 100, 0
-    FROM f_ledger
-    WHERE money_days > 0
     UNION ALL
     SELECT l.customer_id, l.due_on + d.after_days, 'dunning.' || d.step, 1, 0
     FROM f_ledger AS l
@@ -65,11 +49,11 @@ dated AS (
     WHERE due_on > $year_ago AND due_on < $as_of - 60 AND NOT disputed AND open_amount > 0
 )
 SELECT
-    d.customer_id,
-    m.month,
+    p.place,
+    $month(d.happened_on) AS month,
     d.activity,
     CAST(sum(d.quantity) AS DOUBLE) AS quantity,
     CAST(sum(d.removed) AS DOUBLE) AS removed
 FROM dated AS d
-INNER JOIN months AS m ON d.happened_on > m.after_on AND d.happened_on <= m.until_on
+INNER JOIN places AS p USING (customer_id)
 GROUP BY ALL

@@ -1,23 +1,18 @@
--- What was known of the customer's paying when an invoice was issued, and how that invoice ended. The
--- last row per customer, without an end, is the invoice that would be issued on as_of. An earlier
--- invoice counts only once its end was known by then: settled, or so late that it is known to be.
--- With $history false only those last rows are made.
+-- What was known of the customer's paying when an invoice was issued, and how that invoice ended. An
+-- earlier invoice counts only once its end was known before: settled, or so late that it is known to be.
 -- customer_id    text      the customer
 -- issued_on      date      when the invoice was issued
 -- known_before   invoices  earlier invoices whose end was known
 -- late_before    invoices  of those: more than $late_days days late, or disputed
 -- days_late_before  days   mean days late of those
--- amount_ratio   share     the amount against the customer's mean before
 -- terms          days      days until it is due
 -- tenure         days      since the first invoice
 -- open_before    invoices  issued before and not known to be settled
 -- late           flag      it was more than $late_days days late, or disputed; NULL when not known yet
--- is_next        flag      the invoice that would be issued on as_of
 WITH ends AS (
     SELECT
         customer_id,
         issued_on,
-        amount,
         due_on,
         disputed OR coalesce(settled_on, $as_of) - due_on > $late_days AS late,
         least(greatest(coalesce(settled_on, $as_of) - due_on, 0), 365) AS days_late,
@@ -31,16 +26,9 @@ asked AS (
     SELECT
         customer_id,
         issued_on,
-        amount,
         due_on - issued_on AS terms,
-        CASE WHEN known_on <= $as_of THEN late END AS late,
-        false AS is_next
+        CASE WHEN known_on <= $as_of THEN late END AS late
     FROM ends
-    WHERE $history
-    UNION ALL
-    SELECT customer_id, $as_of, avg(amount), max_by(due_on - issued_on, issued_on), NULL, true
-    FROM ends
-    GROUP BY customer_id
 ),
 known AS (
     SELECT
@@ -61,10 +49,9 @@ billed AS (
         customer_id,
         issued_on,
         sum(n) OVER w AS n,
-        sum(amount) OVER w AS amount,
         min(issued_on) OVER (PARTITION BY customer_id) AS first_on
     FROM (
-        SELECT customer_id, issued_on, count(*) AS n, sum(amount) AS amount
+        SELECT customer_id, issued_on, count(*) AS n
         FROM ends GROUP BY ALL
     )
     WINDOW w AS (PARTITION BY customer_id ORDER BY issued_on)
@@ -75,12 +62,10 @@ SELECT
     coalesce(k.n, 0) AS known_before,
     coalesce(k.late, 0) AS late_before,
     CAST(k.days_late AS DOUBLE) / nullif(k.n, 0) AS days_late_before,
-    CAST(a.amount AS DOUBLE) / nullif(CAST(b.amount AS DOUBLE) / b.n, 0) AS amount_ratio,
     a.terms,
     a.issued_on - coalesce(b.first_on, a.issued_on) AS tenure,
     greatest(coalesce(b.n, 0) - coalesce(k.n, 0), 0) AS open_before,
-    a.late,
-    a.is_next
+    a.late
 FROM asked AS a
 ASOF LEFT JOIN known AS k ON k.customer_id = a.customer_id AND k.known_on < a.issued_on
 ASOF LEFT JOIN billed AS b ON b.customer_id = a.customer_id AND b.issued_on < a.issued_on

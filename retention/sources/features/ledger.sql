@@ -7,6 +7,7 @@
 -- issued_on     date   when it was issued
 -- due_on        date   when it was due, where known
 -- amount        money  invoiced
+-- direct_cost   money  its direct cost, where known
 -- disputed      flag   in dispute: neither late nor overdue
 -- open_amount   money  not settled by as_of
 -- settled_on    date   when nothing was open any more
@@ -23,6 +24,7 @@ known_invoices AS (
         issued_on,
         due_on,
         amount,
+        direct_cost,
         coalesce(lower(trim(status)), '') AS status
     FROM invoices
     WHERE issued_on <= $as_of AND coalesce(lower(trim(status)), '') <> 'void'
@@ -121,6 +123,7 @@ SELECT
     n.issued_on,
     n.due_on,
     n.amount,
+    n.direct_cost,
     n.disputed,
     n.still_open - coalesce(c.amount, 0) AS open_amount,
     coalesce(n.named_settled_on, c.settled_on) AS settled_on,

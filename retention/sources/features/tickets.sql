@@ -10,8 +10,8 @@
 -- contacts_per_month_prior  per month  over the 90 days before
 -- escalations_12m           tickets    escalated
 -- complaints_12m            tickets    complaints
--- open_complaint            flag       a complaint is open
 -- change_requests_12m       tickets    about changes of what was agreed
+-- open_complaint            flag       a complaint is open
 -- top_topic                 text       most frequent topic in 12 months
 -- top_topic_share           share      its share
 WITH known AS (

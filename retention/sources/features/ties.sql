@@ -15,10 +15,7 @@ one_way AS (
     UNION ALL
     SELECT customer_id, referred_by, 'referrer' FROM customers
     UNION ALL
-    SELECT p.customer_id, i.customer_id, 'payer'
-    FROM payments AS p
-    INNER JOIN invoices AS i USING (invoice_id)
-    WHERE p.customer_id <> i.customer_id AND p.paid_on <= $as_of AND i.issued_on <= $as_of
+    SELECT payer_id, customer_id, 'payer' FROM payers WHERE since <= $as_of
     UNION ALL
     SELECT a.customer_id, b.customer_id, 'contact'
     FROM addresses AS a

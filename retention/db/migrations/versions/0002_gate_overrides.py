@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("accepted_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gate_override")),
         sa.UniqueConstraint(
-            "business_date", "table_name", name=op.f("uq_gate_override_business_date")
+            "business_date", "table_name", name=op.f("uq_gate_override_business_date_table_name")
         ),
     )
 

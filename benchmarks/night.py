@@ -1,0 +1,62 @@
+"""One whole night in a process of its own: prints its seconds and its peak memory as JSON.
+
+python -m benchmarks.night CONFIG STATE
+"""
+
+import json
+import resource
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.company import AS_OF
+from retention.db import schema
+from retention.db.session import writing
+from retention.services.night import decide_night
+from retention.services.nightly import pull
+from retention.services.scores import score_all
+from retention.settings import Settings
+from retention.workshop import build_workshop
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> None:
+    config, state = (Path(argument) for argument in sys.argv[1:3])
+    shop = build_workshop(
+        Settings(
+            _env_file=None, config_dir=config, state_dir=state, templates_dir=ROOT / "templates"
+        )
+    )
+    schema.upgrade(shop.engine)
+    steps = {}
+    start = time.perf_counter()
+    pulled = pull(shop.policies, shop.places, AS_OF)
+    steps["pull"] = time.perf_counter()
+    scored = score_all(shop.policies.costs, shop.places, pulled)
+    steps["score"] = time.perf_counter()
+    with writing(shop.engine) as session:
+        decided = decide_night(session, shop.policies, shop.places, shop.sender, pulled)
+    steps["release"] = time.perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    marks = [start, *steps.values()]
+    took = {name: round(b - a, 2) for name, a, b in zip(steps, marks, marks[1:], strict=False)}
+    print(
+        json.dumps(
+            {
+                "seconds": round(marks[-1] - start, 2),
+                "steps": took,
+                "peak_mib": round(peak),
+                "customers": scored.customers,
+                "shards": pulled.shards,
+                "confirming": decided.confirming,
+            }
+        )
+    )
+    shop.engine.dispose()
+    shutil.rmtree(state)
+
+
+if __name__ == "__main__":
+    main()

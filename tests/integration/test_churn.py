@@ -1,0 +1,250 @@
+"""Churn: skill on public data, no skill as an answer, and only what was knowable."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from retention.db import model_files, snapshots
+from retention.demo.simulation import history, new_simulation, next_month
+from retention.demo.writers import ParquetWriter
+from retention.domain.errors import SourceError
+from retention.learning.backtest import backtest
+from retention.learning.leaks import leave_out
+from retention.learning.measures import Campaign
+from retention.learning.table import Labelled, read_labelled
+from retention.services import learning
+from retention.services.nightly import Places, pull
+from retention.services.policies import Policies, load_policies
+from retention.services.scores import models_in_use, score_all, table_of
+from tests.conftest import ROOT, copy_config, make_places
+from tests.factories.commands import answer, data_folder, retention
+
+TELCO = data_folder() / "telco" / "WA_Fn-UseC_-Telco-Customer-Churn.csv"
+needs_telco = pytest.mark.skipif(not TELCO.exists(), reason=f"the public data is not at {TELCO}")
+
+
+def telco() -> Labelled:
+    data = read_labelled(TELCO, "Churn", "customerID", "MonthlyCharges")
+    data.features, data.left_out = leave_out(data.features, data.label, None)
+    return data
+
+
+@needs_telco
+def test_telco_has_skill_and_is_calibrated() -> None:
+    found, model = backtest(telco(), {}, Campaign())
+    assert model is not None
+    assert found.accepted
+    assert found.auc is not None
+    assert found.brier is not None
+    assert found.auc >= 0.845
+    assert found.brier <= 0.136
+    assert found.baseline_auc == pytest.approx(0.845, abs=0.005)
+    assert found.maximum_profit is not None
+    assert found.maximum_profit["profit"] > max(found.maximum_profit["everybody"], 0)
+    for row in found.calibration:
+        assert row["seen"] == pytest.approx(row["predicted"], abs=0.05)
+
+
+@needs_telco
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_shuffled_labels_are_refused_as_no_skill(seed: int) -> None:
+    data = telco()
+    data.label = np.random.default_rng(seed).permutation(data.label)
+    found, model = backtest(data, {}, Campaign())
+    assert model is None
+    assert not found.accepted
+    assert "no skill" in found.reason
+
+
+@needs_telco
+def test_fit_on_the_command_line_keeps_what_has_skill(tmp_path: Path) -> None:
+    env = {"RETENTION_STATE_DIR": str(tmp_path / "state")}
+    options = ["--data", str(TELCO), "--label", "Churn", "--id", "customerID", "--json"]
+    done = retention("churn", "fit", *options, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    found = answer(done)["churn"]
+    assert found["accepted"]
+    kept = list((tmp_path / "state" / "models").glob("*/*.json"))
+    document = json.loads(kept[0].read_text("utf-8"))
+    assert document["data_hash"]
+    assert document["versions"]["interpret-core"]
+    assert document["model"]["terms"]
+    assert b"7590-VHVEG" not in kept[0].read_bytes()
+
+
+def write_table(path: Path, rows: int = 400, **columns: list[Any]) -> Path:
+    rng = np.random.default_rng(4)
+    left = rng.random(rows) < 0.3
+    table = {
+        "id": [f"{n:03d}" for n in range(rows)],
+        "visits": rng.poisson(np.where(left, 2, 6)),
+        "left": np.where(left, "Yes", "No"),
+        **columns,
+    }
+    pd.DataFrame(table).to_csv(path, index=False)
+    return path
+
+
+def test_leaks_are_named_and_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    left = rng.random(400) < 0.3
+    path = write_table(
+        tmp_path / "t.csv",
+        refund=[5.0 if gone else 0.0 for gone in left],
+        closed_on=["2026-07-01" if gone else "" for gone in left],
+        since=["2020-01-01" if n % 3 else "2023-05-05" for n in range(400)],
+        reference=[f"R{n}" for n in range(400)],
+        constant=["x"] * 400,
+    )
+    data = read_labelled(path, "left", "id")
+    features, reasons = leave_out(data.features, data.label, date(2026, 6, 1))
+    assert sorted(features.columns) == ["since", "visits"]
+    assert features["since"].dropna().iloc[0] in (1123, 2343)
+    assert "AUC 1.000" in reasons["refund"]
+    assert "dates after the cut" in reasons["closed_on"]
+    assert "identifier" in reasons["reference"]
+    assert reasons["constant"] == "one value only"
+
+
+def test_exact_duplicates_are_counted_and_kept_once(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "t.csv")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[1], lines[2], lines[2]]) + "\n")
+    data = read_labelled(path, "left", "id")
+    assert data.duplicate_rows == 3
+    assert len(data.label) == 400
+
+
+def test_ids_stay_text_and_one_customer_stays_in_one_fold(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "t.csv", id=["007", "7"] * 200)
+    data = read_labelled(path, "left", "id")
+    assert set(data.groups) == {"007", "7"}
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "message"),
+    [
+        ("", "left", "the file is empty"),
+        ("id,left\n", "left", "there are no rows"),
+        ("id,left\n1,Yes\n2,maybe\n", "left", "the label 'left' holds maybe, yes"),
+        ("id,left\n1,Yes\n2,Yes\n", "left", "the label 'left' holds yes"),
+        ("id,left\n1,Yes\n2,No\n", "gone", "there is no column 'gone'; found: id, left"),
+        ("id,left\n1,Yes\n2,No,3,4\n", "left", "it cannot be read"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_told_why(
+    tmp_path: Path, text: str, label: str, message: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SourceError, match=message):
+        read_labelled(path, label, "id")
+
+
+def test_infinite_and_missing_numbers_are_missing(tmp_path: Path) -> None:
+    values = ["inf", "-inf", "nan", "", "1e308", "-3", "0", "2", "4", "5"] * 40
+    data = read_labelled(write_table(tmp_path / "t.csv", odd=values), "left", "id")
+    assert data.features["odd"].notna().sum() == 240
+    found, model = backtest(data, {}, Campaign())
+    assert found.accepted
+    assert model is not None
+    assert np.isfinite(model.predict(data.features)).all()
+
+
+def test_too_little_is_an_answer(tmp_path: Path) -> None:
+    data = read_labelled(write_table(tmp_path / "t.csv", rows=60), "left", "id")
+    found, model = backtest(data, {}, Campaign())
+    assert model is None
+    assert "too little to learn from" in found.reason
+
+
+def test_a_refused_fit_says_so_with_its_exit_code(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "t.csv", visits=[n % 7 for n in range(400)])
+    env = {"RETENTION_STATE_DIR": str(tmp_path / "state")}
+    done = retention("churn", "fit", "--data", str(path), "--label", "left", "--id", "id",
+                     cwd=tmp_path, env=env)  # fmt: skip
+    assert done.returncode == 4
+    assert "refused: no skill" in done.stdout
+    missing = retention("churn", "fit", "--data", str(path), cwd=tmp_path, env=env)
+    assert missing.returncode == 2
+    assert "needs --label" in missing.stderr
+
+
+LAST = date(2026, 10, 31)
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[Policies, Places]:
+    """A demo company of 2,000 that nobody treats: those who fade leave."""
+    folder = tmp_path_factory.mktemp("past")
+    simulation = new_simulation(9, 2000, date(2026, 6, 1))
+    writer = ParquetWriter(folder / "data")
+    for part, tables in history(simulation):
+        writer.write(part, tables)
+    while simulation.through <= LAST:
+        for part, tables in next_month(simulation):
+            writer.write(part, tables)
+    config = copy_config(folder / "config", folder / "data")
+    return load_policies(config, ROOT / "templates"), make_places(folder / "snapshots")
+
+
+def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Places]) -> None:
+    policies, places = past
+    learnt, data_hash = learning.learn_churn(policies, places, LAST, from_sources=True)
+    assert learnt.backtest.accepted, learnt.backtest.reason
+    assert learnt.backtest.auc is not None
+    assert learnt.backtest.auc > 0.8
+    again, same = learning.learn_churn(policies, places, LAST, from_sources=True)
+    assert (again, same) == (learnt, data_hash)
+
+
+def test_nights_use_the_newest_accepted_model_that_knew_nothing_later(
+    past: tuple[Policies, Places],
+) -> None:
+    policies, places = past
+    cut = LAST - timedelta(days=1)
+    learnt, data_hash = learning.learn_churn(policies, places, cut, from_sources=True)
+    kept = learning.keep(places.models, learnt, data_hash)
+    assert kept.file is not None
+    refused = replace(learnt, backtest=replace(learnt.backtest, accepted=False), model=None,
+                      trained_through=LAST)  # fmt: skip
+    learning.keep(places.models, refused, data_hash)
+    assert models_in_use(places.models, LAST)["churn"] == kept.file.stem
+    assert "churn" not in models_in_use(places.models, cut - timedelta(days=1))
+    score_all(policies.costs, places, pull(policies, places, LAST))
+    scores = table_of(places.snapshots, LAST, snapshots.SCORES).to_pandas()
+    known = scores[scores["churn_probability"].notna()]
+    assert len(known) > 1500
+    assert (known["active_contracts"] > 0).all()
+    assert known["churn_probability"].between(0, 1).all()
+    worth = known["churn_probability"] >= known["churn_threshold"]
+    assert (known["worth_retaining"].astype(bool) == worth).all()
+    # A threshold of one's own: the more a customer brings, the lower the risk that is acted on.
+    known = known.astype({"net_profit_12m": float}).sort_values("net_profit_12m")
+    poor, rich = known.head(50), known.tail(50)
+    assert rich["churn_threshold"].mean() < 0.2 < poor["churn_threshold"].mean()
+    assert (known.loc[known["net_profit_12m"] < 0, "churn_threshold"] == 1.0).all()
+
+
+def test_the_demo_teaches_who_pays_very_late(past: tuple[Policies, Places]) -> None:
+    policies, places = past
+    learnt, _ = learning.learn_late_payment(policies, places, LAST)
+    assert learnt.backtest.accepted
+    assert learnt.backtest.auc is not None
+    assert learnt.backtest.auc > 0.75
+    assert learnt.model is not None
+    assert "late_before" in learnt.model.columns
+
+
+def test_a_model_file_holds_no_code(tmp_path: Path) -> None:
+    path = model_files.save(
+        tmp_path, "churn", {"accepted": True, "trained_through": "2026-01-01", "model": None}
+    )
+    assert json.loads(path.read_text("utf-8"))["accepted"] is True
+    assert not list(tmp_path.rglob("*.pkl"))
