@@ -151,7 +151,7 @@ def shop(
 
 def use_workshop(monkeypatch: pytest.MonkeyPatch, made: Workshop) -> None:
     """Let tasks work in `made`."""
-    for module in ("tasks.nightly", "tasks.delivery"):
+    for module in ("tasks.nightly", "tasks.delivery", "tasks.learning", "tasks.reporting"):
         monkeypatch.setattr(f"{module}.get_workshop", lambda: made)
 
 

@@ -28,10 +28,15 @@ class Campaign:
 
 
 def auc(label: Array, score: Array) -> float:
-    """Return the chance that a random positive scores above a random negative (ties count half)."""
+    """Return the chance that a random positive scores above a random negative.
+
+    Ties count half; with one class only there is nothing to tell apart, and the chance is a half.
+    """
     ranks = _midranks(score)
     positive = label == 1
     n, m = int(positive.sum()), int((~positive).sum())
+    if n * m == 0:
+        return 0.5
     return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
 
 

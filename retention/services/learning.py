@@ -22,6 +22,7 @@ from retention.scoring.score import measure_customers, to_frame
 from retention.services.nightly import Places, open_sources
 from retention.services.policies import Policies
 from retention.services.scores import CHURN, LATE_PAYMENT, table_of
+from retention.sources.caps import find_caps
 from retention.sources.extract import extract_features, extract_invoices
 
 Pair = tuple[date, pd.DataFrame, pd.DataFrame]
@@ -162,6 +163,7 @@ def _from_sources(policies: Policies, places: Places, as_of: date) -> list[Pair]
         days = [as_of - timedelta(days=churn.HORIZON_DAYS * n) for n in range(_CUTS)]
         frames = []
         for day in days:
+            find_caps(company, policies.costs.winsorise, day)
             made = extract_features(company, day)
             measured = measure_customers(
                 made.wide,

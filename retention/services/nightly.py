@@ -14,7 +14,7 @@ from retention.domain.summaries import PullSummary
 from retention.services.dependence import held_playbooks
 from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
-from retention.sources.caps import find_caps
+from retention.sources.caps import count_metrics, find_caps
 from retention.sources.currencies import convert_currencies
 from retention.sources.extract import count_customers, find_ties
 from retention.sources.gate import check_gates, count_rows, leave_out_tripped, profile_of
@@ -115,6 +115,7 @@ def _stage(company: Company, policies: Policies, places: Places, as_of: date) ->
     costs = policies.costs
     convert_currencies(company, costs.currency, costs.rates(), as_of)
     find_caps(company, costs.winsorise, as_of)
+    count_metrics(company, as_of)
     customers = int(one_row(company.db, "SELECT count(*) FROM customers")[0])
     shards = max(1, -(-customers // places.shard_customers))
     stage(company, staged(places, as_of), shards)

@@ -1,4 +1,4 @@
-"""Where one entry is so large that it says nothing about the next one."""
+"""What needs all customers at once: where one entry is too large, and how much can be used."""
 
 from datetime import date
 
@@ -36,4 +36,13 @@ def find_caps(company: Company, share: float, as_of: date) -> None:
         GROUP BY activity
         HAVING count(*) >= {_ENOUGH_ENTRIES}
         """,
+    )
+
+
+def count_metrics(company: Company, as_of: date) -> None:
+    """Fill `metrics` with how many metrics of use there are up to `as_of`, for all customers."""
+    run(
+        company.db,
+        f"INSERT INTO metrics SELECT count(DISTINCT metric) FROM usage "
+        f"WHERE used_on <= DATE '{as_of}' AND quantity > 0",
     )

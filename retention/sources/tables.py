@@ -17,6 +17,7 @@ _RULE_TABLES = {
     "caps": "activity VARCHAR, cap DECIMAL(18,5)",
     "conduct": "tag VARCHAR, sign VARCHAR",
     "dunning": "step INTEGER, after_days INTEGER",
+    "metrics": "n BIGINT",
     "payers": "payer_id VARCHAR, customer_id VARCHAR, since DATE",
 }
 RULE_TABLES = tuple(_RULE_TABLES)

@@ -220,7 +220,7 @@ def test_shards_run_on_a_dask_cluster_and_give_the_same_scores(
         "RETENTION_MAIL_SECURITY": "plain",
         "PREFECT_HOME": str(tmp_path / "prefect"),
     }
-    with LocalCluster(
+    with LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=2, threads_per_worker=1, dashboard_address=None, env=there
     ) as cluster:
         done = subprocess.run(

@@ -6,8 +6,8 @@
 WITH known AS (
     SELECT * FROM usage WHERE used_on <= $as_of AND quantity > 0
 ),
-metrics AS (
-    SELECT count(DISTINCT metric) AS n FROM known
+all_metrics AS (
+    SELECT coalesce((SELECT n FROM metrics), (SELECT count(DISTINCT metric) FROM known)) AS n
 )
 SELECT
     k.customer_id,
@@ -20,5 +20,5 @@ SELECT
         AS usage_breadth,
     max(k.used_on) AS usage_last_on
 FROM known AS k
-CROSS JOIN metrics AS m
+CROSS JOIN all_metrics AS m
 GROUP BY k.customer_id

@@ -1,0 +1,292 @@
+"""Money: every awkward kind of invoice, payment and amount has a defined treatment."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from retention.db import snapshots
+from retention.domain.errors import ConfigError, SourceError
+from retention.scoring.economics import PARTS, by_month
+from retention.services.nightly import pull
+from retention.services.policies import load_policies
+from retention.services.scores import score_all, table_of
+from tests.conftest import NIGHT, ROOT, copy_config, make_places
+
+D = Decimal
+CUSTOMERS = "customer_id,name,created_on\nA,Ana,2020-01-01\nB,Bo,2020-01-01\n"
+BILL = "invoice_id,customer_id,issued_on,due_on,amount,direct_cost,status\n"
+PAID = "customer_id,paid_on,amount,invoice_id,failed\n"
+
+
+class Shop:
+    """A company of a few lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.data = folder, folder / "data"
+        self.data.mkdir()
+        self.config = copy_config(folder / "config", self.data)
+
+    def scores(self, **tables: str) -> pd.DataFrame:
+        """Score what the tables say, one row per customer."""
+        for name, text in {"customers": CUSTOMERS, **tables}.items():
+            (self.data / f"{name}.csv").write_text(text, encoding="utf-8")
+        policies, places = load_policies(self.config, ROOT / "templates"), self.places
+        score_all(policies.costs, places, pull(policies, places, NIGHT))
+        frame: pd.DataFrame = table_of(places.snapshots, NIGHT, snapshots.SCORES).to_pandas()
+        return frame.set_index("customer_id", drop=False)
+
+    @property
+    def places(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        """Where it is scored."""
+        return make_places(self.folder / "snapshots")
+
+    def costs(self, old: str, new: str) -> None:
+        """Change costs.yaml."""
+        path = self.config / "costs.yaml"
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+RATES = """exchange_rates:
+  GBP: [{from: 2025-01-01, rate: 1.10}, {from: 2026-02-01, rate: 1.20}]
+  JPY: [{from: 2025-01-01, rate: 0.006}]
+"""
+
+
+def test_currencies_are_converted_at_the_rate_of_the_day(company: Shop) -> None:
+    company.costs("exchange_rates: {}\n", RATES)
+    ana = company.scores(
+        customers=CUSTOMERS.replace("created_on", "created_on,currency").replace(
+            "2020-01-01", "2020-01-01,gbp"),
+        invoices="invoice_id,customer_id,issued_on,due_on,amount,direct_cost,currency\n"
+        "1,A,2026-01-31,2026-02-10,100.00,40.00,GBP\n"
+        "2,A,2026-02-01,2026-03-01,100.00,40.00,\n"
+        "3,A,2026-02-02,2026-03-01,100.00,40.00,EUR\n"
+        "4,A,2026-02-03,2026-03-01,10000,4000,jpy\n",
+        payments=PAID + "A,2026-04-01,100.00,1,false\nA,2026-04-01,100.00,2,false\n"
+        "A,2026-04-01,60.00,3,false\nA,2026-04-01,50.00,,false\n",
+    ).loc["A"]  # fmt: skip
+    # 110 + 120 (the customer's own currency) + 100 + 60.
+    assert ana["revenue_12m"] == D("390.00")
+    assert ana["direct_cost_12m"] == D("156.00")
+    # A payment takes the rate of its invoice: 1 and 2 are settled to the cent, the rate has moved.
+    # 3 lacks 40, 4 is open; the loose 50 are pounds (60 euros) and pay the oldest first.
+    assert ana["open_amount"] == D("40.00")
+
+
+@pytest.mark.parametrize(
+    ("currency", "issued_on", "message"),
+    [
+        ("USD", "2026-05-01", "1 amounts in USD have no rate to EUR on 2026-05-01"),
+        ("GBP", "2024-12-31", "1 amounts in GBP have no rate to EUR on 2024-12-31"),
+    ],
+)
+def test_a_missing_rate_is_an_error_and_never_one(
+    company: Shop, currency: str, issued_on: str, message: str
+) -> None:
+    company.costs("exchange_rates: {}\n", RATES)
+    with pytest.raises(SourceError, match=message):
+        company.scores(
+            invoices="invoice_id,customer_id,issued_on,amount,currency\n"
+            f"1,A,{issued_on},5,{currency}\n"
+        )
+    assert not list((company.folder / "snapshots").glob("*"))
+
+
+def test_a_payment_without_an_invoice_settles_the_oldest_first(company: Shop) -> None:
+    ana = company.scores(
+        invoices=BILL
+        + "2,A,2026-02-01,2026-03-03,100,1,open\n1,A,2026-01-01,2026-01-31,100,1,open\n"
+        "3,A,2026-03-01,2026-03-31,100,1,open\n",
+        payments=PAID + "A,2026-01-20,100,,false\nA,2026-03-20,60,,false\n",
+    ).loc["A"]
+    # The first is paid in time; of the second 40 are open, and all of the third.
+    assert ana["overdue_amount"] == D("140.00")
+    assert ana["late_invoices_12m"] == 2
+    assert ana["overdue_61_90"] == D("140.00") - D("0")
+    assert ana["overdue_days_max"] == 89
+
+
+def test_a_prepaid_customer_owes_nothing(company: Shop) -> None:
+    ana = company.scores(
+        invoices=BILL + "1,A,2026-02-01,2026-02-01,100,40,open\n",
+        payments=PAID + "A,2026-01-15,100,1,false\n",
+    ).loc["A"]
+    assert (ana["open_amount"], ana["late_invoices_12m"]) == (D("0.00"), 0)
+    assert ana["profit_collection"] == D("0.00")
+
+
+def test_a_credit_note_takes_back_what_it_credits(company: Shop) -> None:
+    ana = company.scores(
+        invoices=BILL + "1,A,2026-02-01,2026-03-01,100,40,open\n2,A,2026-02-10,,-100,-40,open\n"
+    ).loc["A"]
+    assert (ana["revenue_12m"], ana["profit_direct_cost"]) == (D("0.00"), D("0.00"))
+    assert ana["open_amount"] == D("0.00")
+
+
+def test_void_and_disputed_invoices(company: Shop) -> None:
+    ana = company.scores(
+        invoices=BILL
+        + "1,A,2026-02-01,2026-03-01,100,40,VOID\n2,A,2026-02-01,2026-03-01,70,20,Disputed\n"
+    ).loc["A"]
+    # A void invoice never was; a disputed one is revenue until it is settled, but neither late nor
+    # overdue, and nothing is collected for it.
+    assert ana["revenue_12m"] == D("70.00")
+    assert (ana["disputed_amount"], ana["overdue_amount"]) == (D("70.00"), D("0.00"))
+    assert ana["profit_credit_loss"] == D("0.00")
+
+
+def test_rows_of_the_future_do_not_count_yet(company: Shop) -> None:
+    ana = company.scores(
+        invoices=BILL
+        + "1,A,2026-05-01,2026-05-31,100,40,open\n2,A,2026-06-01,2026-07-01,900,1,open\n",
+        payments=PAID + "A,2026-06-02,100,1,false\nB,2026-01-01,1,,false\n",
+    ).loc["A"]
+    assert (ana["revenue_12m"], ana["open_amount"]) == (D("100.00"), D("100.00"))
+    assert ana["overdue_amount"] == D("0.00")
+
+
+def test_a_payment_by_somebody_else_settles_the_invoice_it_names(company: Shop) -> None:
+    scores = company.scores(
+        invoices=BILL + "1,A,2026-02-01,2026-03-01,100,40,open\n",
+        payments=PAID + "B,2026-02-20,100,1,false\n",
+    )
+    assert scores.loc["A", "open_amount"] == D("0.00")
+    assert scores.loc["A", "ties"] == 1
+    assert scores.loc["B", "ties"] == 1
+
+
+TICKETS = "ticket_id,customer_id,opened_at,handling_minutes,channel,severity,own_fault\n"
+
+
+def test_minutes_cost_by_channel_and_severity_and_ours_are_left_out(company: Shop) -> None:
+    ana = company.scores(
+        invoices=BILL + "1,A,2026-02-01,2026-03-01,100,40,paid\n",
+        tickets=TICKETS
+        + "1,A,2026-05-01,10,phone,normal,false\n2,A,2026-05-01,10,phone,High,false\n"
+        "3,A,2026-05-01,10,email,,false\n4,A,2026-05-01,100,phone,urgent,true\n"
+        "5,A,2026-05-01,-50,phone,normal,false\n6,A,2026-05-01,,phone,normal,false\n",
+    ).loc["A"]
+    # 6.50 + 6.50 * 1.25 + 5.00, half a cent to the even one; a negative or missing time is no time.
+    assert ana["profit_service"] == D("-19.62")
+    assert ana["own_fault_cost_12m"] == D("97.50")
+    assert ana["ticket_minutes_12m"] == 30.0
+
+
+def test_a_severity_without_a_rate_is_an_error(company: Shop) -> None:
+    with pytest.raises(ConfigError, match=r"severity 'hihg' has no rate \(did you mean 'high'"):
+        company.scores(tickets=TICKETS + "1,A,2026-05-01,10,phone,hihg,false\n")
+
+
+def test_one_extreme_is_cut_off_and_said_so(company: Shop) -> None:
+    rows = "".join(f"{n},B,2026-03-01,{10 + n % 5},phone,normal,false\n" for n in range(2000))
+    scores = company.scores(
+        invoices=BILL + "1,A,2026-02-01,2026-03-01,100,40,paid\n",
+        tickets=TICKETS + rows + "x,A,2026-05-01,6000,phone,normal,false\n",
+    )
+    ana = scores.loc["A"]
+    assert ana["profit_service"] == D("-9.10")  # fourteen minutes, as long as any other
+    assert ana["winsorised_12m"] == D("3890.90")
+    assert "extremes_left_out" in ana["reason_codes"]
+    assert "data_error" in ana["root_cause_hints"]
+    assert scores.loc["B", "winsorised_12m"] == D("0.00")
+
+
+def test_dunning_counts_each_step_that_was_taken(company: Shop) -> None:
+    company.costs(
+        "capital: {low: 0.05, likely: 0.08, high: 0.11}", "capital: {low: 0, likely: 0, high: 0}"
+    )
+    ana = company.scores(
+        invoices=BILL
+        + "1,A,2026-01-01,2026-01-31,100,1,open\n2,A,2026-03-01,2026-03-31,100,1,open\n",
+        payments=PAID + "A,2026-03-02,100,1,false\n",
+    ).loc["A"]
+    # Invoice 1, paid after 30 days: two steps. Invoice 2, open for 61 days: three.
+    assert ana["profit_collection"] == D("-27.00")
+
+
+def test_months_and_contracts_add_up_to_the_year(company: Shop) -> None:
+    scores = company.scores(
+        customers=CUSTOMERS,
+        contracts="contract_id,customer_id,plan,monthly_fee,started_on,ends_on\n"
+        "K1,A,basic,30,2024-01-01,\nK2,A,premium,70,2024-01-01,\nK0,A,old,5,2020-01-01,2021-01-01\n",
+        invoices="invoice_id,customer_id,issued_on,due_on,amount,direct_cost,contract_id\n"
+        "1,A,2025-08-01,2025-08-31,100,30,K1\n2,A,2026-02-01,2026-03-01,50,20,\n"
+        "3,A,2026-04-30,2026-05-30,-10,0,K2\n",
+        tickets=TICKETS + "1,A,2025-09-10,33,phone,normal,false\n2,A,2026-05-31,7,chat,low,false\n",
+    )
+    ana = scores.loc["A"]
+    contracts = table_of(company.places.snapshots, NIGHT, snapshots.CONTRACTS).to_pandas()
+    assert contracts["contract_id"].tolist() == ["K1", "K2"]
+    for column in ("net_profit_12m", "net_profit_12m_low", "net_profit_12m_high"):
+        assert D(int(contracts[column].sum())) / 100 == ana[column]
+    # Of the 50 that name no contract, 70 % are the premium contract's.
+    assert contracts["revenue"].tolist() == [11500, 2500]
+    costs = load_policies(company.config, ROOT / "templates").costs
+    facts = [
+        pq.read_table(
+            snapshots.shard_file(company.places.snapshots, NIGHT, what, 0), partitioning=None
+        )
+        for what in (snapshots.ACTIVITIES, snapshots.BILLS)
+    ]
+    known = [part for part in PARTS if ana[part] is not None]
+    months = by_month(0, facts[0], facts[1], costs, known)
+    assert [m["month"] for m in months] == sorted({m["month"] for m in months})
+    for ours, yearly in (
+        ("net_profit", "net_profit_12m"),
+        ("net_profit_low", "net_profit_12m_low"),
+    ):
+        assert D(sum(m[ours] for m in months)) / 100 == ana[yearly]
+
+
+def test_tiers_follow_the_rank_by_profit(company: Shop) -> None:
+    people = "customer_id,name,created_on\n" + "".join(
+        f"{n:03d},N,2020-01-01\n" for n in range(100)
+    )
+    bills = BILL + "".join(
+        f"{n},{n:03d},2026-02-01,2026-03-01,{100 + n},{90 if n else 500},paid\n" for n in range(100)
+    )
+    scores = company.scores(customers=people, invoices=bills)
+    assert scores["tier"].value_counts().to_dict() == {
+        "iron": 79,
+        "gold": 15,
+        "platinum": 5,
+        "lead": 1,
+    }
+    assert scores.loc["099", "tier"] == "platinum"
+    assert scores.loc["000", "tier"] == "lead"
+    assert scores["profit_share"].sum() == pytest.approx(1.0)
+
+
+def test_ties_bring_the_profit_of_others_into_view(company: Shop) -> None:
+    people = ("customer_id,name,created_on,parent_id,referred_by\nA,Ana,2020-01-01,,\n"
+              "B,Bo,2020-01-01,A,\nC,Cy,2020-01-01,,A\nD,Di,2020-01-01,,\n")  # fmt: skip
+    scores = company.scores(
+        customers=people,
+        contacts="customer_id,email\nC,office@x.example\nD,Office@x.example\n",
+        invoices=BILL
+        + "1,B,2026-02-01,2026-03-01,100,40,paid\n2,C,2026-02-01,2026-03-01,10,4,paid\n",
+    )
+    assert scores["ties"].to_dict() == {"A": 2, "B": 1, "C": 2, "D": 1}
+    assert (
+        scores.loc["A", "tied_profit_12m"]
+        == scores.loc["B", "net_profit_12m"] + scores.loc["C", "net_profit_12m"]
+    )
+    assert scores.loc["A", "strategic_points_ties"] == 20
+
+
+def test_an_inactive_table_is_unknown_and_not_zero(company: Shop) -> None:
+    ana = company.scores(invoices=BILL + "1,A,2026-02-01,2026-03-01,100,40,paid\n").loc["A"]
+    assert ana["economics_confidence"] == "partial"
+    for column in ("profit_service", "profit_events", "cost_to_serve_12m", "own_fault_cost_12m"):
+        assert ana[column] is None
+    assert ana["churn_probability"] != ana["churn_probability"]
