@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from retention.db import snapshots
-from retention.domain.errors import ConfigError, SourceError
+from retention.domain.errors import ConfigError, GateTrippedError, SourceError
 from retention.scoring.economics import PARTS, by_month
 from retention.services.nightly import pull
 from retention.services.policies import load_policies
@@ -277,10 +277,8 @@ def test_ties_bring_the_profit_of_others_into_view(company: Shop) -> None:
         + "1,B,2026-02-01,2026-03-01,100,40,paid\n2,C,2026-02-01,2026-03-01,10,4,paid\n",
     )
     assert scores["ties"].to_dict() == {"A": 2, "B": 1, "C": 2, "D": 1}
-    assert (
-        scores.loc["A", "tied_profit_12m"]
-        == scores.loc["B", "net_profit_12m"] + scores.loc["C", "net_profit_12m"]
-    )
+    tied = scores.loc[["B", "C"], "net_profit_12m"].sum()
+    assert scores["tied_profit_12m"].to_dict()["A"] == tied
     assert scores.loc["A", "strategic_points_ties"] == 20
 
 
@@ -290,3 +288,14 @@ def test_an_inactive_table_is_unknown_and_not_zero(company: Shop) -> None:
     for column in ("profit_service", "profit_events", "cost_to_serve_12m", "own_fault_cost_12m"):
         assert ana[column] is None
     assert ana["churn_probability"] != ana["churn_probability"]
+
+
+def test_the_same_row_twice_is_two_payments_and_an_error_where_rows_have_keys(
+    company: Shop,
+) -> None:
+    bills = BILL + "1,A,2026-02-01,2026-03-01,100,40,open\n"
+    twice = PAID + "A,2026-02-20,50,1,false\n" * 2
+    assert company.scores(invoices=bills, payments=twice).loc["A", "open_amount"] == D("0.00")
+    # Invoices have keys: the table trips its gate, and with it everything that depends on it.
+    with pytest.raises(GateTrippedError, match="the key invoice_id '1' is there twice"):
+        company.scores(invoices=bills + bills.removeprefix(BILL))

@@ -211,6 +211,19 @@ def test_bad_data_is_named_with_its_place(
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), float("-inf"), 1e30])
+def test_numbers_that_are_no_amounts_are_named_in_parquet_too(
+    tmp_path: Path, amount: float
+) -> None:
+    import pyarrow.parquet as pq
+
+    (tmp_path / "customers.csv").write_text(CUSTOMERS, encoding="utf-8")
+    rows = {"invoice_id": ["1"], "customer_id": ["7"], "issued_on": [date(2026, 5, 1)]}
+    pq.write_table(pa.table({**rows, "amount": [amount]}), tmp_path / "invoices.parquet")
+    with pytest.raises(SourceError, match="row 1: column 'amount' is not a valid amount"):
+        of_files(tmp_path)
+
+
 def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
     (tmp_path / "customers.parquet").write_bytes(b"PAR1 but not really")
     with pytest.raises(SourceError, match=r"customers \(customers.parquet\): it cannot be read"):
