@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
-MAKE, ACTIVATE, CHINOOK, OPS, TEAMS, OWN = blocks("sh")
+MAKE, ACTIVATE, CHINOOK, OPS, STEER, TEAMS, OWN = blocks("sh")
 
 
 def run(block: str, cwd: Path, home: Path) -> str:
@@ -68,13 +68,20 @@ def test_the_chinook_night(home: Path) -> None:
     shown = run(ACTIVATE + CHINOOK, home, home)
     assert "59 customers" in shown
     assert "Revenue to date: 2,328.60" in shown
-    assert "6 Helena Holý is no_data" in shown
+    assert "6 Helena Holý: not known yet" in shown
 
 
 def test_the_first_five_minutes_of_ops(home: Path) -> None:
     shown = run(OPS, home, home)
     assert "This is a plan: nothing was stored." in shown
     assert "Night of 2026-11-01" in shown
+
+
+def test_what_steers_rather_than_runs(home: Path) -> None:
+    shown = run(STEER, home / "demo-company", home)
+    assert "de los clientes gana el" in shown
+    assert "Gates of 2026-11-02" in shown
+    assert "200 customers of 2026-10-31: every score is the same." in shown
 
 
 def test_the_first_five_minutes_of_account_teams(home: Path) -> None:

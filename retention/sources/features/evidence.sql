@@ -19,10 +19,16 @@ WITH rows_of AS (
     FROM f_ledger
     WHERE disputed
     UNION ALL
-    SELECT customer_id, CASE WHEN own_fault THEN 'own_fault' ELSE 'complaint' END, 'tickets',
-        ticket_id, CAST(opened_at AS DATE), CAST(handling_minutes AS DOUBLE)
+    SELECT
+        customer_id,
+        CASE WHEN own_fault THEN 'own_fault' WHEN complaint THEN 'complaint'
+            ELSE lower(trim(topic)) END,
+        'tickets',
+        ticket_id,
+        CAST(opened_at AS DATE),
+        CAST(handling_minutes AS DOUBLE)
     FROM tickets
-    WHERE (own_fault OR complaint) AND CAST(opened_at AS DATE) <= $as_of
+    WHERE (own_fault OR complaint OR lower(trim(topic)) IN ('how_to', 'change_request')) AND CAST(opened_at AS DATE) <= $as_of
         AND CAST(opened_at AS DATE) > $year_ago
     UNION ALL
     SELECT t.customer_id, c.sign, 'tickets', t.ticket_id, t.opened_on, t.quantity

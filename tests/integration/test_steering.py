@@ -1,0 +1,225 @@
+"""What people steer by: gates that wait, explanations in two languages, the report."""
+
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from retention.clock import utc_now
+from retention.db.models import Case, GateOverride, Run
+from retention.db.session import reading, writing
+from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
+from retention.domain.stages import PlaybookName
+from retention.services import gates, reporting
+from retention.services.dependence import held_playbooks, tables_of
+from retention.services.explain import explain
+from retention.services.policies import load_policies
+from retention.sources.config import Files, SourcesConfig
+from retention.sources.extract import extract_features, extract_invoices
+from retention.sources.tables import open_company
+from retention.workshop import Workshop
+from tests.conftest import NIGHT, ROOT, write_sources
+from tests.factories.commands import answer, retention
+from tests.factories.nights import print_of, run_night, run_nights
+
+PAYING = """playbook: retain
+entry: {when: overdue_amount > 0 AND late_share_12m > 0.3, nights: 1}
+leave: {when: overdue_amount = 0, nights: 1}
+stages:
+  - stage: listen
+    steps: [{action: call, form: check_in, due: 5 workdays}]
+    escalate: {after: 14 days, unless: overdue_amount = 0}
+  - stage: educate
+    steps: [{action: email, template: education, approval: account_manager}]
+    escalate: {after: 14 days, unless: overdue_amount = 0}
+  - stage: reward
+    steps: [{action: call, form: reward, due: 10 workdays}]
+"""
+
+
+@pytest.fixture
+def two_playbooks(shop: Workshop, config_dir: Path) -> Workshop:
+    """Beside `restore`, a playbook that looks at payments only."""
+    (config_dir / "playbooks" / "retain.yaml").write_text(PAYING, encoding="utf-8")
+    object.__setattr__(shop, "policies", load_policies(config_dir, shop.places.templates))
+    return shop
+
+
+def test_a_playbook_depends_on_what_its_conditions_rest_on(two_playbooks: Workshop) -> None:
+    books = two_playbooks.policies.playbooks
+    assert tables_of(books[PlaybookName.RETAIN]) == {"customers", "invoices", "payments"}
+    assert tables_of(books[PlaybookName.RESTORE]) >= {"tickets", "cost_events", "payments"}
+    assert held_playbooks(books, {"tickets"}) == {PlaybookName.RESTORE}
+    assert held_playbooks(books, {"usage"}) == set()
+    assert held_playbooks(books, {"customers"}) == set(books)
+
+
+def test_bad_ticket_data_holds_one_playbook_and_not_the_other(
+    two_playbooks: Workshop, config_dir: Path, company_data: Path, tmp_path: Path
+) -> None:
+    run_nights(NIGHT - timedelta(days=1), 2)
+    data = tmp_path / "data"
+    data.mkdir()
+    for table in company_data.iterdir():
+        if table.name != "tickets":
+            (data / table.name).symlink_to(table)
+    (data / "tickets.csv").write_text("ticket_id,customer_id,opened_at\n1,C0000001,soon\n")
+    write_sources(config_dir, data)
+    good = two_playbooks.policies
+    object.__setattr__(two_playbooks, "policies",
+                       load_policies(config_dir, two_playbooks.places.templates))  # fmt: skip
+    held = run_night(NIGHT)
+    assert held["pull"]["held_playbooks"] == ["restore"]
+    assert "not a valid moment" in held["pull"]["tripped"]["tickets"]
+    assert "ticket_minutes_12m" in held["scores"]["no_data"]
+    with reading(two_playbooks.engine) as session:
+        opened = set(session.scalars(select(Case.playbook)))
+        assert opened == {PlaybookName.RETAIN}
+    # The third good night in a row opens the cases: the held one has neither counted nor reset.
+    object.__setattr__(two_playbooks, "policies", good)
+    after = run_night(NIGHT + timedelta(days=1))
+    assert after["pull"]["tripped"] == {}
+    assert after["decisions"]["decisions"]["restore:reassess"] > 10
+
+
+def test_accepting_needs_a_role_a_reason_and_a_table(shop: Workshop) -> None:
+    team = shop.policies.team
+    with writing(shop.engine) as session:
+        with pytest.raises(NotAllowedError, match="marta may not accept it"):
+            gates.accept(session, "tickets", team.get("marta"), "a good reason", NIGHT, utc_now())
+        with pytest.raises(NotAllowedError, match="the reason says nothing"):
+            gates.accept(session, "tickets", team.get("diana"), "  ok ", NIGHT, utc_now())
+        with pytest.raises(NotFoundError, match="table 'ticket': is no canonical table"):
+            gates.accept(session, "ticket", team.get("diana"), "a good reason", NIGHT, utc_now())
+        for reason in ("half was archived", "half was archived on Friday"):
+            gates.accept(session, "tickets", team.get("diana"), reason, NIGHT, utc_now())
+    with reading(shop.engine) as session:
+        kept = session.scalars(select(GateOverride)).one()
+        assert (kept.person_id, kept.reason) == ("diana", "half was archived on Friday")
+        assert gates.accepted(session, NIGHT) == {"tickets": "diana"}
+        assert gates.accepted(session, NIGHT + timedelta(days=1)) == {}
+
+
+def test_gates_on_the_command_line(config_dir: Path, tmp_path: Path) -> None:
+    env = {"RETENTION_CONFIG_DIR": str(config_dir), "RETENTION_STATE_DIR": str(tmp_path / "state")}
+    shown = answer(
+        retention("gate", "show", "--as-of", "2026-05-31", "--json", cwd=tmp_path, env=env)
+    )
+    assert {row["table"] for row in shown["gates"]["tables"]} >= {"invoices", "tickets"}
+    assert shown["gates"]["held_playbooks"] == []
+    assert not (tmp_path / "state" / "retention.db").exists()
+    done = retention(
+        "gate", "accept", "tickets", "--as", "diana", "--reason", "archived by the helpdesk",
+        "--as-of", "2026-05-31", "--json", cwd=tmp_path, env=env,
+    )  # fmt: skip
+    assert answer(done)["accepted"] == {"table": "tickets", "as_of": "2026-05-31", "by": "diana"}
+
+
+def explained(shop: Workshop, customer: str) -> dict[str, Any]:
+    with reading(shop.engine) as session:
+        return explain(session, shop.policies, shop.places, customer, None)
+
+
+def test_an_explanation_holds_together(shop: Workshop) -> None:
+    run_night(NIGHT)
+    with reading(shop.engine) as session:
+        assert session.scalars(select(Run)).one().summary is not None
+    poor = next(
+        found
+        for found in (explained(shop, f"C{n:07d}") for n in range(300))
+        if found["fit"] == "poor" and found["evidence"]
+    )
+    profit = next(s for s in poor["sums"] if s["name"] == "net_profit_12m")
+    assert sum(float(v) for v in profit["parts"].values()) == pytest.approx(float(profit["total"]))
+    months = sum(month["net_profit"] for month in poor["months"])
+    assert months == pytest.approx(float(profit["total"]))
+    assert poor["freshness"]["invoices"]["newest"] == "2026-05-01"
+    better = [c for c in poor["counterfactuals"] if c["question"] == "fit"]
+    assert {c["becomes"] for c in better} <= {"fixable", "good", "no_data"}
+    assert better
+    assert all(row["happened_on"] <= NIGHT.isoformat() for row in poor["evidence"])
+
+
+def test_explain_speaks_both_languages_and_json(config_dir: Path, tmp_path: Path) -> None:
+    env = {"RETENTION_CONFIG_DIR": str(config_dir), "RETENTION_STATE_DIR": str(tmp_path / "state")}
+    retention("run", "--as-of", "2026-05-31", cwd=tmp_path, env=env)
+    spanish = retention("explain", "C0000002", "--language", "es", cwd=tmp_path, env=env).stdout
+    english = retention("explain", "C0000002", cwd=tmp_path, env=env).stdout
+    assert "Qué lo cambiaría" in spanish
+    assert "What would change it" in english
+    told = answer(
+        retention("explain", "C0000002", "--language", "es", "--json", cwd=tmp_path, env=env)
+    )
+    assert told["customer"]["sentences"][0] in spanish
+    other = retention("explain", "C0000002", "--language", "fr", cwd=tmp_path, env=env)
+    assert other.returncode == 1
+    assert "language 'fr' has no words" in " ".join(other.stderr.split()).replace(":", "")
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to and how it is built."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href") and value and not value.startswith("#"):
+                self.links.append(value)
+            if name == "id" and tag == "section":
+                self.ids.append(value or "")
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_report_is_one_page_that_needs_nothing_else(shop: Workshop, language: str) -> None:
+    run_night(NIGHT)
+    made = reporting.make_report(shop.places, NIGHT, "Café & Söhne <GmbH>", language)
+    page = Page()
+    page.feed(made.html)
+    assert page.links == []
+    assert page.ids == ["whale", "tiers", "archetypes", "fit", "churn", "ageing", "service",
+                        "calibration"]  # fmt: skip
+    assert page.tags.count("svg") == page.tags.count("table") == 7
+    assert "Café &amp; Söhne &lt;GmbH&gt;" in made.html
+    assert "@import" not in made.html
+    assert "customers.example" not in made.html
+    assert all(title and "{" not in title for title in made.titles)
+    again = reporting.make_report(shop.places, NIGHT, "Café & Söhne <GmbH>", language)
+    assert again.html == made.html
+
+
+def test_a_report_without_a_night_or_a_language_says_so(shop: Workshop) -> None:
+    with pytest.raises(NotFoundError, match="Run 'retention run' first"):
+        reporting.make_report(shop.places, NIGHT, "X", "en")
+    run_night(NIGHT)
+    with pytest.raises(ConfigError, match="language 'fr': has no words. Choose one of: en, es"):
+        reporting.make_report(shop.places, NIGHT, "X", "fr")
+
+
+def test_tonight_s_risk_is_that_of_an_invoice_issued_tonight(company_data: Path) -> None:
+    """The row that nights score must be the row that the model was taught with."""
+    day = date(2026, 3, 1)  # every customer was invoiced that day
+    config = SourcesConfig(connections={"here": Files(kind="files", path=str(company_data))})
+    company = open_company(config, ROOT, {}, "Europe/Madrid")
+    taught = extract_invoices(company, NIGHT).to_pandas()
+    taught = taught[taught["issued_on"].astype(str) == day.isoformat()].set_index("customer_id")
+    tonight = extract_features(company, day).wide.to_pandas().set_index("customer_id")
+    company.close()
+    assert len(taught) > 200
+    for name in ("known_before", "late_before", "days_late_before", "tenure"):
+        ours = tonight.loc[taught.index, f"risk_{name}"].astype(float)
+        assert (ours.fillna(-1) - taught[name].astype(float).fillna(-1)).abs().max() < 1e-9, name
+
+
+def test_a_report_changes_nothing(shop: Workshop) -> None:
+    run_night(NIGHT)
+    before = print_of(shop)
+    reporting.make_report(shop.places, NIGHT, "X", "en")
+    assert print_of(shop) == before
