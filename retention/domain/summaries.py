@@ -9,9 +9,10 @@ from typing import Any
 class PullSummary:
     """What was read: rows and mapped columns per canonical table, and what was noticed.
 
-    `tables` are the figures that the gates of later nights compare with, `tripped` the tables that
-    count as missing tonight, `held_playbooks` those that wait for them, `accepted` the changes that
-    a person has accepted.
+    `tables` and `expected` are the figures and columns that the gates of later nights compare with:
+    of a table that is not to be trusted those of its last good night, however long ago that was.
+    `tripped` are the tables that count as missing tonight, `held_playbooks` those that wait for
+    them, `accepted` the changes that a person has accepted.
     """
 
     as_of: date
@@ -21,6 +22,7 @@ class PullSummary:
     with_email: int
     not_mapped: tuple[str, ...] = ()
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    expected: dict[str, list[str]] = field(default_factory=dict)
     tripped: dict[str, str] = field(default_factory=dict)
     held_playbooks: tuple[str, ...] = ()
     accepted: dict[str, str] = field(default_factory=dict)

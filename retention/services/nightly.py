@@ -1,6 +1,7 @@
 """Pull the company's data: read, check, gate, divide into shards."""
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -84,24 +85,35 @@ def pull(
         held = held_playbooks(policies.playbooks, {trip.table for trip in trips})
         _refuse_hopeless(trips, held, policies)
         leave_out_tripped(company, trips)
+        tripped = {trip.table: trip.found for trip in trips}
         mapped = {name: profiles[name] for name in company.mapped}
         shards = _stage(company, policies, places, as_of)
         customers, with_email = count_customers(company, as_of)
     finally:
         company.close()
+    columns = {name: sorted(listed) for name, listed in company.mapped.items()}
     return PullSummary(
         as_of=as_of,
         rows={name: profile["rows"] for name, profile in mapped.items()},
-        columns={name: sorted(columns) for name, columns in company.mapped.items()},
+        columns=columns,
         customers=customers,
         with_email=with_email,
         not_mapped=tuple(name for name in CANONICAL if name not in mapped),
-        tables=mapped,
-        tripped={trip.table: trip.found for trip in trips},
+        tables={**_last_good(history, "tables", tripped), **mapped},
+        expected={**_last_good(history, "expected", tripped), **columns},
+        tripped=tripped,
         held_playbooks=tuple(sorted(held)),
         accepted=dict(accepted or {}),
         shards=shards,
     )
+
+
+def _last_good(
+    history: list[dict[str, Any]] | None, what: str, tripped: Collection[str]
+) -> dict[str, Any]:
+    """Return what the last good night of each tripped table has left; nights hand it on."""
+    before = history[0][what] if history else {}
+    return {name: before[name] for name in tripped if name in before}
 
 
 def _refuse_hopeless(trips: list[Trip], held: set[PlaybookName], policies: Policies) -> None:

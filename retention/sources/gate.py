@@ -73,7 +73,7 @@ def check_gates(
 ) -> list[Trip]:
     """Return every table that is not to be trusted, with the reason.
 
-    `history` holds what the last good nights have read, newest first (`columns` and `tables`);
+    `history` holds what the last good nights have read, newest first (`expected` and `tables`);
     `previous_people` are the files of the customers of the night before.
     """
     trips = [Trip(name, error.found, error.remedy) for name, error in company.broken.items()]
@@ -97,7 +97,7 @@ def leave_out_tripped(company: Company, trips: Sequence[Trip]) -> None:
 def _lost(company: Company, history: Sequence[Mapping[str, Any]]) -> list[Trip]:
     """A table or column that is gone takes its protections along, like an open complaint."""
     trips = []
-    for name, columns in (history[0]["columns"] if history else {}).items():
+    for name, columns in (history[0]["expected"] if history else {}).items():
         gone = [name] if name not in company.mapped else []
         gone += [f"{name}.{c}" for c in columns if c not in company.mapped.get(name, columns)]
         if gone:

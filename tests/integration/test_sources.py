@@ -271,7 +271,7 @@ def good_night(company: Company, as_of: date) -> dict[str, Any]:
     """What a good night leaves for the next ones to compare with."""
     tables = {name: profile_of(company, name, as_of) for name in company.mapped}
     columns = {name: list(mapped) for name, mapped in company.mapped.items()}
-    return {"as_of": as_of.isoformat(), "tables": tables, "columns": columns}
+    return {"as_of": as_of.isoformat(), "tables": tables, "expected": columns}
 
 
 def test_an_empty_table_trips_its_gate(tmp_path: Path) -> None:

@@ -78,9 +78,17 @@ def test_bad_ticket_data_holds_one_playbook_and_not_the_other(
     with reading(two_playbooks.engine) as session:
         opened = set(session.scalars(select(Case.playbook)))
         assert opened == {PlaybookName.RETAIN}
+    # However long it is gone, the table is still expected: its protections must not be forgotten.
+    (data / "tickets.csv").unlink()
+    object.__setattr__(two_playbooks, "policies",
+                       load_policies(config_dir, two_playbooks.places.templates))  # fmt: skip
+    for later in range(1, 3):
+        gone = run_night(NIGHT + timedelta(days=later))
+        assert gone["pull"]["tripped"]["tickets"].startswith("missing tonight: tickets")
+        assert gone["pull"]["held_playbooks"] == ["restore"]
     # The third good night in a row opens the cases: the held one has neither counted nor reset.
     object.__setattr__(two_playbooks, "policies", good)
-    after = run_night(NIGHT + timedelta(days=1))
+    after = run_night(NIGHT + timedelta(days=3))
     assert after["pull"]["tripped"] == {}
     assert after["decisions"]["decisions"]["restore:reassess"] > 10
 
