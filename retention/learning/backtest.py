@@ -23,6 +23,7 @@ from retention.scoring.additive import AdditiveModel, sigmoid
 FOLDS = 5
 MIN_PER_CLASS = 30
 _SEED = 20080401
+_LARGEST = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _logistic(features: pd.DataFrame, label: np.ndarray, train: np.ndarray) -> n
     for name, values in as_matrix(features).items():
         if is_numeric(features[name]):
             middle = np.nanmedian(values[train]) if values[train].notna().any() else 0.0
-            numbers = values.fillna(middle).to_numpy(dtype=float)
+            numbers = values.fillna(middle).clip(-_LARGEST, _LARGEST).to_numpy(dtype=float)
             columns.append((numbers - numbers[train].mean()) / (numbers[train].std() or 1.0))
         else:
             common = values[train].value_counts().index[:30]

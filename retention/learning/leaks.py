@@ -33,7 +33,7 @@ def leave_out(
 
 
 def _judged(column: pd.Series, label: np.ndarray, cut: date | None) -> tuple[pd.Series, str]:
-    if column.nunique(dropna=True) < 2:  # noqa: PLR2004 - one value tells nothing apart
+    if column.nunique(dropna=False) < 2:  # noqa: PLR2004 - one value tells nothing apart
         return column, "one value only"
     days = _as_dates(column)
     if days is not None:
