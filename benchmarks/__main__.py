@@ -26,7 +26,7 @@ import pyarrow.dataset as ds
 from benchmarks import bounds, company
 from retention.scoring.costs import load_costs
 from retention.scoring.score import measure_customers
-from retention.sources import extract
+from retention.sources import extract, families
 from retention.sources.config import Database, Files, SourcesConfig, TableMapping
 from retention.sources.extract import Features, extract_features
 from retention.sources.tables import open_company
@@ -76,7 +76,7 @@ def profile(folder: Path) -> dict[str, float]:
     config = SourcesConfig(connections={"here": Files(kind="files", path=str(folder))})
     opened = timed("open and check", lambda: open_company(config, Path(), {}, "Europe/Madrid"))
     timed("ledger", lambda: extract._make_working_tables(opened, company.AS_OF))
-    for name in (*extract.FAMILIES, "activities", "bills", "contract_facts", "evidence"):
+    for name in (*families.FAMILIES, "activities", "bills", "contract_facts", "evidence"):
         timed(name, partial(extract._aggregate, opened, name, company.AS_OF))
     timed("joined", lambda: extract._joined(opened, company.AS_OF))
     timed("people", lambda: extract._people(opened, company.AS_OF))

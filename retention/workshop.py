@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from retention.db.session import make_engine
 from retention.mail.transport import MailServer
 from retention.services.composing import Sender
-from retention.services.nightly import Places
+from retention.services.places import Places
 from retention.services.policies import Policies, load_policies
 from retention.settings import Settings, environment, get_settings
 

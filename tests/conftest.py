@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 from retention import workshop
 from retention.db import schema
 from retention.demo.data import write_company
-from retention.services.nightly import Places
+from retention.services.places import Places
 from retention.settings import Settings, keep_prefect_quiet
 from retention.workshop import Workshop
 

@@ -10,7 +10,7 @@ import yaml
 from retention.domain.scores import SCORE_COLUMNS, TOTALS, parts_of
 from retention.mail.templates import list_templates
 from retention.sources.canonical import CANONICAL
-from retention.sources.extract import FAMILIES, ZERO_WITHOUT_ROWS, declared_columns
+from retention.sources.families import FAMILIES, ZERO_WITHOUT_ROWS, declared_columns
 
 ROOT = Path(__file__).parent.parent
 # Put together here, so that this file does not hold what it looks for.

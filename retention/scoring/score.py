@@ -9,9 +9,10 @@ import pyarrow as pa
 from retention.domain.scores import SCORE_COLUMNS, Kind
 from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
-from retention.scoring.economics import add_economics, by_contract
+from retention.scoring.economics import add_economics
 from retention.scoring.fit import add_fit
 from retention.scoring.indices import add_indices
+from retention.scoring.profit_split import by_contract
 from retention.scoring.reference import Reference
 from retention.scoring.risks import add_churn, add_late_payment
 from retention.scoring.value import add_value

@@ -11,7 +11,8 @@ from retention.domain.errors import NotAllowedError, NotFoundError
 from retention.domain.people import Person, Role
 from retention.services import runs
 from retention.services.dependence import held_playbooks
-from retention.services.nightly import Places, inspect
+from retention.services.nightly import inspect
+from retention.services.places import Places
 from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
 

@@ -19,7 +19,8 @@ from retention.learning.table import Labelled, read_labelled
 from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
 from retention.scoring.score import measure_customers, to_frame
-from retention.services.nightly import Places, open_sources
+from retention.services.nightly import open_sources
+from retention.services.places import Places
 from retention.services.policies import Policies
 from retention.services.scores import CHURN, LATE_PAYMENT, table_of
 from retention.sources.caps import find_caps

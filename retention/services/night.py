@@ -26,7 +26,7 @@ from retention.services.composing import Sender, Terms
 from retention.services.confirmations import Key, count_nights
 from retention.services.dependence import tables_of
 from retention.services.evidence import ENTRY, LEAVE, Evidence, add_rows, condition_key, gather
-from retention.services.nightly import Places
+from retention.services.places import Places
 from retention.services.policies import Policies
 from retention.services.progress import facts_of, progress_of
 from retention.services.receipts import write_receipt

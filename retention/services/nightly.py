@@ -1,10 +1,7 @@
 """Pull the company's data: read, check, gate, divide into shards."""
 
-import shutil
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from retention.db import snapshots
@@ -13,6 +10,7 @@ from retention.domain.gates import Trip
 from retention.domain.stages import PlaybookName
 from retention.domain.summaries import PullSummary
 from retention.services.dependence import held_playbooks
+from retention.services.places import Places, staged
 from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
 from retention.sources.caps import count_metrics, find_caps
@@ -22,26 +20,6 @@ from retention.sources.gate import check_gates, count_rows, leave_out_tripped, p
 from retention.sources.rows import one_row
 from retention.sources.staging import find_payers, stage
 from retention.sources.tables import Company, FeatureRules, open_company
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where a night reads and writes, and the environment that sources may refer to.
-
-    `staging` holds the company's rows while a night is at work; `shard_customers` is how many
-    customers a shard has at most, about, `parallel_shards` how many are at work at once;
-    `memory` is DuckDB's limit while the sources are read.
-    """
-
-    snapshots: Path
-    templates: Path
-    timezone: str
-    environment: dict[str, str]
-    staging: Path
-    models: Path
-    shard_customers: int = 100_000
-    parallel_shards: int = 1
-    memory: str = "4GB"
 
 
 def inspect(
@@ -144,16 +122,6 @@ def _stage(company: Company, policies: Policies, places: Places, as_of: date) ->
     snapshots.begin(places.snapshots, as_of, manifest)
     snapshots.write_shard(places.snapshots, as_of, "ties", 0, ties)
     return shards
-
-
-def staged(places: Places, as_of: date) -> Path:
-    """Return where the company's rows of a night are."""
-    return places.staging / as_of.isoformat()
-
-
-def clear_staging(places: Places, as_of: date) -> None:
-    """Remove the company's rows: only features and scores are kept."""
-    shutil.rmtree(staged(places, as_of), ignore_errors=True)
 
 
 def count_source_rows(policies: Policies, places: Places) -> dict[str, int]:

@@ -17,7 +17,8 @@ from retention.domain.summaries import as_json
 from retention.services import gates, runs
 from retention.services.composing import Sender
 from retention.services.night import decide_night
-from retention.services.nightly import Places, pull
+from retention.services.nightly import pull
+from retention.services.places import Places
 from retention.services.policies import Policies
 from retention.services.scores import score_all
 

@@ -10,7 +10,7 @@ from retention.domain.errors import NotFoundError
 from retention.scoring.costs import Costs
 from retention.scoring.reference import Reference
 from retention.scoring.score import measure_customers, score_customers
-from retention.services.nightly import Places
+from retention.services.places import Places
 from retention.services.scores import load_models
 
 

@@ -13,7 +13,7 @@ from retention.domain.errors import NotFoundError
 from retention.reports.figures import ReportData, make_charts
 from retention.reports.page import render_page
 from retention.reports.words import load_words
-from retention.services.nightly import Places
+from retention.services.places import Places
 from retention.services.scores import CHURN
 
 _MIN_GROUP = 20

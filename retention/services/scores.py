@@ -18,7 +18,7 @@ from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
 from retention.scoring.reference import COLUMNS, Reference, make_reference
 from retention.scoring.score import Measured, Models, measure_customers, score_customers, to_frame
-from retention.services.nightly import Places, clear_staging, staged
+from retention.services.places import Places, clear_staging, staged
 from retention.sources.extract import extract_features
 from retention.sources.staging import open_shard
 

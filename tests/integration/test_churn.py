@@ -19,7 +19,8 @@ from retention.learning.leaks import leave_out
 from retention.learning.measures import Campaign
 from retention.learning.table import Labelled, read_labelled
 from retention.services import learning
-from retention.services.nightly import Places, pull
+from retention.services.nightly import pull
+from retention.services.places import Places
 from retention.services.policies import Policies, load_policies
 from retention.services.scores import models_in_use, score_all, table_of
 from tests.conftest import ROOT, copy_config, make_places

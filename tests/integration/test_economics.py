@@ -9,7 +9,8 @@ import pytest
 
 from retention.db import snapshots
 from retention.domain.errors import ConfigError, GateTrippedError, SourceError
-from retention.scoring.economics import PARTS, by_month
+from retention.scoring.activity_costs import PARTS
+from retention.scoring.profit_split import by_month
 from retention.services.nightly import pull
 from retention.services.policies import load_policies
 from retention.services.scores import score_all, table_of
