@@ -1,5 +1,6 @@
 """Columns that must not be learnt from: identifiers, constants, dates, and the answer itself."""
 
+from collections.abc import Collection
 from datetime import date
 
 import numpy as np
@@ -9,22 +10,29 @@ from retention.learning.ebm import is_numeric
 from retention.learning.measures import auc
 
 LEAK_AUC = 0.98
+_ALONE = "it alone has"
 _UNIQUE = 0.95
 _MOST = 0.9
 _FOLDS = 5
 
 
 def leave_out(
-    features: pd.DataFrame, label: np.ndarray, cut: date | None
+    features: pd.DataFrame,
+    label: np.ndarray,
+    cut: date | None,
+    known_before: Collection[str] = (),
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the columns that may be learnt from, and a reason for each of the others.
 
     Dates up to `cut` become days before it; a column with a later date is left out, and so is
-    every date without a cut.
+    every date without a cut. A column in `known_before` never looks ahead: however well it tells
+    the classes apart, it is no leak.
     """
     kept, reasons = {}, {}
     for name in features.columns:
         column, reason = _judged(features[name], label, cut)
+        if name in known_before and reason.startswith(_ALONE):
+            reason = ""
         if reason:
             reasons[str(name)] = reason
         else:
@@ -47,7 +55,7 @@ def _judged(column: pd.Series, label: np.ndarray, cut: date | None) -> tuple[pd.
         return column, "an identifier: nearly every value is different"
     alone = _auc_alone(column, label)
     if alone >= LEAK_AUC:
-        return column, f"it alone has AUC {alone:.3f}: probably known only afterwards"
+        return column, f"{_ALONE} AUC {alone:.3f}: probably known only afterwards"
     return column, ""
 
 

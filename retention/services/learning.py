@@ -98,7 +98,8 @@ def learn_churn(
     if data is None:
         reason = "there are no two snapshots 90 days apart with customers who could leave"
         return Learnt(CHURN, first, as_of, Backtest(0, 0, accepted=False, reason=reason), None), ""
-    data.features, data.left_out = leave_out(data.features, data.label, as_of)
+    own = set(churn.COLUMNS)
+    data.features, data.left_out = leave_out(data.features, data.label, as_of, own)
     found, model = backtest(data, churn.MONOTONE, campaign_of(policies.costs))
     return Learnt(CHURN, first, as_of, found, model), _hash(data)
 

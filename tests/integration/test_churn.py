@@ -201,6 +201,8 @@ def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Pl
     assert learnt.backtest.accepted, learnt.backtest.reason
     assert learnt.backtest.auc is not None
     assert learnt.backtest.auc > 0.8
+    # A column of our own that tells nearly everything is no leak: it never looks ahead.
+    assert "usage_change" in learnt.backtest.columns
     again, same = learning.learn_churn(policies, places, LAST, from_sources=True)
     assert (again, same) == (learnt, data_hash)
 
