@@ -46,7 +46,7 @@ def accept(
     """Accept what the gate of a table finds, for one night, with your name and a reason."""
     from retention.clock import business_date, utc_now
     from retention.db import schema
-    from retention.db.session import writing
+    from retention.db.session import reading, writing
     from retention.services import gates
     from retention.workshop import get_workshop
 
@@ -54,9 +54,15 @@ def accept(
     schema.upgrade(shop.engine)
     day = parse_day(as_of) or business_date(shop.settings.timezone)
     person = shop.policies.team.get(who)
+    with reading(shop.engine) as session:
+        history = gates.history(session, shop.policies.guards.history)
+    trip = gates.trip_of(shop.policies, shop.places, table, day, history)
     with writing(shop.engine) as session:
-        gates.accept(session, table, person, reason, day, utc_now())
+        gates.accept(session, trip, person, reason, day, utc_now())
     if as_json:
-        emit({"accepted": {"table": table, "as_of": day.isoformat(), "by": person.person_id}})
+        emit({"accepted": {"table": table, "as_of": day.isoformat(), "by": person.person_id,
+                           "found": trip.found}})  # fmt: skip
         return
-    make_console().print(f"{table} is accepted for the night of {day}. Run it again.")
+    console = make_console()
+    console.print(f"{table}: {trip.found}", markup=False, soft_wrap=True)
+    console.print(f"Accepted for the night of {day}, by {person.name}. Run it again.")

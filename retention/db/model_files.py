@@ -8,10 +8,15 @@ from typing import Any
 
 
 def save(root: Path, kind: str, document: dict[str, Any]) -> Path:
-    """Write a model document; its name is the date it was trained through and its hash."""
+    """Write a model document.
+
+    Its name is the date it was trained through, a number that counts up, and its hash: of two
+    models of one date the later one is the newer.
+    """
     text = json.dumps(document, indent=1, sort_keys=True)
     version = hashlib.sha256(text.encode()).hexdigest()[:12]
-    target = root / kind / f"{document['trained_through']}-{version}.json"
+    number = len(list((root / kind).glob("*.json"))) + 1
+    target = root / kind / f"{document['trained_through']}-{number:05d}-{version}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     partial.write_text(text, encoding="utf-8")

@@ -205,7 +205,7 @@ class Rendering(Base):
 
 
 class GateOverride(Base):
-    """A named person's acceptance of a table's change, for one business date."""
+    """A named person's acceptance of what a table's gate found, for one business date."""
 
     __tablename__ = "gate_override"
     __table_args__ = (UniqueConstraint("business_date", "table_name"),)
@@ -213,6 +213,7 @@ class GateOverride(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     business_date: Mapped[date]
     table_name: Mapped[str]
+    found: Mapped[str]
     person_id: Mapped[str]
     reason: Mapped[str]
     accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)

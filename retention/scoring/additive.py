@@ -34,7 +34,8 @@ class Term:
             known = {name: place + 1 for place, name in enumerate(self.categories)}
             places = values.astype("string").map(known).fillna(len(self.scores) - 1)
             return np.where(values.isna(), MISSING, places).astype(np.int64)
-        numbers = values.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        read = pd.to_numeric(values, errors="coerce").astype("Float64")
+        numbers = read.to_numpy(dtype=float, na_value=np.nan)
         numbers = np.where(np.isfinite(numbers), numbers, np.nan)
         bins = np.searchsorted(np.asarray(self.cuts), numbers, side="right") + 1
         return np.where(np.isnan(numbers), MISSING, bins)

@@ -18,11 +18,15 @@ def add_churn(scores: pd.DataFrame, model: AdditiveModel | None) -> pd.DataFrame
     """
     scores = scores.copy()
     probability = pd.Series(pd.NA, index=scores.index, dtype="Float64")
-    if model is not None and all(scores[name].notna().any() for name in model.columns):
+    if model is not None and _has_all(scores, model.columns):
         probability = pd.Series(model.predict(scores), index=scores.index, dtype="Float64")
         probability = probability.where(is_active(scores))
     scores["churn_probability"] = probability
     return scores
+
+
+def _has_all(scores: pd.DataFrame, columns: tuple[str, ...]) -> bool:
+    return all(name in scores and bool(scores[name].notna().any()) for name in columns)
 
 
 def is_active(scores: pd.DataFrame) -> pd.Series:
@@ -44,7 +48,7 @@ def add_late_payment(
     known = scores["risk_known_before"].astype("Float64")
     own = scores.filter(like=RISK_PREFIX)
     frame = own.rename(columns=lambda name: name.removeprefix(RISK_PREFIX))
-    if model is not None and frame[list(model.columns)].notna().any().all():
+    if model is not None and _has_all(frame, model.columns):
         found = pd.Series(model.predict(frame), index=scores.index, dtype="Float64")
     elif reference.late_share is not None:
         late = scores["risk_late_before"].astype("Float64")

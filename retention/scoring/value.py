@@ -5,6 +5,7 @@ import pandas as pd
 
 from retention.scoring.costs import Costs
 from retention.scoring.reference import Reference
+from retention.scoring.risks import is_active
 
 MONTHS_PER_YEAR = 12
 CHURN_MONTHS = 3
@@ -30,9 +31,9 @@ def add_value(scores: pd.DataFrame, costs: Costs, reference: Reference) -> pd.Da
 def _stays(scores: pd.DataFrame, reference: Reference) -> pd.Series:
     """Return the chance to stay for a month: the customer's own, or else the company's."""
     own = (1 - scores["churn_probability"].astype("Float64")) ** (1 / CHURN_MONTHS)
-    if reference.ended_share_12m is None:
-        return own
-    return own.fillna((1 - reference.ended_share_12m) ** (1 / MONTHS_PER_YEAR))
+    if reference.ended_share_12m is not None:
+        own = own.fillna((1 - reference.ended_share_12m) ** (1 / MONTHS_PER_YEAR))
+    return own.where(is_active(scores) | scores["active_contracts"].isna(), 0.0)
 
 
 def projected_value(profit: pd.Series, stays: pd.Series, costs: Costs) -> pd.Series:

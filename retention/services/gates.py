@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import GateOverride
 from retention.domain.errors import NotAllowedError, NotFoundError
+from retention.domain.gates import Trip
 from retention.domain.people import Person, Role
 from retention.services import runs
 from retention.services.dependence import held_playbooks
@@ -21,16 +22,14 @@ _MAY_ACCEPT = frozenset({Role.OPS, Role.FINANCE, Role.DIRECTOR})
 
 
 def accept(
-    session: Session, table: str, person: Person, reason: str, as_of: date, now: datetime
+    session: Session, trip: Trip, person: Person, reason: str, as_of: date, now: datetime
 ) -> GateOverride:
-    """Record that `person` accepts what the gate of `table` finds on `as_of`.
+    """Record that `person` accepts what the gate of a table has found on `as_of`.
 
-    Raises NotFoundError for an unknown table, NotAllowedError for a person who answers for no data
-    or a reason that says nothing. Accepting again replaces the reason.
+    It holds for exactly that: data that changes again trips again. Raises NotAllowedError for a
+    person who answers for no data or a reason that says nothing. Accepting again replaces it.
     """
-    if table not in CANONICAL:
-        known = ", ".join(CANONICAL)
-        raise NotFoundError(f"table '{table}'", "is no canonical table", f"They are: {known}.")
+    table = trip.table
     if not person.roles & _MAY_ACCEPT:
         raise NotAllowedError(
             f"gate of {table}",
@@ -47,6 +46,7 @@ def accept(
         )
     ).one_or_none()
     override = found or GateOverride(business_date=as_of, table_name=table)
+    override.found = trip.found
     override.person_id, override.reason, override.accepted_at = (
         person.person_id,
         reason.strip(),
@@ -57,10 +57,26 @@ def accept(
     return override
 
 
-def accepted(session: Session, as_of: date) -> dict[str, str]:
-    """Return the tables whose change is accepted for a night, with the person who did."""
+def accepted(session: Session, as_of: date) -> dict[tuple[str, str], str]:
+    """Return who has accepted what for a night: by table and what its gate had found."""
     rows = session.scalars(select(GateOverride).where(GateOverride.business_date == as_of))
-    return {row.table_name: row.person_id for row in rows}
+    return {(row.table_name, row.found): row.person_id for row in rows}
+
+
+def trip_of(
+    policies: Policies, places: Places, table: str, as_of: date, nights: list[dict[str, Any]]
+) -> Trip:
+    """Return what the gate of `table` finds now.
+
+    Raises NotFoundError for an unknown table, and when there is nothing to accept.
+    """
+    if table not in CANONICAL:
+        known = ", ".join(CANONICAL)
+        raise NotFoundError(f"table '{table}'", "is no canonical table", f"They are: {known}.")
+    for trip in inspect(policies, places, as_of, nights)[1]:
+        if trip.table == table:
+            return trip
+    raise NotFoundError(f"gate of {table}", "has found nothing to accept", "Run the night.")
 
 
 def history(session: Session, count: int) -> list[dict[str, Any]]:

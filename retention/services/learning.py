@@ -99,7 +99,7 @@ def learn_churn(
         reason = "there are no two snapshots 90 days apart with customers who could leave"
         return Learnt(CHURN, first, as_of, Backtest(0, 0, accepted=False, reason=reason), None), ""
     own = set(churn.COLUMNS)
-    data.features, data.left_out = leave_out(data.features, data.label, as_of, own)
+    data.features, data.left_out = leave_out(data.features, data.label, None, own)
     found, model = backtest(data, churn.MONOTONE, campaign_of(policies.costs))
     return Learnt(CHURN, first, as_of, found, model), _hash(data)
 
@@ -150,9 +150,17 @@ def _from_snapshots(places: Places, as_of: date) -> list[Pair]:
         if not near:
             break
         before = min(near, key=lambda day: abs((day - wanted).days))
+        if not _same_tables(places, before, later):
+            break
         pairs.append((before, _snapshot(places, before), _snapshot(places, later)))
         later = before
     return pairs
+
+
+def _same_tables(places: Places, one: date, other: date) -> bool:
+    """A table that one of two nights did without would look like customers who left."""
+    mapped = [snapshots.read_manifest(places.snapshots, day)["mapped"] for day in (one, other)]
+    return bool(mapped[0].keys() == mapped[1].keys())
 
 
 def _snapshot(places: Places, day: date) -> pd.DataFrame:
@@ -175,7 +183,9 @@ def _from_sources(policies: Policies, places: Places, as_of: date) -> list[Pair]
                 policies.costs,
                 company.mapped,
             )
-            frames.append(to_frame(measured.customers))
+            # The company's own columns have no dates: they would tell the past what is known today.
+            frame = to_frame(measured.customers)
+            frames.append(frame.drop(columns=[c for c in frame if str(c).startswith(churn.EXTRA)]))
     finally:
         company.close()
     return [

@@ -13,7 +13,7 @@ from retention.services.dependence import held_playbooks
 from retention.services.places import Places, staged
 from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
-from retention.sources.caps import count_metrics, find_caps
+from retention.sources.caps import count_metrics, count_paid_marks, find_caps
 from retention.sources.currencies import convert_currencies
 from retention.sources.extract import count_customers, find_ties
 from retention.sources.gate import check_gates, count_rows, leave_out_tripped, profile_of
@@ -47,19 +47,24 @@ def pull(
     places: Places,
     as_of: date,
     history: list[dict[str, Any]] | None = None,
-    accepted: dict[str, str] | None = None,
+    accepted: dict[tuple[str, str], str] | None = None,
 ) -> PullSummary:
     """Read, check and gate the sources; write them to the staging folder, by shard.
 
-    `history` is what the last good nights have read, newest first; `accepted` names the tables
-    whose change a person has accepted, with the person. A table that trips its gate counts as
-    missing. Raises GateTrippedError when no playbook is left that could go on, SourceError when the
-    customers cannot be read; nothing is written then.
+    `history` is what the last good nights have read, newest first; `accepted` says who has
+    accepted what the gate of a table had found; anything else that it finds trips. A table that
+    trips counts as missing. Raises GateTrippedError when no playbook is left that could go on,
+    SourceError when the customers cannot be read; nothing is written then.
     """
     company = _open(policies, places, without_broken=True)
     try:
         profiles, trips = _judged(company, policies, places, as_of, history or [])
-        trips = [t for t in trips if t.table not in (accepted or {}) or t.table in company.broken]
+        taken = {
+            t.table: (accepted or {})[t.table, t.found]
+            for t in trips
+            if (t.table, t.found) in (accepted or {}) and t.table not in company.broken
+        }
+        trips = [trip for trip in trips if trip.table not in taken]
         held = held_playbooks(policies.playbooks, {trip.table for trip in trips})
         _refuse_hopeless(trips, held, policies)
         leave_out_tripped(company, trips)
@@ -81,7 +86,7 @@ def pull(
         expected={**_last_good(history, "expected", tripped), **columns},
         tripped=tripped,
         held_playbooks=tuple(sorted(held)),
-        accepted=dict(accepted or {}),
+        accepted=taken,
         shards=shards,
     )
 
@@ -106,6 +111,7 @@ def _stage(company: Company, policies: Policies, places: Places, as_of: date) ->
     convert_currencies(company, costs.currency, costs.rates(), as_of)
     find_caps(company, costs.winsorise, as_of)
     count_metrics(company, as_of)
+    count_paid_marks(company)
     customers = int(one_row(company.db, "SELECT count(*) FROM customers")[0])
     shards = max(1, -(-customers // places.shard_customers))
     stage(company, staged(places, as_of), shards)
@@ -114,6 +120,7 @@ def _stage(company: Company, policies: Policies, places: Places, as_of: date) ->
         "as_of": as_of.isoformat(),
         "shards": shards,
         "mapped": mapped,
+        "left_out": sorted(company.left_out),
         "costs": costs.model_dump(mode="json", by_alias=True),
         "conduct": policies.conduct,
     }

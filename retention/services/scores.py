@@ -40,8 +40,9 @@ def score_all(costs: Costs, places: Places, pulled: PullSummary) -> ScoreSummary
 def measure_shard(costs: Costs, places: Places, as_of: date, shard: int) -> int:
     """Aggregate one shard's rows and its economics; return its customers. Raises ConfigError."""
     root = places.snapshots
-    mapped = snapshots.read_manifest(root, as_of)["mapped"]
-    company = open_shard(staged(places, as_of), shard, mapped, places.timezone)
+    manifest = snapshots.read_manifest(root, as_of)
+    mapped, left_out = manifest["mapped"], manifest["left_out"]
+    company = open_shard(staged(places, as_of), shard, mapped, left_out, places.timezone)
     try:
         made = extract_features(company, as_of)
     finally:

@@ -44,5 +44,13 @@ def count_metrics(company: Company, as_of: date) -> None:
     run(
         company.db,
         f"INSERT INTO metrics SELECT count(DISTINCT metric) FROM usage "
-        f"WHERE used_on <= DATE '{as_of}' AND quantity > 0",
+        f"WHERE used_on <= DATE '{as_of}' AND coalesce(quantity, 1) > 0",
+    )
+
+
+def count_paid_marks(company: Company) -> None:
+    """Fill `paid_marks` with how many invoices of all customers are marked as paid."""
+    run(
+        company.db,
+        "INSERT INTO paid_marks SELECT count(*) FROM invoices WHERE lower(trim(status)) = 'paid'",
     )

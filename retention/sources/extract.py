@@ -100,7 +100,11 @@ def _make_working_tables(company: Company, as_of: date) -> None:
         "CREATE OR REPLACE TEMP TABLE places AS SELECT customer_id, "
         "CAST(row_number() OVER (ORDER BY customer_id) - 1 AS INTEGER) AS place FROM f_customers",
     )
-    run(company.db, f"CREATE OR REPLACE TEMP TABLE f_ledger AS {_dated('ledger', as_of)}")
+    # Without a trace of payment nothing is late: an invoice has no due date then.
+    unknown = "REPLACE (CAST(NULL AS DATE) AS due_on, 0 AS money_days)"
+    columns = "*" if _is_known(company, "payments") else f"* {unknown}"
+    ledger = f"SELECT {columns} FROM ({_dated('ledger', as_of)})"
+    run(company.db, f"CREATE OR REPLACE TEMP TABLE f_ledger AS {ledger}")
 
 
 def _aggregate(company: Company, family: str, as_of: date) -> None:
@@ -121,11 +125,22 @@ def _is_known(company: Company, family: str) -> bool:
     if family not in FAMILIES:
         return True
     if family in ("payments", "payment_risk"):
-        invoices = company.mapped.get("invoices", ())
-        return "due_on" in invoices and ("payments" in company.mapped or "status" in invoices)
+        return "due_on" in company.mapped.get("invoices", ()) and _shows_payment(company)
     if family == "conduct":
         return "tags" in company.mapped.get("tickets", ())
     return any(table in company.mapped for table in FAMILIES[family])
+
+
+def _shows_payment(company: Company) -> bool:
+    """Payments do, or invoices that are marked as paid; not when payments are left out tonight."""
+    if "payments" in company.mapped:
+        return True
+    marked = one_row(
+        company.db,
+        "SELECT coalesce((SELECT n FROM paid_marks), "
+        "(SELECT count(*) FROM invoices WHERE lower(trim(status)) = 'paid'))",
+    )
+    return "payments" not in company.left_out and bool(marked[0])
 
 
 def _joined(company: Company, as_of: date) -> pa.Table:
@@ -143,6 +158,8 @@ def _joined(company: Company, as_of: date) -> pa.Table:
         listed = ", ".join(f'"{name}" AS "x_{name}"' for name in extra)
         joins.append(f"LEFT JOIN (SELECT customer_id, {listed} FROM customers) USING (customer_id)")
         columns += [f'"x_{name}"' for name in extra]
+    if not {"email", "phone"} & set(company.mapped.get("customers", ())):
+        columns[0] = "c.* REPLACE (CAST(NULL AS BOOLEAN) AS reachable)"
     if "complaint" in company.mapped.get("tickets", ()):
         position = columns.index("open_complaint")
         columns[position] = "coalesce(open_complaint, false) AS open_complaint"

@@ -90,8 +90,7 @@ def check_gates(
 def leave_out_tripped(company: Company, trips: Sequence[Trip]) -> None:
     """Let the tables that tripped be unknown tonight."""
     for trip in trips:
-        if trip.table in company.mapped:
-            leave_out(company, trip.table)
+        leave_out(company, trip.table)
 
 
 def _lost(company: Company, history: Sequence[Mapping[str, Any]]) -> list[Trip]:
@@ -128,8 +127,18 @@ def _wrong(
             before = history[0]["tables"].get(name, {})
             if all(before.get(key) == profile[key] for key in ("rows", "newest", "sum")):
                 return f"the same data as in the night of {history[0]['as_of']}: nothing is new"
-    past = [night["tables"][name] for night in history if name in night["tables"]]
-    return judge(profile, past, guards.band_of(name))
+    return judge(profile, _past(name, history), guards.band_of(name))
+
+
+def _past(name: str, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the last good figures, newest first, back to the night whose change was accepted."""
+    past = []
+    for night in history:
+        if name in night["tables"]:
+            past.append(night["tables"][name])
+        if name in night.get("accepted", {}):
+            break
+    return past
 
 
 def _vanished(company: Company, people: Sequence[Path], allowed: float) -> list[Trip]:

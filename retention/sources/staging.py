@@ -5,7 +5,7 @@ another machine that sees the same folder.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -51,10 +51,15 @@ def find_payers(company: Company, folder: Path) -> None:
 
 
 def open_shard(
-    folder: Path, shard: int, mapped: Mapping[str, Sequence[str]], timezone: str
+    folder: Path,
+    shard: int,
+    mapped: Mapping[str, Sequence[str]],
+    left_out: Collection[str],
+    timezone: str,
 ) -> Company:
-    """Open one shard of a staged company; `mapped` as the company had it."""
+    """Open one shard of a staged company; `mapped` and `left_out` as the company had them."""
     company = empty_company({name: tuple(columns) for name, columns in mapped.items()})
+    company.left_out.update(left_out)
     run(company.db, f"SET TimeZone = '{timezone}'")
     for name in mapped:
         found = sorted((folder / name / f"shard={shard}").glob("*.parquet"))

@@ -18,6 +18,7 @@ _RULE_TABLES = {
     "conduct": "tag VARCHAR, sign VARCHAR",
     "dunning": "step INTEGER, after_days INTEGER",
     "metrics": "n BIGINT",
+    "paid_marks": "n BIGINT",
     "payers": "payer_id VARCHAR, customer_id VARCHAR, since DATE",
 }
 RULE_TABLES = tuple(_RULE_TABLES)
@@ -37,7 +38,8 @@ class Company:
 
     `mapped` holds the columns that really come from the company, per table that is mapped.
     Every other canonical table exists too, empty, so that features need no special cases. `broken`
-    holds the tables that could not be read, with the reason.
+    holds the tables that could not be read, with the reason; `left_out` those that are unknown
+    tonight though the company has them.
     """
 
     db: duckdb.DuckDBPyConnection
@@ -45,6 +47,7 @@ class Company:
     mappings: dict[str, TableMapping]
 
     broken: dict[str, SourceError] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
 
     def close(self) -> None:
         """Release DuckDB's memory and temporary files."""
@@ -112,6 +115,7 @@ def empty_company(mapped: dict[str, tuple[str, ...]], rules: FeatureRules | None
 def leave_out(company: Company, name: str) -> None:
     """Treat a table as if it were not mapped tonight."""
     company.mapped.pop(name, None)
+    company.left_out.add(name)
     drop_table(company, name)
     _make_empty(company, name)
 

@@ -18,11 +18,14 @@ from retention.learning.backtest import backtest
 from retention.learning.leaks import leave_out
 from retention.learning.measures import Campaign
 from retention.learning.table import Labelled, read_labelled
+from retention.scoring.additive import AdditiveModel, Term
+from retention.scoring.risks import add_churn
 from retention.services import learning
-from retention.services.nightly import pull
+from retention.services.nightly import open_sources, pull
 from retention.services.places import Places
 from retention.services.policies import Policies, load_policies
 from retention.services.scores import models_in_use, score_all, table_of
+from retention.sources.extract import extract_invoices
 from tests.conftest import ROOT, copy_config, make_places
 from tests.factories.commands import answer, data_folder, retention
 
@@ -251,3 +254,51 @@ def test_a_model_file_holds_no_code(tmp_path: Path) -> None:
     )
     assert json.loads(path.read_text("utf-8"))["accepted"] is True
     assert not list(tmp_path.rglob("*.pkl"))
+
+
+def test_of_two_models_of_one_day_the_later_one_is_used(tmp_path: Path) -> None:
+    for number in range(12):
+        document = {"accepted": True, "trained_through": "2026-01-01", "model": None, "n": number}
+        model_files.save(tmp_path, "churn", document)
+    found = model_files.newest_accepted(tmp_path, "churn", LAST)
+    assert found is not None
+    assert found[1]["n"] == 11
+
+
+@pytest.mark.parametrize("column", [None, "2025-09-23", "text"])
+def test_a_column_that_is_gone_or_changed_makes_the_risk_unknown(column: str | None) -> None:
+    model = AdditiveModel(0.0, (Term("x_age", (1.0,), None, (0.0, -1.0, 1.0, 0.0)),))
+    scores = pd.DataFrame({"active_contracts": [1], "usage_90d": [1.0], "revenue_90d": [1]})
+    if column is not None:
+        scores["x_age"] = column
+    found = add_churn(scores, model)["churn_probability"]
+    assert found.isna().all() or found.between(0, 1).all()
+    assert column is not None or found.isna().all()
+
+
+def test_how_late_payment_is_taught_looks_neither_ahead_nor_away(tmp_path: Path) -> None:
+    """Prepaid invoices know nothing before they are issued; late ones are not forgotten."""
+    config = copy_config(tmp_path / "config", tmp_path)
+    (tmp_path / "customers.csv").write_text("customer_id,name\nA,Ana\nB,Bo\n")
+    bills = [f"p{n},A,{LAST - timedelta(days=100 * n)},{LAST - timedelta(days=100 * n - 30)},100"
+             for n in (1, 2, 3)]  # fmt: skip
+    bills += [
+        f"o{n},B,{LAST - timedelta(days=55)},{LAST - timedelta(days=25)},10" for n in range(10)
+    ]
+    (tmp_path / "invoices.csv").write_text(
+        "invoice_id,customer_id,issued_on,due_on,amount\n" + "\n".join(bills) + "\n"
+    )
+    paid = [f"A,{LAST - timedelta(days=320)},300,"]
+    paid += [f"B,{LAST - timedelta(days=30)},10,o{n}" for n in range(5)]
+    (tmp_path / "payments.csv").write_text(
+        "customer_id,paid_on,amount,invoice_id\n" + "\n".join(paid) + "\n"
+    )
+    policies = load_policies(config, ROOT / "templates")
+    company = open_sources(policies, make_places(tmp_path / "snapshots"), LAST)
+    rows = extract_invoices(company, LAST).to_pandas()
+    company.close()
+    ana = rows[rows["customer_id"] == "A"].sort_values("issued_on")
+    assert ana["known_before"].tolist() == [0, 1, 2]
+    assert ana["open_before"].tolist() == [0, 0, 0]
+    # Whether Bo's will be very late is not known for any of them yet, paid or not.
+    assert rows[rows["customer_id"] == "B"].empty

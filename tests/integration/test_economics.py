@@ -20,6 +20,7 @@ D = Decimal
 CUSTOMERS = "customer_id,name,created_on\nA,Ana,2020-01-01\nB,Bo,2020-01-01\n"
 BILL = "invoice_id,customer_id,issued_on,due_on,amount,direct_cost,status\n"
 PAID = "customer_id,paid_on,amount,invoice_id,failed\n"
+SOMEBODY = PAID + "B,2026-01-01,1,,false\n"
 
 
 class Shop:
@@ -128,7 +129,8 @@ def test_a_prepaid_customer_owes_nothing(company: Shop) -> None:
 
 def test_a_credit_note_takes_back_what_it_credits(company: Shop) -> None:
     ana = company.scores(
-        invoices=BILL + "1,A,2026-02-01,2026-03-01,100,40,open\n2,A,2026-02-10,,-100,-40,open\n"
+        invoices=BILL + "1,A,2026-02-01,2026-03-01,100,40,open\n2,A,2026-02-10,,-100,-40,open\n",
+        payments=SOMEBODY,
     ).loc["A"]
     assert (ana["revenue_12m"], ana["profit_direct_cost"]) == (D("0.00"), D("0.00"))
     assert ana["open_amount"] == D("0.00")
@@ -137,7 +139,8 @@ def test_a_credit_note_takes_back_what_it_credits(company: Shop) -> None:
 def test_void_and_disputed_invoices(company: Shop) -> None:
     ana = company.scores(
         invoices=BILL
-        + "1,A,2026-02-01,2026-03-01,100,40,VOID\n2,A,2026-02-01,2026-03-01,70,20,Disputed\n"
+        + "1,A,2026-02-01,2026-03-01,100,40,VOID\n2,A,2026-02-01,2026-03-01,70,20,Disputed\n",
+        payments=SOMEBODY,
     ).loc["A"]
     # A void invoice never was; a disputed one is revenue until it is settled, but neither late nor
     # overdue, and nothing is collected for it.
@@ -300,3 +303,76 @@ def test_the_same_row_twice_is_two_payments_and_an_error_where_rows_have_keys(
     # Invoices have keys: the table trips its gate, and with it everything that depends on it.
     with pytest.raises(GateTrippedError, match="the key invoice_id '1' is there twice"):
         company.scores(invoices=bills + bills.removeprefix(BILL))
+
+
+def test_money_that_was_charged_back_is_open_again(company: Shop) -> None:
+    bills = BILL + "1,A,2026-01-01,2026-01-31,100,40,open\n"
+    back = PAID + "A,2026-01-20,100,1,false\nA,2026-02-15,-100,1,false\n"
+    ana = company.scores(invoices=bills, payments=back).loc["A"]
+    assert (ana["overdue_amount"], ana["late_invoices_12m"]) == (D("100.00"), 1)
+    again = company.scores(invoices=bills, payments=back + "A,2026-03-02,100,1,false\n").loc["A"]
+    assert again["overdue_amount"] == D("0.00")
+    assert again["days_beyond_terms"] == 30.0
+
+
+def test_an_invoice_marked_as_paid_takes_loose_money_first(company: Shop) -> None:
+    ana = company.scores(
+        invoices=BILL
+        + "1,A,2025-09-01,2025-10-01,100,1,paid\n2,A,2025-10-01,2025-10-31,100,1,paid\n"
+        "3,A,2026-01-22,2026-02-20,150,1,open\n",
+        payments=PAID + "A,2025-09-20,100,,false\nA,2025-11-10,100,,false\n",
+    ).loc["A"]
+    assert ana["overdue_amount"] == D("150.00")
+    # The second one was paid ten days late, as the money shows.
+    assert ana["late_invoices_12m"] == 2
+
+
+def test_a_mark_of_today_does_not_settle_what_was_paid_later(company: Shop) -> None:
+    ana = company.scores(
+        invoices=BILL + "1,A,2026-02-01,2026-03-03,100,40,paid\n",
+        payments=PAID + "A,2026-06-10,100,1,false\nB,2026-01-01,1,,false\n",
+    ).loc["A"]
+    assert ana["overdue_amount"] == D("100.00")
+
+
+def test_marks_alone_are_a_trace_of_payment_and_open_alone_is_none(company: Shop) -> None:
+    bills = BILL + "1,A,2026-01-01,2026-01-31,100,40,open\n"
+    assert company.scores(invoices=bills).loc["A", "overdue_amount"] is None
+    marked = company.scores(invoices=bills + "2,B,2026-01-01,2026-01-31,9,1,paid\n")
+    assert marked.loc["A", "overdue_amount"] == D("100.00")
+
+
+@pytest.mark.parametrize(
+    ("bills", "payments", "days"),
+    [
+        # Half was paid long before, the rest is open for ten days.
+        ("1,A,2026-05-21,2026-06-20,100,1,open\n", "A,2026-02-10,50,1,false\n", 500),
+        # Twice the amount, after fifty days.
+        ("1,A,2026-02-01,2026-03-01,100,1,open\n", "A,2026-03-23,200,1,false\n", 5000),
+        # Nothing is collected for what is in dispute.
+        ("1,A,2025-08-04,2025-09-01,100,1,disputed\n", "", 0),
+        # Marked as paid before it is due: no more than since its issue.
+        ("1,A,2026-05-26,2026-06-25,100,1,paid\n", "", 500),
+    ],
+)
+def test_capital_is_tied_up_for_as_long_as_money_is_out(
+    company: Shop, bills: str, payments: str, days: int
+) -> None:
+    company.scores(invoices=BILL + bills, payments=SOMEBODY + payments)
+    file = snapshots.shard_file(company.places.snapshots, NIGHT, snapshots.BILLS, 0)
+    assert sum(pq.read_table(file, partitioning=None)["capital"].to_pylist()) == days * 100
+
+
+def test_a_use_without_a_quantity_counts_once(company: Shop) -> None:
+    ana = company.scores(usage="customer_id,used_on\nA,2026-05-01\nA,2026-05-02\n").loc["A"]
+    assert ana["usage_90d"] == 2.0
+
+
+def test_nobody_is_unreachable_when_no_addresses_are_known(company: Shop) -> None:
+    scores = company.scores()
+    assert scores["reachable"].isna().all()
+    assert not scores["sign_unreachable"].any()
+    told = company.scores(
+        customers=CUSTOMERS.replace("created_on", "created_on,email").replace("01\n", "01,\n")
+    )
+    assert told["sign_unreachable"].all()

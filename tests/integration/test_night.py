@@ -182,10 +182,17 @@ def test_a_lost_table_or_column_holds_the_night(
         run_night(NIGHT)
     with writing(shop.engine) as session:
         diana = shop.policies.team.get("diana")
-        gates.accept(session, "payments", diana, "half of it was moved", NIGHT, utc_now())
+        history = gates.history(session, 14)
+        trip = gates.trip_of(shop.policies, shop.places, "payments", NIGHT, history)
+        gates.accept(session, trip, diana, "half of it was moved", NIGHT, utc_now())
     pulled = pull_sources.fn(NIGHT)
     assert pulled.rows["payments"] > 0
     assert pulled.accepted == {"payments": "diana"}
+    # What was accepted is this change and no other: when more is gone, the gate trips again.
+    for part in sorted((less / "payments").glob("*.parquet"))[:3]:
+        part.unlink()
+    with pytest.raises(GateTrippedError, match="payments: .* last good night: a change of -"):
+        pull_sources.fn(NIGHT)
 
 
 def test_two_nights_at_once_do_not_both_run(shop: Workshop) -> None:

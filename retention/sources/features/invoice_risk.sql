@@ -16,9 +16,9 @@ WITH ends AS (
         due_on,
         disputed OR coalesce(settled_on, $as_of) - due_on > $late_days AS late,
         least(greatest(coalesce(settled_on, $as_of) - due_on, 0), $late_days + 1) AS days_late,
-        CASE WHEN disputed THEN due_on
+        greatest(issued_on, CASE WHEN disputed THEN due_on
             ELSE least(coalesce(settled_on, due_on + $late_days + 1), due_on + $late_days + 1)
-        END AS known_on
+        END) AS known_on
     FROM f_ledger
     WHERE due_on IS NOT NULL
 ),
@@ -27,7 +27,7 @@ asked AS (
         customer_id,
         issued_on,
         due_on - issued_on AS terms,
-        CASE WHEN known_on <= $as_of THEN late END AS late
+        CASE WHEN due_on + $late_days < $as_of THEN late END AS late
     FROM ends
 ),
 known AS (

@@ -13,9 +13,9 @@ WITH ends AS (
         due_on,
         disputed OR coalesce(settled_on, $as_of) - due_on > $late_days AS late,
         least(greatest(coalesce(settled_on, $as_of) - due_on, 0), $late_days + 1) AS days_late,
-        CASE WHEN disputed THEN due_on
+        greatest(issued_on, CASE WHEN disputed THEN due_on
             ELSE least(coalesce(settled_on, due_on + $late_days + 1), due_on + $late_days + 1)
-        END < $as_of AS known
+        END) < $as_of AS known
     FROM f_ledger
     WHERE due_on IS NOT NULL
 )

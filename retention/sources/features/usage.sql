@@ -4,7 +4,9 @@
 -- usage_breadth    share     metrics used in 90 days, of all metrics the company records
 -- usage_last_on    date      last day of use
 WITH known AS (
-    SELECT * FROM usage WHERE used_on <= $as_of AND quantity > 0
+    SELECT * REPLACE (coalesce(quantity, 1) AS quantity)
+    FROM usage
+    WHERE used_on <= $as_of AND coalesce(quantity, 1) > 0
 ),
 all_metrics AS (
     SELECT coalesce((SELECT n FROM metrics), (SELECT count(DISTINCT metric) FROM known)) AS n

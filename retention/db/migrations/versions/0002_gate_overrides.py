@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("business_date", sa.Date(), nullable=False),
         sa.Column("table_name", sa.String(), nullable=False),
+        sa.Column("found", sa.String(), nullable=False),
         sa.Column("person_id", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("accepted_at", UtcDateTime(), nullable=False),
