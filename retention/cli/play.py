@@ -208,7 +208,7 @@ class DemoCompany:
 
     def write_report(self, as_of: date, home: Path) -> list[Path]:
         """Write the report in both languages, and its first chart as a picture."""
-        for language in ("en", "es"):
+        for language in ("es", "en"):  # the picture is the last one's
             made = make_report(self.shop.places, as_of, self.shop.settings.company_name, language)
             (home / f"report.{language}.html").write_text(made.html, encoding="utf-8")
         picture = home / "whale_curve.png"
