@@ -24,6 +24,7 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from benchmarks import bounds, company
+from benchmarks.table import Row, write
 from retention.scoring.costs import load_costs
 from retention.scoring.score import measure_customers
 from retention.sources import extract, families
@@ -33,7 +34,6 @@ from retention.sources.tables import open_company
 
 ROOT = Path(__file__).parent.parent
 ROUNDS = 3
-Row = dict[str, Any]
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
                 economics(small),
                 help_text(),
             ]
-    write(given.size, rows, given.large, more, results)
+    write(results, given.size, rows, given.large, more, ROUNDS)
 
 
 def features(folder: Path) -> Row:
@@ -233,57 +233,6 @@ def row(work: str, ours: list[float], against: str, bound: list[float], aim: str
         "ratio_range": [round(min(ratios), 2), round(max(ratios), 2)],
         "aim": aim,
     }
-
-
-def write(size: int, rows: int, large: int, more: int, results: list[Row]) -> None:
-    lines = [
-        "# How fast",
-        "",
-        f"Made by `make bench` with {size:,} customers and {rows:,} rows (the growth: {large:,}",
-        f"customers and {more:,} rows); medians of {ROUNDS} rounds, both sides in turn. Read the",
-        "ratios: seconds depend on the machine.",
-        "",
-        "| work | s | against | s | ratio (range) | aim |",
-        "|---|---|---|---|---|---|",
-    ]
-    for r in results:
-        low, high = r["ratio_range"]
-        lines.append(
-            f"| {r['work']} | {r['seconds']} | {r['against']} | {r['bound_seconds']} "
-            f"| {r['ratio']} ({low} to {high}) | {r['aim']} |"
-        )
-    grown = next(r for r in results if "larger" in r)
-    lines += ["", *_memory(grown), "", *_profile(results[0])]
-    (ROOT / "docs" / "benchmarks.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    document = {"customers": size, "rows": rows, "large": large, "rows_large": more,
-                "rounds": ROUNDS, "results": results}  # fmt: skip
-    (ROOT / "docs" / "benchmarks.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    print("\n".join(lines))
-
-
-def _profile(measured: Row) -> list[str]:
-    took = sorted(measured["profile"].items(), key=lambda step: -step[1])
-    listed = ", ".join(f"{name} {seconds} s" for name, seconds in took)
-    return [
-        "Where the features' time goes: " + listed + ".",
-        "",
-        "The numpy side adds numbers up and takes the ids apart as integers; it checks nothing.",
-        "Ours reads ids as text, refuses broken rows and duplicate keys, and keeps a ledger: each",
-        "invoice settled by the payments that name it, loose money to the oldest first, as of any",
-        "date.",
-    ]
-
-
-def _memory(grown: Row) -> list[str]:
-    lines = [
-        "| customers | shards | pull s | score s | release s | peak MiB |",
-        "|---|---|---|---|---|---|",
-    ]
-    for side in ("smaller", "larger"):
-        r = grown[side]
-        steps = " | ".join(str(r["steps"][name]) for name in ("pull", "score", "release"))
-        lines.append(f"| {r['customers']:,} | {r['shards']} | {steps} | {r['peak_mib']:,} |")
-    return lines
 
 
 if __name__ == "__main__":

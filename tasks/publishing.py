@@ -42,6 +42,9 @@ def night_markdown(summary: dict[str, Any]) -> str:
             f"- {decided['open_cases']} cases are open; {proposed} actions were proposed.",
             f"- {decided['superseded']} actions were given up, {decided['expired']} expired.",
             f"- Not mapped: {', '.join(pull['not_mapped']) or 'nothing'}.",
+            *(f"- **{name} is left out**: {found}." for name, found in pull["tripped"].items()),
+            *(f"- **{name} waits** for that." for name in pull["held_playbooks"]),
+            *(f"- {name}: {who} accepted a change." for name, who in pull["accepted"].items()),
         ]
     )
 

@@ -24,7 +24,8 @@ SCHEMA_VERSION = "2"
 FEATURES, ACTIVITIES, BILLS = "features", "activities", "bills"
 CONTRACT_FACTS = "contract-facts"
 EVIDENCE, PEOPLE, SCORES = "evidence", "people", "scores"
-CONTRACTS = "contracts"
+CONTRACTS, TIES, TIED = "contracts", "ties", "tied"
+REFERENCE = "reference.json"
 _MANIFEST = "manifest.json"
 _MONEY = pa.decimal128(18, 2)
 _FOLDER = "as_of="
@@ -40,9 +41,10 @@ def shard_file(root: Path, as_of: date, what: str, shard: int) -> Path:
     return folder(root, as_of) / f"{what}-{shard:04d}.parquet"
 
 
-def pattern(root: Path, as_of: date, what: str) -> str:
-    """Return the pattern of the files of all shards, for DuckDB."""
-    return str(folder(root, as_of) / f"{what}-*.parquet")
+def scan(root: Path, as_of: date, what: str) -> str:
+    """Return SQL, for DuckDB, that reads the files of all shards."""
+    pattern = str(folder(root, as_of) / f"{what}-*.parquet").replace("'", "''")
+    return f"read_parquet('{pattern}', hive_partitioning=false)"
 
 
 def files(root: Path, as_of: date, what: str) -> list[Path]:

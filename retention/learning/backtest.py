@@ -54,12 +54,12 @@ class Backtest:
 
 
 def backtest(
-    data: Labelled, monotone: dict[str, int], campaign: Campaign
+    data: Labelled, monotone: dict[str, int], campaign: Campaign | None
 ) -> tuple[Backtest, AdditiveModel | None]:
     """Return the back-test and the model fitted on all rows; no model when it is refused.
 
     Folds keep the rows of one customer together and are drawn from a fixed seed. Probabilities of
-    a fold are calibrated on the others.
+    a fold are calibrated on the others. Without a campaign nothing is said about profit.
     """
     known: dict[str, Any] = {
         "rows": len(data.label),
@@ -151,7 +151,7 @@ def _measured(
     fold: np.ndarray,
     logit: np.ndarray,
     probability: np.ndarray,
-    campaign: Campaign,
+    campaign: Campaign | None,
 ) -> dict[str, Any]:
     label, numbers = data.label, range(FOLDS)
     each = [auc(label[fold == n], logit[fold == n]) for n in numbers]
@@ -159,7 +159,7 @@ def _measured(
     low, high = auc_interval(label, probability)
     by_value = (
         profit_by_value(label, probability, data.value, campaign)
-        if data.value is not None
+        if campaign is not None and data.value is not None
         else None
     )
     return {
@@ -170,6 +170,6 @@ def _measured(
         "brier_of_the_mean": round(brier(label, np.full(len(label), label.mean())), 4),
         "top_decile_lift": round(top_decile_lift(label, probability), 2),
         "calibration": calibration_table(label, probability),
-        "maximum_profit": maximum_profit(label, probability, campaign),
+        "maximum_profit": maximum_profit(label, probability, campaign) if campaign else None,
         "profit_by_value": by_value,
     }

@@ -10,6 +10,7 @@ from retention.scoring.risks import is_active
 
 HORIZON_DAYS = 90
 EXTRA = "x_"
+_CENTS = 100
 
 MONOTONE: dict[str, int] = {
     "usage_change": -1,
@@ -62,7 +63,16 @@ def training_rows(pairs: list[tuple[date, pd.DataFrame, pd.DataFrame]]) -> Label
         features=together[names],
         label=np.concatenate([label for _, label in parts]),
         groups=together["customer_id"].to_numpy(dtype=object),
+        value=_worth(together),
     )
+
+
+def _worth(frame: pd.DataFrame) -> np.ndarray | None:
+    """Return each customer's net profit of 12 months, in currency; None where any is unknown."""
+    cents = frame["net_profit_12m"]
+    if cents.isna().any():
+        return None
+    return cents.to_numpy(dtype=float) / _CENTS
 
 
 def _of_pair(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

@@ -93,20 +93,19 @@ def _require_truth_value(node: exp.Expr) -> None:
 
 
 def evaluate(
-    scores_glob: str, conditions: dict[str, str], *, where_true: list[str], customers: list[str]
+    scores: str, conditions: dict[str, str], *, where_true: list[str], customers: list[str]
 ) -> pa.Table:
-    """Evaluate named conditions for all customers of a snapshot at once.
+    """Evaluate named conditions for all customers at once; `scores` is SQL that reads their scores.
 
     Returns customer_id and one nullable boolean column per condition, sorted by customer_id, for
     `customers` and for whoever one of the conditions named in `where_true` holds.
     """
     columns = ", ".join(f'CAST(({sql}) AS BOOLEAN) AS "{name}"' for name, sql in conditions.items())
     holds = " OR ".join(f'coalesce("{name}", false)' for name in where_true) or "false"
-    files = scores_glob.replace("'", "''")
     with duckdb.connect(":memory:") as db:
         db.register("wanted", pa.table({"customer_id": pa.array(customers, pa.string())}))
         return db.sql(
-            f"SELECT * FROM (SELECT customer_id, {columns} FROM read_parquet('{files}')) "
+            f"SELECT * FROM (SELECT customer_id, {columns} FROM {scores}) "
             f"WHERE {holds} OR customer_id IN (SELECT customer_id FROM wanted) "
             f"ORDER BY customer_id"
         ).to_arrow_table()

@@ -54,7 +54,7 @@ def gather(root: Path, as_of: date, playbooks: list[Playbook], with_case: list[s
     """Evaluate every condition of `playbooks` for all customers at once."""
     conditions = {key: sql for book in playbooks for key, sql in conditions_of(book).items()}
     table = evaluate(
-        snapshots.pattern(root, as_of, snapshots.SCORES),
+        snapshots.scan(root, as_of, snapshots.SCORES),
         conditions,
         where_true=[condition_key(book, ENTRY) for book in playbooks],
         customers=with_case,
@@ -72,14 +72,13 @@ def _known(customers: list[str], column: pa.ChunkedArray) -> dict[str, bool]:
 def add_rows(evidence: Evidence, root: Path, customers: list[str]) -> None:
     """Load the score rows and names of `customers` into `evidence`."""
     wanted = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
-    scores = snapshots.pattern(root, evidence.as_of, snapshots.SCORES).replace("'", "''")
-    people = snapshots.pattern(root, evidence.as_of, snapshots.PEOPLE).replace("'", "''")
+    scores = snapshots.scan(root, evidence.as_of, snapshots.SCORES)
+    people = snapshots.scan(root, evidence.as_of, snapshots.PEOPLE)
     with duckdb.connect(":memory:") as db:
         db.register("wanted", wanted)
         table = db.sql(
             f"SELECT s.*, p.name, p.email, p.account_manager, p.timezone "
-            f"FROM read_parquet('{scores}', hive_partitioning=false) AS s "
-            f"JOIN read_parquet('{people}', hive_partitioning=false) AS p USING (customer_id) "
+            f"FROM {scores} AS s JOIN {people} AS p USING (customer_id) "
             f"WHERE customer_id IN (SELECT customer_id FROM wanted)"
         ).to_arrow_table()
     evidence.rows.update({row["customer_id"]: row for row in table.to_pylist()})

@@ -55,10 +55,17 @@ class Learnt:
         }
 
 
-def campaign_of(costs: Costs) -> Campaign:
-    """Return what retaining costs and brings, as costs.yaml says."""
+def campaign_of(costs: Costs, value: np.ndarray | None) -> Campaign | None:
+    """Return what retaining costs, as costs.yaml says, and what a customer is worth on average.
+
+    That is what it brought in the last 12 months; losing a loss costs nothing. None where the
+    profit is not known.
+    """
+    if value is None:
+        return None
     rules = costs.retaining
     return Campaign(
+        value=float(np.clip(value, 0, None).mean()),
         incentive=rules.incentive,
         contact=rules.contact,
         alpha=rules.accepts * _BETA_STRENGTH,
@@ -100,7 +107,7 @@ def learn_churn(
         return Learnt(CHURN, first, as_of, Backtest(0, 0, accepted=False, reason=reason), None), ""
     own = set(churn.COLUMNS)
     data.features, data.left_out = leave_out(data.features, data.label, None, own)
-    found, model = backtest(data, churn.MONOTONE, campaign_of(policies.costs))
+    found, model = backtest(data, churn.MONOTONE, campaign_of(policies.costs, data.value))
     return Learnt(CHURN, first, as_of, found, model), _hash(data)
 
 
@@ -123,7 +130,7 @@ def learn_late_payment(policies: Policies, places: Places, as_of: date) -> tuple
         groups=frame["customer_id"].to_numpy(dtype=object),
     )
     monotone = {"late_before": 1, "days_late_before": 1}
-    found, model = backtest(data, monotone, campaign_of(policies.costs))
+    found, model = backtest(data, monotone, None)
     return Learnt(LATE_PAYMENT, first, as_of, found, model), _hash(data)
 
 

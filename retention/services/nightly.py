@@ -127,7 +127,7 @@ def _stage(company: Company, policies: Policies, places: Places, as_of: date) ->
     find_payers(company, staged(places, as_of))
     ties = find_ties(company, as_of)
     snapshots.begin(places.snapshots, as_of, manifest)
-    snapshots.write_shard(places.snapshots, as_of, "ties", 0, ties)
+    snapshots.write_shard(places.snapshots, as_of, snapshots.TIES, 0, ties)
     return shards
 
 

@@ -33,7 +33,7 @@ def replay(places: Places, as_of: date) -> Replayed:
         raise NotFoundError(f"snapshot of {as_of}", "does not exist", "Choose a night that ran.")
     manifest = snapshots.read_manifest(root, as_of)
     costs = Costs.model_validate(manifest["costs"])
-    reference = Reference.from_json(snapshots.read_document(root, as_of, "reference.json"))
+    reference = Reference.from_json(snapshots.read_document(root, as_of, snapshots.REFERENCE))
     models = load_models(places.models, manifest["models"])
     different: set[str] = set()
     customers = 0
@@ -48,7 +48,7 @@ def replay(places: Places, as_of: date) -> Replayed:
             manifest["mapped"],
         ).customers
         different |= _different(kept, measured)
-        tied = snapshots.read_shard(root, as_of, "tied", 0)
+        tied = snapshots.read_shard(root, as_of, snapshots.TIED, 0)
         scores = score_customers(measured, tied, costs, reference, models)
         frozen = snapshots.read_shard(root, as_of, snapshots.SCORES, shard)
         different |= _different(frozen, snapshots.with_decimal_money(scores))

@@ -58,10 +58,8 @@ def make_report(places: Places, as_of: date, company: str, language: str) -> Rep
 def gather(places: Places, day: date) -> ReportData:
     """Return the figures of one night's scores."""
     with duckdb.connect(":memory:") as db:
-        files = snapshots.pattern(places.snapshots, day, snapshots.SCORES).replace("'", "''")
-        db.execute(
-            f"CREATE VIEW s AS SELECT * FROM read_parquet('{files}', hive_partitioning=false)"
-        )
+        scores = snapshots.scan(places.snapshots, day, snapshots.SCORES)
+        db.execute(f"CREATE VIEW s AS SELECT * FROM {scores}")
         profits = db.sql(
             "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM s WHERE net_profit_12m IS NOT NULL"
         ).fetchnumpy()["p"]
@@ -120,7 +118,7 @@ def _tenths(db: duckdb.DuckDBPyConnection) -> list[tuple[float, float]]:
         "SELECT coalesce(ticket_minutes_12m, 0) AS minutes, "
         "CAST(coalesce(revenue_12m, 0) AS DOUBLE) AS revenue, "
         "ntile(10) OVER (ORDER BY coalesce(ticket_minutes_12m, 0) DESC, customer_id) AS tenth "
-        "FROM s) GROUP BY tenth HAVING max(minutes) IS NOT NULL ORDER BY tenth"
+        "FROM s) GROUP BY tenth ORDER BY tenth"
     ).fetchall()
     known = [(time, revenue or 0.0) for time, revenue in rows if time is not None]
     return known if any(time > 0 for time, _ in known) else []

@@ -1,6 +1,5 @@
 """Score a night, shard by shard: measure, compare all customers once, score."""
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -17,13 +16,12 @@ from retention.domain.summaries import PullSummary, ScoreSummary
 from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
 from retention.scoring.reference import COLUMNS, Reference, make_reference
-from retention.scoring.score import Measured, Models, measure_customers, score_customers, to_frame
+from retention.scoring.score import Models, measure_customers, score_customers, to_frame
 from retention.services.places import Places, clear_staging, staged
 from retention.sources.extract import extract_features
 from retention.sources.staging import open_shard
 
 CHURN, LATE_PAYMENT = "churn", "late_payment"
-_REFERENCE = "reference.json"
 _MONTHS = 12
 
 
@@ -55,25 +53,18 @@ def measure_shard(costs: Costs, places: Places, as_of: date, shard: int) -> int:
     measured = measure_customers(
         made.wide, made.activities, made.bills, made.contracts, costs, mapped
     )
-    write_measured(root, as_of, shard, measured)
+    snapshots.write_shard(root, as_of, snapshots.FEATURES, shard, measured.customers)
+    snapshots.write_shard(root, as_of, snapshots.CONTRACTS, shard, measured.contracts)
     return int(made.wide.num_rows)
 
 
-def write_measured(root: Path, as_of: date, shard: int, measured: Measured) -> None:
-    """Write what one shard measured."""
-    snapshots.write_shard(root, as_of, snapshots.FEATURES, shard, measured.customers)
-    snapshots.write_shard(root, as_of, snapshots.CONTRACTS, shard, measured.contracts)
-
-
-def compare(costs: Costs, places: Places, as_of: date) -> Reference:
+def compare(costs: Costs, places: Places, as_of: date) -> None:
     """Compare all customers: peers, ranks, rates, and the profit of those who are tied."""
     root = places.snapshots
-    files = _listed(snapshots.files(root, as_of, snapshots.FEATURES))
-    ties = _listed(snapshots.files(root, as_of, "ties"))
+    features = snapshots.scan(root, as_of, snapshots.FEATURES)
+    ties = snapshots.scan(root, as_of, snapshots.TIES)
     with duckdb.connect(":memory:") as db:
-        db.execute(
-            f"CREATE VIEW f AS SELECT * FROM read_parquet([{files}], hive_partitioning=false)"
-        )
+        db.execute(f"CREATE VIEW f AS SELECT * FROM {features}")
         everybody = db.sql(
             f"SELECT {', '.join(COLUMNS)} FROM f ORDER BY customer_id"
         ).to_arrow_table()
@@ -81,26 +72,25 @@ def compare(costs: Costs, places: Places, as_of: date) -> Reference:
             "SELECT x.customer_id, count(*) AS ties, "
             "CAST(coalesce(sum(f.net_profit_12m), 0) AS BIGINT) AS tied_profit_12m "
             "FROM (SELECT DISTINCT customer_id, other_id "
-            f"FROM read_parquet([{ties}], hive_partitioning=false)) AS x "
+            f"FROM {ties}) AS x "
             "JOIN f ON f.customer_id = x.other_id GROUP BY ALL ORDER BY ALL"
         ).to_arrow_table()
     year_ago = pd.Timestamp(months_before(as_of, _MONTHS))
     reference = make_reference(to_frame(everybody), costs.tiers, year_ago)
-    snapshots.write_shard(root, as_of, "tied", 0, tied)
-    snapshots.write_document(root, as_of, _REFERENCE, reference.as_json())
+    snapshots.write_shard(root, as_of, snapshots.TIED, 0, tied)
+    snapshots.write_document(root, as_of, snapshots.REFERENCE, reference.as_json())
     # Chosen once, so that all shards use the same ones.
     snapshots.note(root, as_of, models=models_in_use(places.models, as_of))
-    return reference
 
 
 def score_shard(costs: Costs, places: Places, as_of: date, shard: int) -> None:
     """Score one shard with the models that were chosen for the night."""
     root = places.snapshots
-    reference = Reference.from_json(snapshots.read_document(root, as_of, _REFERENCE))
+    reference = Reference.from_json(snapshots.read_document(root, as_of, snapshots.REFERENCE))
     models = load_models(places.models, snapshots.read_manifest(root, as_of)["models"])
     scores = score_customers(
         snapshots.read_shard(root, as_of, snapshots.FEATURES, shard),
-        snapshots.read_shard(root, as_of, "tied", 0),
+        snapshots.read_shard(root, as_of, snapshots.TIED, 0),
         costs,
         reference,
         models,
@@ -133,10 +123,9 @@ def load_models(root: Path, names: dict[str, str]) -> Models:
 def summarise(root: Path, as_of: date) -> ScoreSummary:
     """Return how the scores of a date are distributed."""
     names = [c.name for c in SCORE_COLUMNS]
-    files = _listed(snapshots.files(root, as_of, snapshots.SCORES))
     with duckdb.connect(":memory:") as db:
         db.execute(
-            f"CREATE VIEW s AS SELECT * FROM read_parquet([{files}], hive_partitioning=false)"
+            f"CREATE VIEW s AS SELECT * FROM {snapshots.scan(root, as_of, snapshots.SCORES)}"
         )
         counts = ", ".join(f'count("{name}")' for name in names)
         known = db.execute(f"SELECT count(*), {counts} FROM s").fetchall()[0]
@@ -157,10 +146,6 @@ def _distribution(db: duckdb.DuckDBPyConnection, column: str) -> dict[str, Any]:
             "GROUP BY 1 ORDER BY 2 DESC, 1"
         ).fetchall()
     )
-
-
-def _listed(files: Iterable[Path]) -> str:
-    return ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
 
 
 def table_of(root: Path, as_of: date, what: str) -> pa.Table:

@@ -93,7 +93,7 @@ def _month_of(day: str, as_of: date) -> str:
 
 
 def _make_working_tables(company: Company, as_of: date) -> None:
-    """Create what the families build on: customers, their places, and the ledger."""
+    """Create what the families build on: customers and their places, the ledger, its ends."""
     _aggregate(company, "customers", as_of)
     run(
         company.db,
@@ -105,6 +105,8 @@ def _make_working_tables(company: Company, as_of: date) -> None:
     columns = "*" if _is_known(company, "payments") else f"* {unknown}"
     ledger = f"SELECT {columns} FROM ({_dated('ledger', as_of)})"
     run(company.db, f"CREATE OR REPLACE TEMP TABLE f_ledger AS {ledger}")
+    ends = _dated("invoice_ends", as_of)
+    run(company.db, f"CREATE OR REPLACE TEMP TABLE f_invoice_ends AS {ends}")
 
 
 def _aggregate(company: Company, family: str, as_of: date) -> None:

@@ -198,8 +198,10 @@ def test_the_weekly_flows_learn_and_report(harness: None, lite: Workshop) -> Non
     assert len(list(lite.places.models.glob("*/*.json"))) == 2
     nightly(NightlyParameters(as_of=NIGHT))
     name = report(WeeklyParameters(as_of=NIGHT))
-    page = (lite.settings.state_dir / "reports" / name).read_text("utf-8")
-    assert "<svg" in page
+    pages = sorted((lite.settings.state_dir / "reports").iterdir())
+    assert [page.name for page in pages] == [f"report-{NIGHT}.en.html", f"report-{NIGHT}.es.html"]
+    assert pages[0].name == name
+    assert all("<svg" in page.read_text("utf-8") for page in pages)
     found = artifacts()
     assert "The best" in found["report-summary"]
     assert "late_payment" in found["models"]

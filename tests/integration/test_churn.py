@@ -204,6 +204,8 @@ def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Pl
     assert learnt.backtest.accepted, learnt.backtest.reason
     assert learnt.backtest.auc is not None
     assert learnt.backtest.auc > 0.8
+    assert learnt.backtest.profit_by_value is not None
+    assert learnt.backtest.profit_by_value["profit"] > 0
     # A column of our own that tells nearly everything is no leak: it never looks ahead.
     assert "usage_change" in learnt.backtest.columns
     again, same = learning.learn_churn(policies, places, LAST, from_sources=True)
@@ -246,6 +248,7 @@ def test_the_demo_teaches_who_pays_very_late(past: tuple[Policies, Places]) -> N
     assert learnt.backtest.auc > 0.75
     assert learnt.model is not None
     assert "late_before" in learnt.model.columns
+    assert learnt.backtest.maximum_profit is None
 
 
 def test_a_model_file_holds_no_code(tmp_path: Path) -> None:

@@ -9,26 +9,13 @@
 -- tenure         days      since the first invoice
 -- open_before    invoices  issued before and not known to be settled
 -- late           flag      it was more than $late_days days late, or disputed; NULL when not known yet
-WITH ends AS (
-    SELECT
-        customer_id,
-        issued_on,
-        due_on,
-        disputed OR coalesce(settled_on, $as_of) - due_on > $late_days AS late,
-        least(greatest(coalesce(settled_on, $as_of) - due_on, 0), $late_days + 1) AS days_late,
-        greatest(issued_on, CASE WHEN disputed THEN due_on
-            ELSE least(coalesce(settled_on, due_on + $late_days + 1), due_on + $late_days + 1)
-        END) AS known_on
-    FROM f_ledger
-    WHERE due_on IS NOT NULL
-),
-asked AS (
+WITH asked AS (
     SELECT
         customer_id,
         issued_on,
         due_on - issued_on AS terms,
         CASE WHEN due_on + $late_days < $as_of THEN late END AS late
-    FROM ends
+    FROM f_invoice_ends
 ),
 known AS (
     SELECT
@@ -40,7 +27,7 @@ known AS (
     FROM (
         SELECT customer_id, known_on, count(*) AS n,
             count(*) FILTER (WHERE late) AS late, sum(days_late) AS days_late
-        FROM ends WHERE known_on <= $as_of GROUP BY ALL
+        FROM f_invoice_ends WHERE known_on <= $as_of GROUP BY ALL
     )
     WINDOW w AS (PARTITION BY customer_id ORDER BY known_on)
 ),
@@ -52,7 +39,7 @@ billed AS (
         min(issued_on) OVER (PARTITION BY customer_id) AS first_on
     FROM (
         SELECT customer_id, issued_on, count(*) AS n
-        FROM ends GROUP BY ALL
+        FROM f_invoice_ends GROUP BY ALL
     )
     WINDOW w AS (PARTITION BY customer_id ORDER BY issued_on)
 )
