@@ -10,10 +10,10 @@ from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
 from retention.domain.errors import NotFoundError
-from retention.domain.messages import AttemptStage
+from retention.domain.messages import AttemptStage, MessageState
 from retention.domain.summaries import DeliverySummary
 from retention.mail.transport import AttemptFailedError, Connection
-from retention.services import delivery, outbox
+from retention.services import canaries, delivery, outbox
 from retention.services.delivery import Refusal
 from retention.services.outbox import Claimed
 from retention.workshop import Workshop, get_workshop
@@ -35,6 +35,7 @@ def recover_lost() -> int:
         raise NotFoundError("the outbox", "no night has run yet", "Run 'retention run' first.")
     with writing(shop.engine) as session:
         outbox.expire_late(session, delivery.today(now, shop.settings.timezone))
+        canaries.stop_bad_batches(session, now, shop.policies.canary)
         return outbox.recover(session, now)
 
 
@@ -43,7 +44,7 @@ def deliver_due(limit: int) -> DeliverySummary:
     """Send what is approved and due over one kept connection."""
     shop = get_workshop()
     with reading(shop.engine) as session:
-        waiting = outbox.list_claimable(session, utc_now(), limit)
+        waiting = canaries.list_due(session, utc_now(), limit, shop.policies.canary)
     states: dict[str, int] = {}
     if not waiting or delivery.is_stopped(shop.settings.stop_file):
         return DeliverySummary({"stopped": len(waiting)} if waiting else {})
@@ -56,17 +57,20 @@ def deliver_due(limit: int) -> DeliverySummary:
     return DeliverySummary(dict(sorted(states.items())))
 
 
+def _rules(shop: Workshop) -> delivery.Rules:
+    valid = timedelta(hours=shop.policies.approvals.valid_hours)
+    return delivery.Rules(shop.settings.timezone, valid)
+
+
 def _deliver_one(shop: Workshop, connection: Connection, message_id: str) -> str:
     connection.ensure_open()  # before a message is claimed, so that a dead server leaves it queued
     lease = timedelta(seconds=shop.mail.timeout * len(AttemptStage)) + _GRACE
     with writing(shop.engine) as session:
-        claimed = delivery.claim_checked(
-            session, message_id, utc_now(), lease, shop.settings.timezone
-        )
+        claimed = delivery.claim_checked(session, message_id, utc_now(), lease, _rules(shop))
     if claimed is None:
         return "taken"
     if isinstance(claimed, Refusal):
-        return claimed.state.value
+        return "stopped" if claimed.state is MessageState.QUEUED else claimed.state.value
     return _send(shop, connection, claimed)
 
 
@@ -92,7 +96,7 @@ def _pass_the_point_of_no_return(shop: Workshop, claimed: Claimed) -> None:
         raise WithdrawnError("all sending was stopped")
     with writing(shop.engine) as session:
         delivery.lock(session, claimed)
-        refusal = delivery.check(session, claimed.message_id, utc_now(), shop.settings.timezone)
+        refusal = delivery.check(session, claimed.message_id, utc_now(), _rules(shop))
         if refusal is not None:
             raise WithdrawnError(refusal.reason)
         if not outbox.record_stage(session, claimed, AttemptStage.DOT):

@@ -58,6 +58,7 @@ def test_every_feature_column_is_in_the_score_catalogue_or_used_by_scoring(famil
     inputs_of_scoring = {
         "created_on", "first_invoice_on", "revenue_90d", "revenue_prior_90d", "late_share_90d",
         "late_share_prior_90d", "minutes_90d", "minutes_prior_90d", "csat_90d", "csat_prior_90d",
+        "downgraded_on",
     }  # fmt: skip
     inputs_of_scoring |= set(declared_columns("payment_risk"))
     known = {column.name for column in SCORE_COLUMNS} | inputs_of_scoring
@@ -84,6 +85,7 @@ def test_every_template_exists_in_spanish_and_english() -> None:
         "renegotiation_proposal",
         "prepaid_migration_offer",
         "termination_notice",
+        "second_notice",
     }
     assert all(languages == {"en", "es"} for languages in found.values())
 

@@ -17,9 +17,12 @@ from retention.db.session import reading, writing
 from retention.demo.simulation import Simulation, history, next_month, treat, truth
 from retention.demo.writers import Writer
 from retention.domain.actions import ActionKind, ActionState
+from retention.domain.forms import FORMS
+from retention.domain.limits import BatchState
 from retention.domain.people import Person, Role
 from retention.domain.stages import LADDERS, PlaybookName, Stage
-from retention.services import approvals, delivery
+from retention.services import approvals, batches, completing, delivery, waivers
+from retention.services.desk import Desk
 from retention.services.reporting import make_report
 from retention.services.scores import score_all
 from retention.workshop import Workshop
@@ -32,6 +35,8 @@ _CAUSE = {
     "chronically_dissatisfied": "own_fault",
 }
 _SHOWN = 12
+_SAID = {"fee_waived": "yes", "alternative": "Norte Servicios", "evidence": "tickets of 12 months"}
+_OTHER_REVIEWS = {"final_settlement": "settled", "notice_check": "confirmed"}
 
 
 def morning_of(as_of: date) -> datetime:
@@ -65,7 +70,7 @@ class DemoCompany:
         self._happen(as_of)
         self._night(as_of)
         if people_work:
-            self._people_work(as_of)
+            self._people_work()
             self._deliver()
             self._respond()
 
@@ -109,32 +114,46 @@ class DemoCompany:
 
         deliver_due.fn(10_000)
 
-    def _people_work(self, as_of: date) -> None:
+    def _people_work(self) -> None:
         """Everybody decides what is theirs; one in nine reviews finds our own fault."""
         with writing(self.shop.engine) as session:
             for action in _pending(session):
-                if action.kind is ActionKind.EMAIL:
+                if action.rendering is not None:
                     self._approve(session, action)
                 else:
-                    approvals.complete(
-                        session,
-                        action.id,
-                        self.shop.policies.team.get(action.owner),
-                        self.shop.policies,
-                        as_of + timedelta(days=1),
-                        outcome=self._outcome(action),
-                        note="demo",
-                    )
+                    self._complete(session, action)
+            for batch in batches.list_open(session):
+                for person in (self._one_with(Role.OPS), self._one_with(Role.DIRECTOR)):
+                    if batch.state is BatchState.HELD:
+                        reason = "looked at ten of them"
+                        batches.release(session, batch, person, reason, utc_now())
+            for waiver, _ in waivers.list_requested(session):
+                owner = waiver.requested_by
+                waivers.decide(session, waiver.id, self._desk(self._one_with(Role.DIRECTOR)),
+                               granted=True, note="demo", owner=owner)  # fmt: skip
+
+    def _complete(self, session: Session, action: Action) -> None:
+        outcome = self._outcome(action)
+        form = FORMS[action.form or "call"]
+        needed = (*form.required.get("*", ()), *form.required.get(outcome, ()))
+        answers = {name: _SAID.get(name, "demo") for name in needed}
+        completing.complete(
+            session, action.id, self._desk(self.shop.policies.team.get(action.owner)),
+            outcome=outcome, note="what the customer told us", answers=answers,
+        )  # fmt: skip
 
     def _approve(self, session: Session, action: Action) -> list[Person]:
         team = self.shop.policies.team
         approving = []
-        for role in action.required_roles:
+        for slot in approvals.slots_of(action):
             owner = team.get(action.owner)
-            person = owner if Role(role) in owner.roles else self._one_with(Role(role))
-            approvals.approve(session, action.id, person, utc_now(), self._today())
+            person = owner if slot & owner.roles else self._one_with(min(slot))
+            approvals.approve(session, action.id, self._desk(person))
             approving.append(person)
         return approving
+
+    def _desk(self, person: Person) -> Desk:
+        return Desk(self.shop.policies, person, utc_now(), self._today())
 
     def _today(self) -> date:
         return delivery.today(utc_now(), self.shop.settings.timezone)
@@ -146,6 +165,8 @@ class DemoCompany:
     def _outcome(self, action: Action) -> str:
         if action.kind is ActionKind.CALL:
             return "talked"
+        if action.form in _OTHER_REVIEWS:
+            return _OTHER_REVIEWS[action.form]
         if int(action.customer_id[1:]) % 9 == 0:
             return "own_fault"
         return _CAUSE.get(self.archetypes[action.customer_id], "unwilling").replace(

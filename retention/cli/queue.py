@@ -1,10 +1,11 @@
 """`retention queue`: what waits for a person, and the person's decision."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from retention.cli.output import AsJson, emit, print_table
+from retention.cli.desks import Reason, Who, answers_of, choice, desk_of, ready
+from retention.cli.output import AsJson, emit, parse_day, print_table
 from retention.cli.queue_view import (
     SHORT,
     decided,
@@ -15,15 +16,12 @@ from retention.cli.queue_view import (
     waits_for,
 )
 
-if TYPE_CHECKING:
-    from retention.workshop import Workshop
-
-app = typer.Typer(help="What waits for a person: list, show, approve, reject, complete.",
+app = typer.Typer(help="What waits for a person: list, show, approve, reject, complete, hand on.",
                   no_args_is_help=True)  # fmt: skip
 
 ActionId = Annotated[str, typer.Argument(help="The action's id, or its first six characters.")]
 ActionIds = Annotated[list[str], typer.Argument(help="Ids of actions, or their first characters.")]
-Who = Annotated[str, typer.Option("--as", metavar="PERSON", help="Your id in config/team.yaml.")]
+Code = Annotated[str, typer.Option(help="Why, as a code; for example wrong_time.")]
 
 
 @app.command("list")
@@ -33,26 +31,31 @@ def list_(
     owner: Annotated[str | None, typer.Option(help="Only this account manager's.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     *,
+    snoozed: Annotated[bool, typer.Option("--snoozed", help="Also what sleeps.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what waits, most urgent first."""
+    from retention.clock import utc_now
     from retention.db.queries import actions as queries
     from retention.db.session import reading
     from retention.domain.actions import ActionState
     from retention.domain.stages import Stage
+    from retention.services.delivery import today
     from retention.services.explain import people_of
 
-    shop = _ready()
+    shop = ready()
+    now = utc_now()
     with reading(shop.engine) as session:
         found = queries.list_waiting(
             session,
-            state=_choice(ActionState, state),
-            stage=_choice(Stage, stage),
+            state=choice(ActionState, state),
+            stage=choice(Stage, stage),
             owner=owner,
             limit=limit,
+            awake_on=None if snoozed else today(now, shop.settings.timezone),
         )
         people = people_of(shop.places.snapshots, {action.customer_id for action in found})
-        rows = [summary(action, people) for action in found]
+        rows = [summary(action, people, shop, now) for action in found]
     if as_json:
         emit({"actions": rows})
         return
@@ -75,20 +78,30 @@ def list_(
 
 
 @app.command("show")
-def show(action_id: ActionId, *, as_json: AsJson = False) -> None:
+def show(
+    action_id: ActionId,
+    who: Annotated[
+        str | None, typer.Option("--as", metavar="PERSON", help="Your id: your time counts.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Show the very message, and why it is proposed."""
+    from retention.clock import utc_now
     from retention.db.queries import actions as queries
-    from retention.db.session import reading
-    from retention.services.approvals import outcomes_of
+    from retention.db.session import writing
+    from retention.services import approvals, completing
     from retention.services.explain import people_of
 
-    shop = _ready()
-    with reading(shop.engine) as session:
+    shop = ready()
+    with writing(shop.engine) as session:
         action = queries.get(session, action_id)
         people = people_of(shop.places.snapshots, {action.customer_id})
-        found = details(action, people)
-        if action.rendering is None:
-            found["outcomes"] = outcomes_of(session, action, shop.policies)
+        found = details(action, people, shop, utc_now())
+        if action.rendering is None or action.kind == "letter":
+            found["outcomes"] = completing.outcomes_of(session, action, shop.policies)
+        if who is not None:
+            approvals.view(session, action, desk_of(shop, who))
     if as_json:
         emit({"action": found})
     else:
@@ -105,90 +118,156 @@ def approve(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Approve messages in your role. The last needed approval puts a message into the outbox."""
-    from retention.clock import utc_now
-    from retention.db.session import writing
-    from retention.domain.errors import RetentionError
-    from retention.services import approvals, delivery
+    """Approve messages in your role. The last needed approval lets a message go.
 
-    shop = _ready()
-    person = shop.policies.team.get(who)
-    today = delivery.today(utc_now(), shop.settings.timezone)
-    done: list[dict[str, Any]] = []
-    for action_id in action_ids:
-        try:
-            with writing(shop.engine) as session:
-                action = approvals.approve(session, action_id, person, utc_now(), today, seen=seen)
-                done.append(decided(action, approvals.still_needed(action)))
-        except RetentionError as error:
-            if len(action_ids) == 1:
-                raise
-            done.append({"id": action_id, "state": f"not approved: {error}", "waits_for": []})
+    Several at once only after one of each kind was shown to you, and never adverse ones.
+    """
+    from retention.db.session import writing
+    from retention.services import approvals
+
+    shop = ready()
+    desk = desk_of(shop, who)
+    with writing(shop.engine) as session:
+        if len(action_ids) > 1:
+            found = approvals.approve_all(session, action_ids, desk)
+        else:
+            found = [approvals.approve(session, action_ids[0], desk, seen=seen)]
+        done = [decided(action, shop, desk.now) for action in found]
     report(done, as_json=as_json)
-    if any(row["state"].startswith("not ") for row in done):
-        raise typer.Exit(3)
 
 
 @app.command("reject")
 def reject(
     action_id: ActionId,
     who: Who,
-    reason: Annotated[str, typer.Option(help="Why; it is kept with the action.")],
+    reason: Reason,
+    code: Code = "other",
     *,
     as_json: AsJson = False,
 ) -> None:
     """Reject an action. The reason is required."""
-    from retention.clock import utc_now
     from retention.db.session import writing
+    from retention.domain.approving import ReasonCode
     from retention.services import approvals
 
-    shop = _ready()
-    person = shop.policies.team.get(who)
+    shop = ready()
+    desk = desk_of(shop, who)
     with writing(shop.engine) as session:
-        action = approvals.reject(session, action_id, person, utc_now(), reason=reason)
-    report([decided(action, [])], as_json=as_json)
+        action = approvals.reject(
+            session, action_id, desk, code=choice(ReasonCode, code), reason=reason
+        )
+        done = decided(action, shop, desk.now)
+    report([done], as_json=as_json)
+
+
+@app.command("milder")
+def milder(
+    action_id: ActionId,
+    who: Who,
+    to: Annotated[str, typer.Option(help="The milder stage to go back to, for example educate.")],
+    reason: Reason,
+    code: Code = "too_hard",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Reject an action and send its case back to a milder stage."""
+    from retention.db.session import writing
+    from retention.domain.approving import ReasonCode
+    from retention.domain.stages import Stage
+    from retention.services import approvals
+
+    shop = ready()
+    desk = desk_of(shop, who)
+    with writing(shop.engine) as session:
+        action = approvals.choose_milder(
+            session, action_id, desk, choice(Stage, to),
+            code=choice(ReasonCode, code), reason=reason,
+        )  # fmt: skip
+        done = decided(action, shop, desk.now)
+    report([done], as_json=as_json)
 
 
 @app.command("complete")
 def complete(
     action_id: ActionId,
     who: Who,
-    outcome: Annotated[str, typer.Option(help="What came of the call or the review.")],
+    outcome: Annotated[str, typer.Option(help="What came of the call, letter or review.")],
     note: Annotated[str, typer.Option(help="In your own words.")] = "",
+    answer: Annotated[
+        list[str] | None, typer.Option(help="What the form asks: NAME=TEXT; can be repeated.")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Log what came of a call, a letter or a review."""
-    from retention.clock import utc_now
     from retention.db.session import writing
-    from retention.services import approvals, delivery
+    from retention.services import completing
 
-    shop = _ready()
-    person = shop.policies.team.get(who)
-    today = delivery.today(utc_now(), shop.settings.timezone)
+    shop = ready()
+    desk = desk_of(shop, who)
     with writing(shop.engine) as session:
-        action = approvals.complete(
-            session, action_id, person, shop.policies, today, outcome=outcome, note=note
+        action = completing.complete(
+            session, action_id, desk, outcome=outcome, note=note, answers=answers_of(answer)
         )
-    report([decided(action, [])], as_json=as_json)
+        done = decided(action, shop, desk.now)
+    report([done], as_json=as_json)
 
 
-def _ready() -> "Workshop":
-    from retention.db import schema
-    from retention.domain.errors import NotFoundError
-    from retention.workshop import get_workshop
+@app.command("reassign")
+def reassign(
+    action_id: ActionId,
+    who: Who,
+    to: Annotated[str, typer.Option(help="Id of the new owner.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give an action to another owner."""
+    from retention.db.session import writing
+    from retention.services import handling
 
-    shop = get_workshop()
-    if not schema.exists(shop.engine):
-        raise NotFoundError("the queue", "no night has run yet", "Run 'retention run' first.")
-    return shop
+    shop = ready()
+    desk = desk_of(shop, who)
+    with writing(shop.engine) as session:
+        action = handling.reassign(session, action_id, desk, shop.policies.team.get(to))
+        done = decided(action, shop, desk.now)
+    report([done], as_json=as_json)
 
 
-def _choice(enum: Any, value: str | None) -> Any:
-    if value is None:
-        return None
-    try:
-        return enum(value)
-    except ValueError:
-        listed = ", ".join(enum)
-        raise typer.BadParameter(f"'{value}' is none of: {listed}") from None
+@app.command("snooze")
+def snooze(
+    action_id: ActionId,
+    who: Who,
+    until: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day it comes back.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Hide an action until a day; its due date stays."""
+    from retention.db.session import writing
+    from retention.services import handling
+
+    shop = ready()
+    desk = desk_of(shop, who)
+    with writing(shop.engine) as session:
+        action = handling.snooze(session, action_id, desk, parse_day(until))
+        done = decided(action, shop, desk.now)
+    report([done], as_json=as_json)
+
+
+@app.command("comment")
+def comment(
+    action_id: ActionId,
+    who: Who,
+    text: Annotated[str, typer.Option(help="What you want to say.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say something about an action; everybody who looks at it sees it."""
+    from retention.db.session import writing
+    from retention.services import handling
+
+    shop = ready()
+    desk = desk_of(shop, who)
+    with writing(shop.engine) as session:
+        action = handling.comment(session, action_id, desk, text)
+        done = decided(action, shop, desk.now)
+    report([done], as_json=as_json)

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 from retention.cli.output import emit, make_console, print_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from retention.db.models import Action
+    from retention.workshop import Workshop
 
 SHORT = 8
 """How much of an id people see and type."""
@@ -19,10 +22,19 @@ def waits_for(row: dict[str, Any]) -> str:
     return f"{row['owner']} to log it" if to_log else "-"
 
 
-def summary(action: "Action", people: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return an action as a row of the queue."""
+def _needed(action: "Action", shop: "Workshop", now: "datetime") -> list[str]:
+    from datetime import timedelta
+
     from retention.services.approvals import still_needed
 
+    valid = timedelta(hours=shop.policies.approvals.valid_hours)
+    return still_needed(action, now, valid) if action.rendering is not None else []
+
+
+def summary(
+    action: "Action", people: dict[str, dict[str, Any]], shop: "Workshop", now: "datetime"
+) -> dict[str, Any]:
+    """Return an action as a row of the queue."""
     return {
         "id": action.id,
         "customer_id": action.customer_id,
@@ -36,31 +48,58 @@ def summary(action: "Action", people: dict[str, dict[str, Any]]) -> dict[str, An
         "owner": action.owner,
         "proposed_on": action.proposed_on.isoformat(),
         "due_on": action.due_on.isoformat(),
-        "waits_for": [role.value for role in still_needed(action)],
+        "waits_for": _needed(action, shop, now),
         "subject": action.rendering.subject if action.rendering else None,
     }
 
 
-def details(action: "Action", people: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def details(
+    action: "Action", people: dict[str, dict[str, Any]], shop: "Workshop", now: "datetime"
+) -> dict[str, Any]:
     """Return everything a person needs to decide on an action."""
-    message = action.rendering
-    return summary(action, people) | {
+    from retention.domain.forms import FORMS
+    from retention.services.content import content_of
+
+    message, form = action.rendering, FORMS.get(action.form or "")
+    return summary(action, people, shop, now) | {
         "email": people.get(action.customer_id, {}).get("email"),
         "phone": people.get(action.customer_id, {}).get("phone"),
         "outcome": action.outcome,
         "note": action.note,
         "effective_on": action.effective_on,
+        "answers": action.answers or {},
+        "asks": form.fields if form else {},
+        "snoozed_until": action.snoozed_until,
+        "escalated_on": action.escalated_on,
+        "offer": action.offer
+        and {
+            "kind": action.offer.kind,
+            "version": action.offer.version,
+            "state": action.offer.state,
+            "current_fee": action.offer.current_fee,
+            "new_fee": action.offer.new_fee,
+            "detail": action.offer.detail,
+            "expires_on": action.offer.expires_on,
+            "counter_fee": action.offer.counter_fee,
+        },
+        "comments": [{"by": c.person_id, "text": c.text} for c in action.comments],
         "message": message
         and {
             "to": message.recipient,
             "subject": message.subject,
             "language": message.language,
             "text": message.text,
-            "content_hash": message.content_hash,
+            "content_hash": content_of(action),
             "state": action.message.state if action.message else None,
         },
         "approvals": [
-            {"by": a.person_id, "role": a.role, "approved": a.approved, "reason": a.reason}
+            {
+                "by": a.person_id,
+                "role": a.role,
+                "for": a.on_behalf_of,
+                "approved": a.approved,
+                "reason": a.reason,
+            }
             for a in action.approvals
         ],
         "receipt": action.receipt and {"reason": action.receipt.reason, **action.receipt.document},
@@ -87,7 +126,18 @@ def print_details(shown: dict[str, Any]) -> None:
         console.print(f"content hash {message['content_hash']}", soft_wrap=True)
     else:
         reach = " ".join(filter(None, (shown["email"], shown["phone"]))) or "nothing known"
-        console.print(f"Reach: {reach}. Outcomes: {', '.join(shown['outcomes'])}.")
+        console.print(f"Reach: {reach}.")
+    if shown.get("outcomes"):
+        console.print(f"Outcomes: {', '.join(shown['outcomes'])}.")
+        for name, question in shown["asks"].items():
+            console.print(f"  --answer {name}=...  {question}", soft_wrap=True)
+    if shown["offer"]:
+        offer = shown["offer"]
+        console.print(
+            f"Offer {offer['version']} ({offer['kind']}, {offer['state']}): "
+            f"{offer['current_fee']} -> {offer['new_fee'] or offer['detail'] or 'unchanged'}, "
+            f"until {offer['expires_on']}"
+        )
     if shown["receipt"]:
         wanted = {"entry", "leave", f"unless:{shown['stage']}"}
         conditions = [c for c in shown["receipt"]["conditions"] if c["name"] in wanted]
@@ -96,7 +146,10 @@ def print_details(shown: dict[str, Any]) -> None:
         console.print(f"The sums behind it: retention explain {shown['customer_id']}")
     for approval in shown["approvals"]:
         verb = "approved" if approval["approved"] else f"rejected ({approval['reason']})"
-        console.print(f"{approval['by']} {verb} as {approval['role']}")
+        instead = f" for {approval['for']}" if approval["for"] else ""
+        console.print(f"{approval['by']} {verb} as {approval['role']}{instead}")
+    for comment in shown["comments"]:
+        console.print(f"{comment['by']}: {comment['text']}", markup=False, soft_wrap=True)
     if shown["outcome"]:
         console.print(f"Outcome: {shown['outcome']}. {shown['note'] or ''}")
     if shown["waits_for"]:
@@ -107,9 +160,11 @@ def _known(value: bool | None) -> str:
     return "not known" if value is None else "yes" if value else "no"
 
 
-def decided(action: "Action", needed: list[Any]) -> dict[str, Any]:
+def decided(action: "Action", shop: "Workshop", now: "datetime") -> dict[str, Any]:
     """Return what a decision has led to."""
-    return {"id": action.id, "state": action.state, "waits_for": [str(role) for role in needed]}
+    waiting = action.state == "pending_approval"
+    waits = _needed(action, shop, now) if waiting else []
+    return {"id": action.id, "state": action.state, "owner": action.owner, "waits_for": waits}
 
 
 def report(done: list[dict[str, Any]], *, as_json: bool) -> None:

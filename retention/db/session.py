@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
+from retention.db.chain import append_pending
 from retention.domain.errors import ConfigError
 
 _WAIT_SECONDS = 30
@@ -36,9 +37,13 @@ def make_engine(url: str) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """Open a transaction that writes; it commits at the end or rolls back on an error."""
+    """Open a transaction that writes; it commits at the end or rolls back on an error.
+
+    What it has recorded for the audit is chained in the same transaction.
+    """
     with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+        append_pending(session)
 
 
 @contextmanager

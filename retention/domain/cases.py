@@ -31,4 +31,6 @@ class CaseEventKind(StrEnum):
     STAGE_ENTERED = "stage_entered"
     REVIEWED = "reviewed"
     CONVERSATION = "conversation"
+    ROUTED = "routed"
+    NOTICE_VOIDED = "notice_voided"
     CLOSED = "closed"

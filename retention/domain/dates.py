@@ -4,7 +4,8 @@ import calendar
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-_SATURDAY = 5
+_SATURDAY, _THURSDAY = 5, 3
+_ONE_DAY = timedelta(days=1)
 
 
 def months_before(day: date, months: int) -> date:
@@ -14,21 +15,56 @@ def months_before(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def add_workdays(day: date, days: int) -> date:
-    """Return the date `days` weekdays after `day`; public holidays count as weekdays."""
-    while days > 0:
-        day += timedelta(days=1)
-        days -= day.weekday() < _SATURDAY
-    return day
+def month_end(day: date) -> date:
+    """Return the last day of a day's month."""
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The days on which a place works: weekdays that are no public holiday."""
+
+    holidays: frozenset[date] = frozenset()
+
+    def is_workday(self, day: date) -> bool:
+        """Return whether people work on a day."""
+        return day.weekday() < _SATURDAY and day not in self.holidays
+
+    def add_workdays(self, day: date, days: int) -> date:
+        """Return the date `days` workdays after `day`."""
+        while days > 0:
+            day += _ONE_DAY
+            days -= self.is_workday(day)
+        return day
+
+    def may_end(self, day: date) -> bool:
+        """Return whether something may end on a day: help must be in reach then and the day after.
+
+        Never on a Friday, a weekend, a public holiday or its eve.
+        """
+        eve = day + _ONE_DAY in self.holidays
+        return day.weekday() <= _THURSDAY and day not in self.holidays and not eve
+
+    def next_ending(self, day: date) -> date:
+        """Return the first day from `day` on which something may end."""
+        while not self.may_end(day):
+            day += _ONE_DAY
+        return day
+
+
+WEEKDAYS = Calendar()
+"""A place whose public holidays are not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A number of calendar days, or of workdays (Monday to Friday)."""
+    """A number of calendar days, or of workdays of a calendar."""
 
     days: int = 0
     workdays: bool = False
 
-    def after(self, day: date) -> date:
+    def after(self, day: date, days_of: Calendar = WEEKDAYS) -> date:
         """Return the date this period after `day`."""
-        return add_workdays(day, self.days) if self.workdays else day + timedelta(days=self.days)
+        if self.workdays:
+            return days_of.add_workdays(day, self.days)
+        return day + timedelta(days=self.days)

@@ -39,6 +39,10 @@ class TemplateError(RetentionError):
     """A message template is missing, broken, or asks for a value that is not there."""
 
 
+class NoticeError(RetentionError):
+    """It cannot be said when a termination might take effect, so nobody is given notice."""
+
+
 class GateTrippedError(RetentionError):
     """The data is readable but not to be trusted tonight; nothing was decided."""
 
@@ -49,6 +53,12 @@ class RunRefusedError(RetentionError):
     """A night that must not run: its date lies before one that is already done."""
 
     exit_code = 4
+
+
+class PlanStaleError(RetentionError):
+    """What the night would do is no longer what the plan says; nothing was stored."""
+
+    exit_code = 5
 
 
 class RunLockedError(RetentionError):

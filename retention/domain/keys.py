@@ -30,5 +30,25 @@ def message_id(action: str) -> str:
     return _key("message", action)
 
 
+def offer_id(action: str) -> str:
+    """Return the id of the offer that an action makes."""
+    return _key("offer", action)
+
+
+def waiver_id(case: str, stage: str) -> str:
+    """Return the id of the waiver of a stage."""
+    return _key("waiver", case, stage)
+
+
+def handover_id(case: str, partner: str) -> str:
+    """Return the id of a case's hand-over to a partner."""
+    return _key("handover", case, partner)
+
+
+def batch_id(business_date: date, effect: str) -> str:
+    """Return the id of what a night held back."""
+    return _key("batch", business_date.isoformat(), effect)
+
+
 def _key(*parts: str) -> str:
     return str(uuid.uuid5(_ROOT, "\x1f".join(parts)))

@@ -24,6 +24,14 @@ class MessageState(StrEnum):
     COMPLAINED = "complained"
 
 
+class MessageClass(StrEnum):
+    """What a message is for: it decides what may keep it from leaving."""
+
+    COMMERCIAL = "commercial"
+    SERVICE = "service"
+    LEGAL_NOTICE = "legal_notice"
+
+
 class SendPolicy(StrEnum):
     """What to do when it is unknown whether the server took the message."""
 

@@ -1,24 +1,65 @@
-"""The people who work with retention, and what their approval is worth."""
+"""The people who work with retention: their roles, what each may do, and on whose accounts."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NoReturn
 
 from retention.domain.errors import NotAllowedError, NotFoundError
-from retention.domain.stages import ADVERSE_STAGES, Stage
 
 
 class Role(StrEnum):
     """What a person may be."""
 
+    VIEWER = "viewer"
+    REVIEWER = "reviewer"
+    APPROVER = "approver"
     ACCOUNT_MANAGER = "account_manager"
     FINANCE = "finance"
     DIRECTOR = "director"
     OPS = "ops"
+    AUDITOR = "auditor"
 
 
-MINIMUM_APPROVERS_ADVERSE = 2
+class Permission(StrEnum):
+    """What a role may allow."""
+
+    SEE = "see"
+    REVIEW = "review"
+    APPROVE = "approve"
+    HOLD = "hold"
+    REASSIGN = "reassign"
+    WAIVE = "waive"
+    ANSWER = "answer"
+    STOP = "stop"
+    START = "start"
+    RELEASE = "release"
+    ACCEPT_DATA = "accept_data"
+    ERASE = "erase"
+
+
+_P = Permission
+_ACCOUNT = frozenset({_P.SEE, _P.REVIEW, _P.APPROVE, _P.HOLD, _P.WAIVE, _P.ANSWER, _P.STOP})
+
+# Nobody who runs the nights approves messages, and nobody who reads the audit changes anything.
+MAY: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({_P.SEE}),
+    Role.REVIEWER: frozenset({_P.SEE, _P.REVIEW, _P.HOLD, _P.STOP}),
+    Role.APPROVER: frozenset({_P.SEE, _P.APPROVE, _P.HOLD, _P.STOP}),
+    Role.ACCOUNT_MANAGER: _ACCOUNT,
+    Role.FINANCE: frozenset(
+        {_P.SEE, _P.APPROVE, _P.HOLD, _P.WAIVE, _P.ANSWER, _P.STOP, _P.ACCEPT_DATA}
+    ),
+    Role.DIRECTOR: _ACCOUNT | {_P.REASSIGN, _P.START, _P.RELEASE, _P.ACCEPT_DATA, _P.ERASE},
+    Role.OPS: frozenset(
+        {_P.SEE, _P.HOLD, _P.REASSIGN, _P.STOP, _P.START, _P.RELEASE, _P.ACCEPT_DATA}
+    ),
+    Role.AUDITOR: frozenset({_P.SEE}),
+}
+
+ON_OWN_ACCOUNTS: frozenset[Role] = frozenset(
+    {Role.VIEWER, Role.REVIEWER, Role.APPROVER, Role.ACCOUNT_MANAGER}
+)
+"""Roles that count for a person's own accounts only, unless the person has `accounts: all`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +71,42 @@ class Person:
     email: str
     phone: str
     roles: frozenset[Role]
+    all_accounts: bool = False
+
+    def may(self, permission: Permission, owner: str | None = None) -> bool:
+        """Return whether a role of this person allows something on the account of `owner`."""
+        return any(permission in MAY[role] for role in self.roles_for(owner))
+
+    def roles_for(self, owner: str | None) -> frozenset[Role]:
+        """Return the roles that count on the account of `owner`; None is no account at all.
+
+        To be the account manager is to be this account's: all accounts or not, it is never lent.
+        """
+        if owner is None or owner == self.person_id:
+            return self.roles
+        if self.all_accounts:
+            return self.roles - {Role.ACCOUNT_MANAGER}
+        return self.roles - ON_OWN_ACCOUNTS
+
+
+def require(
+    person: Person, permission: Permission, *, subject: str, owner: str | None = None
+) -> None:
+    """Raise NotAllowedError unless the person may; it says who could."""
+    if person.may(permission, owner):
+        return
+    able = sorted(role for role, allowed in MAY.items() if permission in allowed)
+    whose = f" on an account of {owner}" if owner else ""
+    refuse(
+        subject,
+        f"'{person.person_id}' may not {permission.replace('_', ' ')}{whose}",
+        f"Ask somebody who is {', '.join(able)}.",
+    )
+
+
+def refuse(subject: str, found: str, remedy: str) -> NoReturn:
+    """Raise NotAllowedError."""
+    raise NotAllowedError(subject, found, remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,43 +131,6 @@ class Team:
         """Return the customer's account manager, or the team's default one."""
         return self.people.get(named or "", self.people[self.default_account_manager])
 
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """One approval that was already given: by whom, in which role."""
-
-    person_id: str
-    role: Role
-
-
-def approvers_needed(stage: Stage, roles: Sequence[Role]) -> int:
-    """How many different people must approve a step of `stage` that asks for `roles`."""
-    return max(len(roles), MINIMUM_APPROVERS_ADVERSE if stage in ADVERSE_STAGES else 0)
-
-
-def role_for_approval(
-    person: Person, required: Sequence[Role], given: Iterable[Given], *, proposer: str, subject: str
-) -> Role:
-    """Return the required role that `person` fills now.
-
-    Raises NotAllowedError when the person proposed it, has approved already, or holds none of the
-    roles that are still open. One person never fills two roles.
-    """
-    given = tuple(given)
-    open_roles = list(required)
-    for approval in given:
-        if approval.role in open_roles:
-            open_roles.remove(approval.role)
-    if person.person_id == proposer:
-        _refuse(subject, f"'{person.person_id}' proposed it", "Ask somebody else to approve it.")
-    if any(approval.person_id == person.person_id for approval in given):
-        _refuse(subject, f"'{person.person_id}' has already approved it", "A second person must.")
-    for role in open_roles:
-        if role in person.roles:
-            return role
-    waiting = ", ".join(open_roles) or "nobody"
-    return _refuse(subject, f"'{person.person_id}' cannot approve it", f"It waits for: {waiting}.")
-
-
-def _refuse(subject: str, found: str, remedy: str) -> NoReturn:
-    raise NotAllowedError(subject, found, remedy)
+    def with_role(self, role: Role) -> list[Person]:
+        """Return the people who have a role, by id."""
+        return [p for _, p in sorted(self.people.items()) if role in p.roles]

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from retention.domain.actions import ActionKind
+from retention.domain.approving import Slot
 from retention.domain.cases import CaseState
 from retention.domain.dates import Period
-from retention.domain.people import Role
 from retention.domain.stages import PlaybookName, Stage
 
 AT_ONCE, TEN_DAYS, THIRTY_DAYS, NINETY_DAYS = Period(), Period(10), Period(30), Period(90)
@@ -15,9 +15,11 @@ AT_ONCE, TEN_DAYS, THIRTY_DAYS, NINETY_DAYS = Period(), Period(10), Period(30), 
 class Step:
     """One entry of a stage.
 
-    `after` counts from the step before it (from the stage's entry for the first one). `due` is
-    how long people have to decide. An empty `approval` means that no person is asked. A rejected
-    or expired step is proposed anew after `again`.
+    `after` counts from the step before it (from the stage's entry for the first one); `before_end`
+    counts back from the day on which a running notice takes effect. `due` is how long people have
+    to decide. An empty `approval` means that no person is asked. A rejected or expired step is
+    proposed anew after `again`. With `when`, a condition on scores, the step is for those customers
+    only for whom it is known to be true.
     """
 
     action: ActionKind
@@ -27,8 +29,15 @@ class Step:
     after: Period = AT_ONCE
     due: Period = TEN_DAYS
     again: Period = THIRTY_DAYS
-    approval: tuple[Role, ...] = ()
+    approval: tuple[Slot, ...] = ()
     notice: bool = False
+    before_end: Period | None = None
+    when: str | None = None
+
+    @property
+    def reaches_customer(self) -> bool:
+        """Whether a customer notices the step: what makes a stage count."""
+        return self.action is not ActionKind.REVIEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,8 @@ class StageRule:
     """What happens in one stage and what leads out of it.
 
     `outcomes` maps the answer of a review to a closing outcome or a later stage. `escalate_unless`
-    is a condition on scores: the case goes on only when it is known to be false.
+    is a condition on scores: the case goes on only when it is known to be false. `stay` is how long
+    a case stays at the least; a case whose steps are not finished by `deadline` expires.
     """
 
     stage: Stage
@@ -44,7 +54,9 @@ class StageRule:
     outcomes: dict[str, CaseState | Stage] = field(default_factory=dict)
     escalate_after: Period | None = None
     escalate_unless: str | None = None
-    requires_conversation: bool = False
+    requires: frozenset[str] = frozenset()
+    stay: Period = AT_ONCE
+    deadline: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +72,15 @@ class OfferTerms:
     """What a proposal may offer.
 
     `price` raises the monthly fee until the customer no longer costs money, by at most
-    `max_change` (a share); `prepaid` changes the form of payment with a `discount` (a share).
+    `max_change` (a share); `prepaid` changes the form of payment with a `discount` (a share);
+    `service` and `channel` change what `detail` says; `partner` hands the customer over.
     """
 
     kind: str
     expires: Period
     max_change: float = 0.0
     discount: float = 0.0
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +113,8 @@ class Playbook:
         """Return the stages that come before `stage`."""
         order = [rule.stage for rule in self.stages]
         return tuple(order[: order.index(stage)])
+
+    def stages_between(self, stage: Stage, later: Stage) -> tuple[Stage, ...]:
+        """Return the stages that a move from `stage` to `later` would skip."""
+        order = [rule.stage for rule in self.stages]
+        return tuple(order[order.index(stage) + 1 : order.index(later)])

@@ -4,20 +4,28 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """Where a run stands. `held` means that a gate tripped and nothing was decided."""
+    """Where a run stands.
+
+    `held` means that a gate tripped and nothing was decided, `skipped_late` that its date was too
+    long ago, `backfilled` that it was scored and nothing was decided.
+    """
 
     RUNNING = "running"
     COMPLETED = "completed"
     HELD = "held"
     FAILED = "failed"
+    SKIPPED_LATE = "skipped_late"
+    BACKFILLED = "backfilled"
 
 
 _R = RunState
 
 # RUNNING -> RUNNING is a takeover: the lease of a killed process ran out.
 RUN_MOVES: dict[RunState, frozenset[RunState]] = {
-    _R.RUNNING: frozenset({_R.RUNNING, _R.COMPLETED, _R.HELD, _R.FAILED}),
+    _R.RUNNING: frozenset(RunState),
     _R.HELD: frozenset({_R.RUNNING}),
     _R.FAILED: frozenset({_R.RUNNING}),
     _R.COMPLETED: frozenset(),
+    _R.SKIPPED_LATE: frozenset({_R.RUNNING}),
+    _R.BACKFILLED: frozenset({_R.RUNNING}),
 }

@@ -44,11 +44,13 @@ ATTRIBUTES = (
     _c("customer_id", Kind.TEXT, "", "the customer"),
     _c("kind", Kind.TEXT, "b2b or b2c", "business or consumer"),
     _c("country", Kind.TEXT, "ISO 3166", "where the customer is"),
+    _c("region", Kind.TEXT, "ISO 3166-2", "the part of that country"),
     _c("language", Kind.TEXT, "ISO 639", "the customer's language"),
     _c("status", Kind.TEXT, "", "status in the company's own words"),
     _c("strategic", Kind.FLAG, "", "marked as strategic"),
     _c("vulnerable", Kind.FLAG, "", "marked as vulnerable: nothing adverse may happen"),
     _c("tenure_days", Kind.COUNT, "days", "since the customer was created or first invoiced"),
+    _c("days_since_anniversary", Kind.COUNT, "days", "since a year as a customer was full"),
     _c("has_email", Kind.FLAG, "", "an e-mail address is known"),
     _c("reachable", Kind.FLAG, "", "an e-mail address or a phone number is known"),
     _c("acquired_through", Kind.TEXT, "", "the channel that brought the customer"),
@@ -61,7 +63,9 @@ CONTRACT = (
     _c("monthly_fee", Kind.MONEY, "per month", "fee of the running contracts"),
     _c("plan", Kind.TEXT, "", "plan of the running contract with the highest fee"),
     _c("notice_days", Kind.COUNT, "days", "longest notice in the running contracts"),
+    _c("notice_terms", Kind.TEXT, "", "what the running contracts say about their end"),
     _c("prepaid", Kind.FLAG, "", "every running contract is prepaid"),
+    _c("days_since_downgrade", Kind.COUNT, "days", "a cheaper contract took another's place"),
     _c("contracts_ended_12m", Kind.COUNT, "contracts", "contracts that ended"),
     _c("contracts_switched_12m", Kind.COUNT, "contracts", "of those: another followed in a month"),
     _c("contract_ended_on", Kind.DATE, "", "last contract's end, when none is running"),
@@ -171,6 +175,7 @@ USAGE = (
     _c("usage_change", Kind.RATIO, "share", "change between the two"),
     _c("usage_breadth", Kind.RATIO, "share", "metrics used in 90 days, of all metrics"),
     _c("usage_last_on", Kind.DATE, "", "last day of use"),
+    _c("days_since_use", Kind.COUNT, "days", "since the last day of use"),
 )
 
 STRATEGIC = (

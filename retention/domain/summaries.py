@@ -51,9 +51,11 @@ class NightSummary:
     waiting: dict[str, int] = field(default_factory=dict)
     proposed: dict[str, int] = field(default_factory=dict)
     confirming: int = 0
+    held_out: int = 0
     superseded: int = 0
     expired: int = 0
     open_cases: int = 0
+    over_cap: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,3 @@ def _headers(rendered: Rendered, envelope: Envelope) -> dict[str, str | Address]
         "Message-ID": envelope.message_id,
         "Auto-Submitted": "auto-generated",
     }
-
-
-def content_hash(raw: bytes) -> str:
-    """Return the SHA-256 of a message's bytes: what an approval is bound to."""
-    return hashlib.sha256(raw).hexdigest()

@@ -2,13 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field
 
 from retention.domain.errors import TemplateError
-from retention.domain.messages import SendPolicy
+from retention.domain.messages import MessageClass, SendPolicy
 from retention.policy import PolicyModel, parse_policy
 
 FALLBACK_LANGUAGE = "en"
@@ -16,14 +15,6 @@ MAX_TEMPLATE_BYTES = 64 * 1024
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _LANGUAGE = re.compile(r"^[a-z]{2}$")
 _PURPOSE = re.compile(r"^[a-z][a-z0-9_]*$")
-
-
-class MessageClass(StrEnum):
-    """What kind of message it is; unsubscribing never applies to a legal notice."""
-
-    COMMERCIAL = "commercial"
-    SERVICE = "service"
-    LEGAL_NOTICE = "legal_notice"
 
 
 class FrontMatter(PolicyModel):

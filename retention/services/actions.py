@@ -1,23 +1,46 @@
 """The only writer of actions: propose, change state, give up."""
 
+import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
 
-from retention.db.models import Action, Case
+from retention.db.chain import canonical
+from retention.db.models import Action, Case, Message
 from retention.domain import keys
 from retention.domain.actions import ACTION_MOVES, OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.approving import slot_text
+from retention.domain.cases import CaseState
+from retention.domain.dates import Calendar
 from retention.domain.messages import MessageState
-from retention.domain.notices import NoticePlan, notice_days, plan_notice
-from retention.domain.offers import Offer, make_offer
+from retention.domain.notices import Proof
+from retention.domain.offers import OfferState, VoidReason
 from retention.domain.people import Person
-from retention.domain.playbook import Playbook, Step
+from retention.domain.playbook import Step
+from retention.domain.scores import BY_NAME
 from retention.domain.transitions import require_move
-from retention.services import outbox
+from retention.services import offers, outbox
 from retention.services.cases import NIGHT
-from retention.services.composing import Sender, Terms, compose, written_at
+from retention.services.composing import Sender, compose, written_at
+from retention.services.terms import Terms
+
+_MANY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a new action needs besides its case: who looks after it, who sends, which workdays."""
+
+    row: dict[str, Any]
+    manager: Person
+    sender: Sender
+    days_of: Calendar
+    as_of: date
+    author: str = NIGHT
 
 
 def set_state(action: Action, target: ActionState) -> None:
@@ -26,105 +49,107 @@ def set_state(action: Action, target: ActionState) -> None:
     action.state = target
 
 
-def terms_of(
-    playbook: Playbook, step: Step, row: dict[str, Any], notice_rules: dict[str, int], as_of: date
-) -> Terms | None:
-    """Return what the step offers or announces; None when the data does not allow to say it."""
-    offer: Offer | None = None
-    notice: NoticePlan | None = None
-    if step.offer is not None:
-        terms = playbook.offers[step.offer]
-        offer = make_offer(terms, row["monthly_fee"], row["net_profit_12m"], as_of)
-        if offer is None:
-            return None
-    if step.notice:
-        days = notice_days(row["notice_days"], row["kind"], notice_rules)
-        notice = plan_notice(step.due.after(as_of), days)
-    return Terms(offer, notice)
-
-
 def propose(
-    session: Session,
-    case: Case,
-    position: int,
-    step: Step,
-    terms: Terms,
-    row: dict[str, Any],
-    manager: Person,
-    sender: Sender,
-    as_of: date,
+    session: Session, case: Case, position: int, step: Step, terms: Terms, work: Work
 ) -> Action:
-    """Write the action of a step; an e-mail is composed now, byte for byte.
+    """Write the action of a step; a message is composed now, byte for byte.
 
-    Without approvers an e-mail goes straight to the outbox; everything else waits for a person.
+    Without approvers an e-mail goes straight to the outbox; everything else waits for a person. A
+    notice that needs a proof of receipt becomes a letter. Raises TemplateError.
     """
+    kind = step.action
+    notice = terms.notice if step.notice else None
+    if notice is not None and notice.proof is Proof.RECEIPT:
+        kind = ActionKind.LETTER
     action = Action(
-        id=keys.action_id(case.id, case.stage, position, as_of),
+        id=keys.action_id(case.id, case.stage, position, work.as_of),
         case_id=case.id,
         customer_id=case.customer_id,
         stage=case.stage,
         step=position,
-        kind=step.action,
+        kind=kind,
         template=step.template,
-        form=step.form,
+        form="letter" if kind is ActionKind.LETTER else step.form,
         state=ActionState.PROPOSED,
-        owner=manager.person_id,
-        required_roles=[str(role) for role in step.approval],
-        proposed_by=NIGHT,
-        proposed_on=as_of,
-        due_on=step.due.after(as_of),
-        effective_on=terms.notice.effective_on if terms.notice else None,
-        current_fee=terms.offer.current_fee if terms.offer else None,
-        new_fee=terms.offer.new_fee if terms.offer else None,
+        owner=work.manager.person_id,
+        required_roles=[slot_text(slot) for slot in step.approval],
+        proposed_by=work.author,
+        proposed_on=work.as_of,
+        due_on=step.due.after(work.as_of, work.days_of),
+        effective_on=notice.effective_on if notice else None,
+        proof=str(notice.proof) if notice else None,
+        snapshot_hash=_hash_of(work.row),
+        batch=f"{work.as_of}:{case.playbook}:{case.stage}:{step.template or kind}",
         approvals=[],
         message=None,
+        offer=None,
     )
+    if step.template is not None:
+        action.rendering = compose(action, work.row, work.manager, work.sender, terms)
     session.add(action)
     case.actions.append(action)
-    if step.action is ActionKind.EMAIL:
-        action.rendering = compose(action, row, manager, sender, terms)
     session.flush()
-    if step.action is ActionKind.EMAIL and not step.approval:
+    if terms.offer is not None:
+        offers.draft(session, action, terms.offer, work.sender.currency)
+    if kind is ActionKind.EMAIL and not step.approval:
         set_state(action, ActionState.APPROVED)
-        outbox.enqueue(session, action, written_at(as_of, sender.timezone))
+        offers.follow(action, OfferState.APPROVED)
+        outbox.enqueue(session, action, written_at(work.as_of, work.sender.timezone))
     else:
         set_state(action, ActionState.PENDING_APPROVAL)
     return action
 
 
-def give_up(session: Session, case: Case, target: ActionState) -> int:
-    """Give up every action of a case that still waits, with its message. Returns how many."""
-    return _give_up(session, case.actions, target, MessageState.CANCELLED)
+def _hash_of(row: dict[str, Any]) -> str:
+    """Return the hash of the scores that a proposal rests on."""
+    return hashlib.sha256(canonical({name: row.get(name) for name in BY_NAME}).encode()).hexdigest()
 
 
-def withdraw_emails(session: Session, case: Case) -> int:
-    """Take back the e-mails of a case that have not left: what they rest on no longer holds."""
-    emails = [action for action in case.actions if action.kind is ActionKind.EMAIL]
-    return _give_up(session, emails, ActionState.SUPERSEDED, MessageState.CANCELLED)
+def give_up(session: Session, actions: Iterable[Action], target: ActionState) -> int:
+    """Give up every one of `actions` that still waits, with its message. Returns how many."""
+    late = target is ActionState.EXPIRED
+    fate = MessageState.EXPIRED if late else MessageState.CANCELLED
+    return sum(_give_up(session, action, target, fate) for action in actions)
 
 
-def expire_overdue(session: Session, case: Case, today: date) -> int:
+def expire_overdue(session: Session, today: date) -> int:
     """Expire actions that nobody decided in time, and those whose message was too late or failed.
 
     A message whose fate is unknown keeps its action: a person has to settle it.
     """
-    late = [action for action in case.actions if action.due_on < today]
-    return _give_up(session, late, ActionState.EXPIRED, MessageState.EXPIRED)
+    late = select(Action.id).join(Case).where(
+        Case.state == CaseState.OPEN,
+        Action.state.in_(sorted(OPEN_ACTION_STATES)),
+        Action.due_on < today,
+    )  # fmt: skip
+    return give_up(session, load(session, session.scalars(late).all()), ActionState.EXPIRED)
 
 
-def _give_up(
-    session: Session, actions: Iterable[Action], target: ActionState, fate: MessageState
-) -> int:
+def load(session: Session, action_ids: Iterable[str]) -> list[Action]:
+    """Return actions by id with their messages and offers, in a stable order."""
+    wanted = sorted(action_ids)
+    found: list[Action] = []
+    for start in range(0, len(wanted), _MANY):
+        found += session.scalars(
+            select(Action)
+            .where(Action.id.in_(wanted[start : start + _MANY]))
+            .options(joinedload(Action.message), joinedload(Action.offer))
+            .order_by(Action.id)
+        ).all()
+    return found
+
+
+def _give_up(session: Session, action: Action, target: ActionState, fate: MessageState) -> bool:
     """People and deliveries work while a night decides: look again, locked, before giving up."""
-    count = 0
-    for action in actions:
-        if action.state not in OPEN_ACTION_STATES:
-            continue
-        session.refresh(action, ["state"], with_for_update=True)
-        session.refresh(action, ["message"])
-        if action.state not in OPEN_ACTION_STATES:
-            continue
-        if outbox.withdraw(session, action.message, fate):
-            set_state(action, target)
-            count += 1
-    return count
+    if action.state not in OPEN_ACTION_STATES:
+        return False
+    session.refresh(action, ["state"], with_for_update=True)
+    session.refresh(action, ["message"])
+    if action.state not in OPEN_ACTION_STATES:
+        return False
+    message: Message | None = action.message
+    if not outbox.withdraw(session, message, fate):
+        return False
+    set_state(action, target)
+    offers.void(action, VoidReason.NOT_SENT)
+    return True

@@ -1,206 +1,195 @@
-"""People decide: approve, reject, or log what they did. Every surface comes through here.
+"""People decide: approve, reject, choose something milder. Every surface comes through here.
 
-Every decision is bound to the content hash of what the person saw. A call or a review has no
-message; its content is the action itself.
+Every decision is bound to the hash of what the person saw, and is worth something only for a while.
 """
 
-import hashlib
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Approval, PlaybookVersion
+from retention.db.models import Action, Approval, Viewing
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionKind, ActionState
-from retention.domain.cases import CaseEventKind
-from retention.domain.errors import NotAllowedError
-from retention.domain.messages import MessageState
-from retention.domain.people import (
+from retention.domain.approving import (
     Given,
-    Person,
-    Role,
-    approvers_needed,
+    ReasonCode,
+    Slot,
+    is_approved,
+    open_slots,
+    parse_slot,
     role_for_approval,
+    slot_text,
 )
-from retention.domain.playbook import Playbook
-from retention.mail.message import content_hash
-from retention.playbooks.loading import parse_playbook
-from retention.services import outbox
-from retention.services.actions import set_state
-from retention.services.cases import record_event
-from retention.services.policies import Policies
-
-TALKED, NOT_REACHED, SENT_BY_POST = "talked", "not_reached", "sent"
-
-
-def content_of(action: Action) -> str:
-    """Return the hash of what is decided on: the exact message, or the action's own description."""
-    if action.rendering is not None:
-        return content_hash(action.rendering.raw)
-    described = f"{action.id}|{action.kind}|{action.form}|{action.customer_id}"
-    return hashlib.sha256(described.encode()).hexdigest()
+from retention.domain.messages import MessageState
+from retention.domain.offers import OfferState, VoidReason
+from retention.domain.people import Permission, Role, refuse
+from retention.domain.stages import ADVERSE_STAGES, LADDERS, Stage
+from retention.services import cases, offers, outbox
+from retention.services.actions import give_up, set_state
+from retention.services.content import content_of
+from retention.services.desk import Desk, may, standing_in
 
 
-def given(action: Action) -> list[Given]:
-    """Return the approvals that are still worth something: same content, not refused."""
-    now = content_of(action)
+def slots_of(action: Action) -> list[Slot]:
+    """Return who must approve an action; one that was escalated may be decided by a director."""
+    slots = [parse_slot(text) for text in action.required_roles]
+    if action.escalated_on is None:
+        return slots
+    return [slot | {Role.DIRECTOR} for slot in slots]
+
+
+def given(action: Action, now: datetime, valid: timedelta) -> list[Given]:
+    """Return the approvals that are still worth something: same content, not refused, not stale."""
+    content = content_of(action)
     return [
-        Given(a.person_id, a.role) for a in action.approvals if a.approved and a.content_hash == now
+        Given(a.person_id, a.role)
+        for a in action.approvals
+        if a.approved and a.content_hash == content and a.decided_at > now - valid
     ]
 
 
-def still_needed(action: Action) -> list[Role]:
-    """Return the roles that have not approved yet."""
-    needed = [Role(role) for role in action.required_roles]
-    for approval in given(action):
-        if approval.role in needed:
-            needed.remove(approval.role)
-    return needed
+def still_needed(action: Action, now: datetime, valid: timedelta) -> list[str]:
+    """Return the slots that nobody has filled yet, as text."""
+    return [slot_text(slot) for slot in open_slots(slots_of(action), given(action, now, valid))]
 
 
-def approve(
-    session: Session,
-    action_id: str,
-    person: Person,
-    now: datetime,
-    on: date,
-    *,
-    seen: str | None = None,
-) -> Action:
-    """Approve an e-mail in one's role; the last needed approval puts it into the outbox.
+def validity(desk: Desk) -> timedelta:
+    """Return for how long an approval is worth something."""
+    return timedelta(hours=desk.policies.approvals.valid_hours)
 
-    `on` is the company's calendar date at `now`.
 
-    `seen` is the content hash the person was shown, if known. Raises NotAllowedError.
+def view(session: Session, action: Action, desk: Desk) -> None:
+    """Write down when a person was first shown this very content."""
+    key = (action.id, desk.person.person_id, content_of(action))
+    if session.get(Viewing, key) is None:
+        session.add(Viewing(action_id=key[0], person_id=key[1], content_hash=key[2],
+                            shown_at=desk.now))  # fmt: skip
+        session.flush()
+
+
+def approve(session: Session, action_id: str, desk: Desk, *, seen: str | None = None) -> Action:
+    """Approve a message in one's role; the last needed approval lets it go.
+
+    `seen` is the content hash the person was shown, if known. An e-mail goes to the outbox, a
+    letter to its owner. Raises NotAllowedError.
     """
-    action = _waiting(session, action_id)
+    action = waiting(session, action_id)
     subject = f"action {action.id[:8]}"
     if action.rendering is None:
-        raise NotAllowedError(
-            subject, f"is a {action.kind}, not a message", "Log it with 'retention queue complete'."
-        )
-    if action.due_on < on:
-        raise NotAllowedError(
-            subject, f"had to leave by {action.due_on}", "The next night proposes it anew."
-        )
+        refuse(subject, f"is a {action.kind}, not a message", "Use 'retention queue complete'.")
+    if action.due_on < desk.on:
+        refuse(subject, f"had to leave by {action.due_on}", "The next night proposes it anew.")
     content = content_of(action)
-    if content != action.rendering.content_hash or (seen is not None and seen != content):
-        raise NotAllowedError(subject, "its content is not what was shown", "Look at it again.")
-    roles = [Role(role) for role in action.required_roles]
-    role = role_for_approval(
-        person, roles, given(action), proposer=action.proposed_by, subject=subject
+    if seen is not None and seen != content:
+        refuse(subject, "its content is not what was shown", "Look at it again.")
+    counts = given(action, desk.now, validity(desk))
+    role, on_behalf_of = role_for_approval(
+        desk.person,
+        slots_of(action),
+        counts,
+        owner=action.owner,
+        authors=frozenset(filter(None, (action.proposed_by, action.edited_by))),
+        standing_in=standing_in(session, desk),
+        subject=subject,
     )
-    _decide(action, person, role, content, now, approved=True)
-    session.flush()
-    if len(given(action)) >= approvers_needed(action.stage, roles):
+    _decide(session, action, desk, role, approved=True, on_behalf_of=on_behalf_of)
+    counts = given(action, desk.now, validity(desk))
+    if is_approved(action.stage, slots_of(action), counts):
         set_state(action, ActionState.APPROVED)
-        outbox.enqueue(session, action, now)
+        offers.follow(action, OfferState.APPROVED)
+        if action.kind is ActionKind.EMAIL:
+            outbox.enqueue(session, action, desk.now)
     return action
 
 
+def approve_all(session: Session, action_ids: Sequence[str], desk: Desk) -> list[Action]:
+    """Approve several messages at once, or none of them.
+
+    Never adverse ones, no more than the guards allow, and of each template one must have been
+    opened. Raises NotAllowedError.
+    """
+    limit = desk.policies.approvals.bulk
+    if len(action_ids) > limit:
+        refuse("a bulk approval", f"has {len(action_ids)} messages", f"At most {limit} at once.")
+    found = [waiting(session, action_id) for action_id in action_ids]
+    for action in found:
+        if action.stage in ADVERSE_STAGES:
+            refuse(
+                f"action {action.id[:8]}",
+                f"'{action.stage}' is never approved in bulk",
+                "Look at each one and approve it by itself.",
+            )
+    _require_samples(session, found, desk)
+    return [approve(session, action.id, desk) for action in found]
+
+
+def _require_samples(session: Session, found: Sequence[Action], desk: Desk) -> None:
+    shown = set(
+        session.execute(
+            select(Viewing.action_id, Viewing.content_hash).where(
+                Viewing.person_id == desk.person.person_id,
+                Viewing.action_id.in_([action.id for action in found]),
+            )
+        ).tuples()
+    )
+    opened = {a.template for a in found if (a.id, content_of(a)) in shown}
+    for template in sorted({a.template or "" for a in found} - opened):
+        refuse(
+            f"template '{template}'",
+            f"'{desk.person.person_id}' has opened none of these messages",
+            "Look at one with 'retention queue show ID --as YOU' first.",
+        )
+
+
 def reject(
-    session: Session, action_id: str, person: Person, now: datetime, *, reason: str
+    session: Session, action_id: str, desk: Desk, *, code: ReasonCode, reason: str
 ) -> Action:
     """Reject an action for everybody; the reason is required.
 
     An approved message that has not left is taken back. Raises NotAllowedError.
     """
     if not reason.strip():
-        raise NotAllowedError(f"action {action_id[:8]}", "a reason is required", "Say why.")
+        refuse(f"action {action_id[:8]}", "a reason is required", "Say why.")
     action = action_queries.get(session, action_id, lock=True)
-    if action.state is ActionState.APPROVED:
-        return _take_back(session, action, person, now, reason)
-    action = _waiting(session, action_id)
-    role = _role_to_refuse(action, person)
-    _decide(action, person, role, content_of(action), now, approved=False, reason=reason)
-    set_state(action, ActionState.REJECTED)
-    return action
-
-
-def _take_back(
-    session: Session, action: Action, person: Person, now: datetime, reason: str
-) -> Action:
-    if not outbox.withdraw(session, action.message, MessageState.CANCELLED):
-        raise NotAllowedError(
+    taken_back = action.state is ActionState.APPROVED
+    if not taken_back:
+        action = waiting(session, action_id)
+    role = _role_to_refuse(session, action, desk)
+    if taken_back and not outbox.withdraw(session, action.message, MessageState.CANCELLED):
+        refuse(
             f"action {action.id[:8]}", "its message has left or is leaving", "Talk to the customer."
         )
-    role = _role_to_refuse(action, person)
-    if any(approval.person_id == person.person_id for approval in action.approvals):
-        action.note = f"taken back by {person.person_id}: {reason}"
-    else:
-        _decide(action, person, role, content_of(action), now, approved=False, reason=reason)
-    set_state(action, ActionState.CANCELLED)
+    _decide(session, action, desk, role, approved=False, code=code, reason=reason.strip())
+    set_state(action, ActionState.CANCELLED if taken_back else ActionState.REJECTED)
+    offers.void(action, VoidReason.MANUAL)
     return action
 
 
-def complete(
-    session: Session,
-    action_id: str,
-    person: Person,
-    policies: Policies,
-    on: date,
-    *,
-    outcome: str,
-    note: str,
+def choose_milder(
+    session: Session, action_id: str, desk: Desk, to: Stage, *, code: ReasonCode, reason: str
 ) -> Action:
-    """Log the outcome of a review, call or letter: that is the deed itself.
-
-    A review's outcome must be one that its playbook knows. A call in which nobody was reached is
-    no conversation: it expires and is proposed again. Raises NotAllowedError.
-    """
-    action = _waiting(session, action_id)
+    """Reject an action and send its case back to a milder stage. Raises NotAllowedError."""
+    action = reject(session, action_id, desk, code=code, reason=reason)
+    ladder = LADDERS[action.case.playbook]
     subject = f"action {action.id[:8]}"
-    if action.kind is ActionKind.EMAIL:
-        raise NotAllowedError(subject, "is an e-mail", "Approve or reject it.")
-    _require_owner(action, person)
-    known = outcomes_of(session, action, policies)
-    if outcome not in known:
-        listed = ", ".join(known)
-        raise NotAllowedError(subject, f"'{outcome}' is no outcome of it", f"Use one of: {listed}.")
-    action.outcome, action.note = outcome, note
-    action.case.waiting_for = "the_next_night"
-    if outcome == NOT_REACHED:
-        set_state(action, ActionState.EXPIRED)
-        return action
-    action.done_on = on
-    set_state(action, ActionState.DONE)
-    kind = CaseEventKind.REVIEWED
-    if action.kind is ActionKind.CALL:
-        kind = CaseEventKind.CONVERSATION
-    record_event(action.case, kind, on, outcome, person.person_id, came_from=action.stage)
+    if to not in ladder or ladder.index(to) >= ladder.index(action.stage):
+        milder = ", ".join(ladder[: ladder.index(action.stage)]) or "nothing"
+        refuse(subject, f"'{to}' is not milder than '{action.stage}'", f"Milder is: {milder}.")
+    case = action_queries.case_of(session, action)
+    give_up(session, case.actions, ActionState.SUPERSEDED)
+    said = f"milder:{code}"
+    cases.enter_stage(case, to, desk.on, reason=said, actor=desk.person.person_id)
+    desk.tell(session, "case.milder", action, to=to, code=code, reason=reason)
     return action
 
 
-def outcomes_of(session: Session, action: Action, policies: Policies) -> tuple[str, ...]:
-    """Return the outcomes that `complete` takes for an action."""
-    if action.kind is ActionKind.REVIEW:
-        return tuple(_playbook(session, action, policies).rule(action.stage).outcomes)
-    return (TALKED, NOT_REACHED) if action.kind is ActionKind.CALL else (SENT_BY_POST,)
-
-
-def _require_owner(action: Action, person: Person) -> None:
-    if person.person_id != action.owner and Role.DIRECTOR not in person.roles:
-        raise NotAllowedError(
-            f"action {action.id[:8]}",
-            f"'{person.person_id}' may not complete it",
-            f"It belongs to {action.owner}.",
-        )
-
-
-def _playbook(session: Session, action: Action, policies: Policies) -> Playbook:
-    """Return the playbook version the case is pinned to."""
-    for playbook in policies.playbooks.values():
-        if playbook.version == action.case.version:
-            return playbook
-    pinned = session.get_one(PlaybookVersion, action.case.version)
-    return parse_playbook(pinned.document, f"playbook version {pinned.version[:12]}")
-
-
-def _waiting(session: Session, action_id: str) -> Action:
+def waiting(session: Session, action_id: str) -> Action:
     """Return an action that waits, locked: two people, or a night, may decide at once."""
     action = action_queries.get(session, action_id, lock=True)
     if action.state is not ActionState.PENDING_APPROVAL:
-        raise NotAllowedError(
+        refuse(
             f"action {action.id[:8]}",
             f"is {action.state}, it does not wait for a decision",
             "See 'retention queue show' for who decided.",
@@ -208,14 +197,21 @@ def _waiting(session: Session, action_id: str) -> Action:
     return action
 
 
-def _role_to_refuse(action: Action, person: Person) -> Role:
-    """Anybody who could approve may refuse; so may the account manager who owns the action."""
-    for role in [Role(r) for r in action.required_roles]:
-        if role in person.roles:
-            return role
-    if person.person_id == action.owner or Role.DIRECTOR in person.roles:
-        return min(person.roles)
-    raise NotAllowedError(
+def _role_to_refuse(session: Session, action: Action, desk: Desk) -> Role:
+    """Anybody who could approve may refuse; so may who looks after the account, and a director."""
+    person = desk.person
+    roles = person.roles_for(action.owner)
+    for slot in slots_of(action):
+        if slot & roles:
+            return min(slot & roles)
+    if action.owner == person.person_id or Role.DIRECTOR in roles:
+        return min(roles)
+    for other in standing_in(session, desk):
+        if other.principal.person_id == action.owner:
+            return Role.ACCOUNT_MANAGER
+    if action.rendering is None and may(session, desk, Permission.REVIEW, action.owner):
+        return min(roles)
+    return refuse(
         f"action {action.id[:8]}",
         f"'{person.person_id}' may not reject it",
         f"It belongs to {action.owner}.",
@@ -223,22 +219,33 @@ def _role_to_refuse(action: Action, person: Person) -> Role:
 
 
 def _decide(
+    session: Session,
     action: Action,
-    person: Person,
+    desk: Desk,
     role: Role,
-    content: str,
-    now: datetime,
     *,
     approved: bool,
+    on_behalf_of: str | None = None,
+    code: ReasonCode | None = None,
     reason: str | None = None,
 ) -> None:
+    content = content_of(action)
+    shown = session.get(Viewing, (action.id, desk.person.person_id, content))
+    dwell = int((desk.now - shown.shown_at).total_seconds()) if shown else None
     action.approvals.append(
         Approval(
-            person_id=person.person_id,
+            person_id=desk.person.person_id,
             role=role,
+            on_behalf_of=on_behalf_of,
             approved=approved,
+            code=code,
             reason=reason,
             content_hash=content,
-            decided_at=now,
+            decided_at=desk.now,
+            dwell_seconds=dwell,
         )
     )
+    session.flush()
+    kind = "action.approved" if approved else "action.rejected"
+    desk.tell(session, kind, action, role=role, on_behalf_of=on_behalf_of, content=content,
+              code=code, reason=reason)  # fmt: skip

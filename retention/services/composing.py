@@ -8,22 +8,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from retention.db.models import Action, Rendering
+from retention.domain.actions import ActionKind
 from retention.domain.errors import TemplateError
-from retention.domain.notices import NoticePlan
-from retention.domain.offers import Offer
 from retention.domain.people import Person
 from retention.mail.message import (
     Envelope,
     build_bytes,
-    content_hash,
     message_id_for,
     usable_address,
 )
 from retention.mail.rendering import Plain, render
 from retention.mail.templates import load_template
+from retention.services.terms import Terms
 
 _MORNING = time(6, 0)
 _FELL = -0.3
+BY_POST = "by post"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,6 @@ class Sender:
     templates: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a message offers or announces."""
-
-    offer: Offer | None = None
-    notice: NoticePlan | None = None
-
-
 def written_at(as_of: date, timezone: str) -> datetime:
     """Return the moment a night's messages are dated: the next morning in the company's zone.
 
@@ -56,24 +48,26 @@ def written_at(as_of: date, timezone: str) -> datetime:
 def compose(
     action: Action, row: dict[str, Any], manager: Person, sender: Sender, terms: Terms
 ) -> Rendering:
-    """Return the rendering of an e-mail action. Raises TemplateError.
+    """Return the rendering of an e-mail or a letter. Raises TemplateError.
 
-    `row` is the customer's score row with name and address.
+    `row` is the customer's score row with name and address. A letter has no address to send to:
+    its bytes are its text, to be printed.
     """
     template = load_template(sender.templates, action.template or "", row["language"])
     locale = f"{template.language}_{row['country']}" if row["country"] else template.language
     values = _values(row, manager, sender, terms)
     rendered = render(sender.templates, template, values, locale, sender.currency)
+    by_post = action.kind is ActionKind.LETTER
     envelope = Envelope(
         company=sender.company,
         sender=sender.address,
-        recipient=_recipient(row["email"]),
+        recipient=BY_POST if by_post else _recipient(row["email"]),
         reply_to=manager.email,
         message_id=message_id_for(action.id, sender.address),
         written_at=written_at(action.proposed_on, sender.timezone),
         language=template.language,
     )
-    raw = build_bytes(rendered, envelope)
+    raw = rendered.text.encode() if by_post else build_bytes(rendered, envelope)
     return Rendering(
         action_id=action.id,
         recipient=envelope.recipient,
@@ -81,11 +75,11 @@ def compose(
         subject=rendered.subject,
         language=template.language,
         policy=template.front.policy,
+        message_class=template.front.message_class,
         message_id=envelope.message_id,
         text=rendered.text,
         html=rendered.html,
         raw=raw,
-        content_hash=content_hash(raw),
     )
 
 
@@ -115,10 +109,13 @@ def _values(
             "current_fee": terms.offer.current_fee,
             "new_fee": terms.offer.new_fee,
             "expires_on": terms.offer.expires_on,
+            "detail": terms.offer.detail or "",
         }
     if terms.notice is not None:
         values["notice"] = {
             "days": terms.notice.notice_days,
             "effective_on": terms.notice.effective_on,
+            "alternative": terms.alternative,
+            "fees": terms.fees,
         }
     return values

@@ -10,14 +10,18 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.db.models import Action, Message
 from retention.domain.actions import ActionState
+from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
-from retention.domain.messages import AttemptStage, MessageState
-from retention.domain.people import Role, approvers_needed
-from retention.mail.message import content_hash
-from retention.services import outbox
+from retention.domain.exclusions import ExclusionKind, in_force
+from retention.domain.messages import AttemptStage, MessageClass, MessageState
+from retention.domain.offers import OfferState
+from retention.services import exclusions, offers, outbox, switches
 from retention.services.actions import set_state
-from retention.services.approvals import given
+from retention.services.approvals import given, slots_of
+from retention.services.content import content_of
 from retention.services.outbox import Claimed
+
+_FOR_EVER = timedelta(days=36500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +32,97 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is asked before a message leaves: the company's zone, how long approvals count."""
+
+    timezone: str
+    approvals_valid: timedelta
+
+
 def claim_checked(
-    session: Session, message_id: str, now: datetime, lease: timedelta, timezone: str
+    session: Session, message_id: str, now: datetime, lease: timedelta, rules: Rules
 ) -> Claimed | Refusal | None:
-    """Claim a message that may leave. A refused one is settled here; None means it is taken."""
+    """Claim a message that may leave. A refused one is settled here; None means it is taken.
+
+    What a switch has stopped stays as it is: its refusal says `queued`.
+    """
+    stopped = _stopped(session, _action_of(session, message_id))
+    if stopped is not None:
+        return stopped
     claimed = outbox.claim(session, message_id, now, lease)
     if claimed is None:
         return None
-    refusal = check(session, message_id, now, timezone)
+    refusal = check(session, message_id, now, rules)
     if refusal is not None:
         settle_refusal(session, claimed, refusal)
         return refusal
     return claimed
 
 
-def check(session: Session, message_id: str, now: datetime, timezone: str) -> Refusal | None:
+def check(session: Session, message_id: str, now: datetime, rules: Rules) -> Refusal | None:
     """Return why a message may not leave, or None when it may."""
     message = session.get_one(Message, message_id)
-    action = _action(session, message.action_id)
-    if message.send_until < today(now, timezone):
+    action = _action_of(session, message_id)
+    on = today(now, rules.timezone)
+    if message.send_until < on:
         return Refusal(MessageState.EXPIRED, "its last day for sending is over")
     if action.state is not ActionState.APPROVED or action.case.state is not CaseState.OPEN:
         return Refusal(MessageState.CANCELLED, "the action is no longer approved")
     if action.case.stage is not action.stage:
         return Refusal(MessageState.CANCELLED, "the case has moved to another stage")
-    if action.rendering is None or content_hash(action.rendering.raw) != message.content_hash:
-        return Refusal(MessageState.CANCELLED, "the content is not what was approved")
-    roles = [Role(role) for role in action.required_roles]
-    if len(given(action)) < approvers_needed(action.stage, roles):
-        return Refusal(MessageState.CANCELLED, "an approval is missing")
+    return (
+        _stopped(session, action)
+        or _apart(session, action, on)
+        or _not_approved(action, message, now, rules)
+    )
+
+
+def _stopped(session: Session, action: Action) -> Refusal | None:
+    scopes = switches.scopes_of(action.case.playbook, action.stage, action.kind)
+    if scopes & switches.stopped(session).keys():
+        return Refusal(MessageState.QUEUED, "it is stopped by a switch")
     return None
+
+
+def _apart(session: Session, action: Action, on: date) -> Refusal | None:
+    """A hold, an exemption, or a suppression of the class; nothing suppresses a legal notice."""
+    theirs = exclusions.of_customer(session, action.customer_id, on)
+    for kind in (ExclusionKind.HOLD, ExclusionKind.EXEMPTION):
+        found = in_force(theirs, kind, action.case.playbook, on)
+        if found is not None:
+            return Refusal(MessageState.CANCELLED, f"the customer has a {kind}: {found.reason}")
+    message_class = action.rendering.message_class if action.rendering else None
+    if message_class is None or message_class is MessageClass.LEGAL_NOTICE:
+        return None
+    found = in_force(theirs, ExclusionKind.SUPPRESSION, message_class, on)
+    if found is not None:
+        return Refusal(MessageState.CANCELLED, f"suppressed: {found.reason}")
+    if message_class is MessageClass.COMMERCIAL and _has_notice(session, action.customer_id):
+        return Refusal(MessageState.CANCELLED, "the customer has been given notice")
+    return None
+
+
+def _has_notice(session: Session, customer_id: str) -> bool:
+    """Nobody who was given notice is sold anything."""
+    notice = select(Action.id).where(
+        Action.customer_id == customer_id,
+        Action.effective_on.is_not(None),
+        Action.state == ActionState.DONE,
+        Action.voided_on.is_(None),
+    )
+    return session.scalar(notice.limit(1)) is not None
+
+
+def _not_approved(action: Action, message: Message, now: datetime, rules: Rules) -> Refusal | None:
+    if action.rendering is None or content_of(action) != message.content_hash:
+        return Refusal(MessageState.CANCELLED, "the content is not what was approved")
+    approvals = given(action, now, rules.approvals_valid)
+    if is_approved(action.stage, slots_of(action), approvals):
+        return None
+    if is_approved(action.stage, slots_of(action), given(action, now, _FOR_EVER)):
+        return Refusal(MessageState.EXPIRED, "an approval is too old")
+    return Refusal(MessageState.CANCELLED, "an approval is missing")
 
 
 def lock(session: Session, claimed: Claimed) -> None:
@@ -70,7 +135,7 @@ def settle_refusal(session: Session, claimed: Claimed, refusal: Refusal) -> None
     message = session.get_one(Message, claimed.message_id)
     outbox.set_state(message, refusal.state)
     message.last_text = refusal.reason
-    action = _action(session, claimed.action_id)
+    action = _action_of(session, claimed.message_id)
     if action.state is ActionState.APPROVED:
         expired = refusal.state is MessageState.EXPIRED
         set_state(action, ActionState.EXPIRED if expired else ActionState.CANCELLED)
@@ -88,9 +153,10 @@ def record_result(
     """Settle an attempt. A message that was sent finishes its step, dated by the sending."""
     state = outbox.record_end(session, claimed, stage, code, reply, now)
     if state is MessageState.SENT:
-        action = _action(session, claimed.action_id)
+        action = _action_of(session, claimed.message_id)
         if action.state is ActionState.APPROVED:
             set_state(action, ActionState.DONE)
+            offers.follow(action, OfferState.SENT)
         action.done_on = today(now, timezone)
     return state
 
@@ -105,11 +171,15 @@ def today(now: datetime, timezone: str) -> date:
     return now.astimezone(ZoneInfo(timezone)).date()
 
 
-def _action(session: Session, action_id: str) -> Action:
+def _action_of(session: Session, message_id: str) -> Action:
     return session.scalars(
         select(Action)
-        .where(Action.id == action_id)
+        .join(Message, Message.action_id == Action.id)
+        .where(Message.id == message_id)
         .options(
-            joinedload(Action.case), joinedload(Action.rendering), selectinload(Action.approvals)
+            joinedload(Action.case),
+            joinedload(Action.rendering),
+            joinedload(Action.offer),
+            selectinload(Action.approvals),
         )
     ).one()

@@ -1,5 +1,6 @@
 """What the scores of a night say about the customers that matter tonight."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,13 @@ from retention.db import snapshots
 from retention.domain.playbook import Playbook
 from retention.playbooks.conditions import evaluate
 
-ENTRY, LEAVE, UNLESS = "entry", "leave", "unless"
+ENTRY, LEAVE, UNLESS, WHEN = "entry", "leave", "unless", "when"
+_FACTS = (
+    "s.customer_id, s.kind, s.country, s.region, s.status, s.strategic, s.vulnerable, s.has_email, "
+    "s.prepaid, s.contract_ended_on, s.net_profit_12m_high, s.disputed_amount, s.open_complaint, "
+    "p.email"
+)
+_EVERYTHING = "s.*, p.name, p.email, p.account_manager, p.timezone"
 
 
 @dataclass(slots=True)
@@ -20,12 +27,14 @@ class Evidence:
     """One night's condition values and score rows.
 
     `values[key]` maps a customer to True or False, for customers with a case and for those who meet
-    an entry condition; a customer whose condition is not known is not in it. `rows` are full score
-    rows of the customers that were asked for, with their names.
+    an entry condition; a customer whose condition is not known is not in it. `facts` are the few
+    columns that every decision needs, `rows` the full score rows, with names, of the customers for
+    whom something happens.
     """
 
     as_of: date
     values: dict[str, dict[str, bool]]
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def true_for(self, key: str) -> list[str]:
@@ -47,6 +56,10 @@ def conditions_of(playbook: Playbook) -> dict[str, str]:
     for rule in playbook.stages:
         if rule.escalate_unless is not None:
             conditions[condition_key(playbook, UNLESS, rule.stage)] = rule.escalate_unless
+        for position, step in enumerate(rule.steps):
+            if step.when is not None:
+                key = condition_key(playbook, WHEN, f"{rule.stage}:{position}")
+                conditions[key] = step.when
     return conditions
 
 
@@ -69,16 +82,28 @@ def _known(customers: list[str], column: pa.ChunkedArray) -> dict[str, bool]:
     return {customer: value for customer, value in pairs if value is not None}
 
 
-def add_rows(evidence: Evidence, root: Path, customers: list[str]) -> None:
-    """Load the score rows and names of `customers` into `evidence`."""
+def add_facts(evidence: Evidence, root: Path, customers: Iterable[str]) -> None:
+    """Load the few columns that decisions need of `customers`."""
+    evidence.facts.update(_read(evidence, root, customers, _FACTS))
+
+
+def add_rows(evidence: Evidence, root: Path, customers: Iterable[str]) -> None:
+    """Load the full score rows and names of `customers`."""
+    missing = set(customers) - evidence.rows.keys()
+    if missing:
+        evidence.rows.update(_read(evidence, root, missing, _EVERYTHING))
+
+
+def _read(
+    evidence: Evidence, root: Path, customers: Iterable[str], columns: str
+) -> dict[str, dict[str, Any]]:
     wanted = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
     scores = snapshots.scan(root, evidence.as_of, snapshots.SCORES)
     people = snapshots.scan(root, evidence.as_of, snapshots.PEOPLE)
     with duckdb.connect(":memory:") as db:
         db.register("wanted", wanted)
         table = db.sql(
-            f"SELECT s.*, p.name, p.email, p.account_manager, p.timezone "
-            f"FROM {scores} AS s JOIN {people} AS p USING (customer_id) "
+            f"SELECT {columns} FROM {scores} AS s JOIN {people} AS p USING (customer_id) "
             f"WHERE customer_id IN (SELECT customer_id FROM wanted)"
         ).to_arrow_table()
-    evidence.rows.update({row["customer_id"]: row for row in table.to_pylist()})
+    return {row["customer_id"]: row for row in table.to_pylist()}

@@ -17,6 +17,7 @@ from retention.domain.messages import (
     state_after_failure,
 )
 from retention.domain.transitions import require_move
+from retention.services.content import content_of
 
 _NEVER_LEFT = frozenset({MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED})
 _RETRY_MINUTES = (1, 5, 20, 60)
@@ -46,7 +47,7 @@ def enqueue(session: Session, action: Action, not_before: datetime) -> Message:
         action_id=action.id,
         state=MessageState.QUEUED,
         policy=rendering.policy,
-        content_hash=rendering.content_hash,
+        content_hash=content_of(action),
         attempts=0,
         not_before=not_before,
         send_until=action.due_on,
@@ -78,18 +79,6 @@ def withdraw(session: Session, message: Message | None, target: MessageState) ->
     )
     session.refresh(message)
     return message.state in _NEVER_LEFT
-
-
-def list_claimable(session: Session, now: datetime, limit: int) -> list[str]:
-    """Return the ids of messages that are due, oldest first."""
-    return list(
-        session.scalars(
-            select(Message.id)
-            .where(Message.state.in_(sorted(CLAIMABLE_STATES)), Message.not_before <= now)
-            .order_by(Message.not_before, Message.id)
-            .limit(limit)
-        )
-    )
 
 
 def claim(session: Session, message_id: str, now: datetime, lease: timedelta) -> Claimed | None:

@@ -1,157 +1,128 @@
 """Everything ops decide, read and validated in one go."""
 
+import hashlib
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Self
-
-from pydantic import Field, model_validator
 
 from retention.domain.errors import ConfigError
 from retention.domain.gates import Band, Guards
-from retention.domain.people import Person, Role, Team
-from retention.domain.playbook import Playbook
+from retention.domain.handovers import Partner
+from retention.domain.limits import Limits
+from retention.domain.notices import NoticeRules
+from retention.domain.people import Role, Team
+from retention.domain.playbook import Playbook, Step
 from retention.domain.stages import PlaybookName
 from retention.mail.templates import load_template
 from retention.playbooks.loading import load_playbooks
-from retention.policy import PolicyModel, read_policy
+from retention.policy import read_policy
 from retention.scoring.costs import Costs, load_costs
-from retention.sources.canonical import CANONICAL
+from retention.services.calendars import Calendars
+from retention.services.policy_files import (
+    ApprovalsDoc,
+    CalendarDoc,
+    CanaryDoc,
+    ConductDoc,
+    GuardsDoc,
+    HoldoutDoc,
+    NoticeDoc,
+    PartnersDoc,
+    TeamDoc,
+)
 from retention.sources.config import SourcesConfig, load_sources
-
-
-class PersonDoc(PolicyModel):
-    """One member of the team."""
-
-    id: str = Field(pattern="^[a-z][a-z0-9_.-]*$")
-    name: str = Field(min_length=1)
-    email: str
-    phone: str
-    roles: tuple[Role, ...] = Field(min_length=1)
-
-
-class TeamDoc(PolicyModel):
-    """`team.yaml`."""
-
-    default_account_manager: str
-    people: tuple[PersonDoc, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _manager_exists(self) -> Self:
-        ids = [person.id for person in self.people]
-        if len(set(ids)) < len(ids):
-            raise ValueError("two people have the same id")
-        if self.default_account_manager not in ids:
-            raise ValueError(f"'{self.default_account_manager}' is not among the people")
-        return self
-
-
-class BandDoc(PolicyModel):
-    """How much a table may change in a night."""
-
-    rows: float = Field(0.20, gt=0)
-    sums: float = Field(0.35, gt=0)
-    empty: float = Field(3.0, ge=1)
-
-
-class GuardsDoc(BandDoc):
-    """`guards.yaml`."""
-
-    history: int = Field(14, ge=1, le=365)
-    vanished: float = Field(0.01, ge=0, lt=1)
-    tables: dict[str, BandDoc] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _tables_exist(self) -> Self:
-        for name in self.tables:
-            if name not in CANONICAL:
-                raise ValueError(
-                    f"'{name}' is no canonical table; they are: {', '.join(CANONICAL)}"
-                )
-        return self
-
-
-class Sign(StrEnum):
-    """What a ticket tag may be a sign of."""
-
-    SHIFTING_DEMANDS = "shifting_demands"
-    WANTS_ATTENTION = "wants_attention"
-    UNREACHABLE = "unreachable"
-    DISHONEST = "dishonest"
-    ABUSIVE = "abusive"
-    UNREASONABLE = "unreasonable"
-    COMPLAINS_TO_ALL = "complains_to_all"
-    DOES_NOT_LISTEN = "does_not_listen"
-
-
-class ConductDoc(PolicyModel):
-    """`conduct.yaml`."""
-
-    tags: dict[str, Sign] = Field(default_factory=dict)
-
-
-class NoticeDoc(PolicyModel):
-    """`notice_rules.yaml`."""
-
-    default_days: dict[str, int] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What is in the config folder; `home` is that folder."""
+    """What is in the config folder; `home` is that folder, `version` a hash over its files."""
 
     home: Path
+    version: str
     sources: SourcesConfig
     costs: Costs
     playbooks: dict[PlaybookName, Playbook]
     guards: Guards
+    limits: Limits
+    approvals: ApprovalsDoc
+    canary: CanaryDoc
+    holdout: HoldoutDoc
+    spillover: float
     conduct: dict[str, str]
     team: Team
-    notice_days: dict[str, int]
+    notices: NoticeRules
+    calendars: Calendars
+    partners: dict[str, Partner]
 
 
 def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
     """Read and cross-check every policy file. Raises ConfigError."""
+    guards = read_policy(config_dir / "guards.yaml", GuardsDoc)
+    conduct = read_policy(config_dir / "conduct.yaml", ConductDoc)
+    calendar = read_policy(config_dir / "calendar.yaml", CalendarDoc)
     policies = Policies(
         home=config_dir,
+        version=_version_of(config_dir),
         sources=load_sources(config_dir / "sources.yaml"),
         costs=load_costs(config_dir / "costs.yaml"),
         playbooks=load_playbooks(config_dir / "playbooks"),
-        guards=_guards(config_dir / "guards.yaml"),
-        conduct={t: str(s) for t, s in _conduct(config_dir / "conduct.yaml").tags.items()},
-        team=_team(config_dir / "team.yaml"),
-        notice_days=read_policy(config_dir / "notice_rules.yaml", NoticeDoc).default_days,
+        guards=_gates(guards),
+        limits=guards.limits.to_limits(),
+        approvals=guards.approvals,
+        canary=guards.canary,
+        holdout=guards.holdout,
+        spillover=guards.spillover,
+        conduct={tag: str(sign) for tag, sign in conduct.tags.items()},
+        team=read_policy(config_dir / "team.yaml", TeamDoc).to_team(),
+        notices=read_policy(config_dir / "notice_rules.yaml", NoticeDoc).to_rules(),
+        calendars=Calendars(calendar),
+        partners=read_policy(config_dir / "partners.yaml", PartnersDoc).to_partners(),
     )
     for playbook in policies.playbooks.values():
-        _refuse_missing_templates(playbook, templates_dir)
+        _check_steps(playbook, templates_dir, policies.team)
     return policies
 
 
-def _guards(path: Path) -> Guards:
-    doc = read_policy(path, GuardsDoc)
+def _version_of(config_dir: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(config_dir.rglob("*.yaml")):
+        digest.update(f"{path.relative_to(config_dir)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _gates(doc: GuardsDoc) -> Guards:
     bands = {name: Band(band.rows, band.sums, band.empty) for name, band in doc.tables.items()}
     return Guards(doc.history, doc.vanished, Band(doc.rows, doc.sums, doc.empty), bands)
 
 
-def _conduct(path: Path) -> ConductDoc:
-    return read_policy(path, ConductDoc)
-
-
-def _team(path: Path) -> Team:
-    doc = read_policy(path, TeamDoc)
-    people = {p.id: Person(p.id, p.name, p.email, p.phone, frozenset(p.roles)) for p in doc.people}
-    return Team(people, doc.default_account_manager)
-
-
-def _refuse_missing_templates(playbook: Playbook, templates_dir: Path) -> None:
+def _check_steps(playbook: Playbook, templates_dir: Path, team: Team) -> None:
     for rule in playbook.stages:
+        where = f"playbook '{playbook.name}', stage '{rule.stage}'"
         for step in rule.steps:
-            if step.template is None:
-                continue
-            template = load_template(templates_dir, step.template, None)
-            if step.notice != (template.front.message_class == "legal_notice"):
-                raise ConfigError(
-                    f"playbook '{playbook.name}', stage '{rule.stage}'",
-                    f"template '{step.template}' is {template.front.message_class}",
-                    "A step with 'notice: true' needs a legal_notice, and only that step.",
-                )
+            _refuse_unfillable(where, step, team)
+            if step.template is not None:
+                _refuse_wrong_class(where, step, templates_dir)
+
+
+def _refuse_wrong_class(where: str, step: Step, templates_dir: Path) -> None:
+    template = load_template(templates_dir, step.template or "", None)
+    legal = step.notice or step.before_end is not None
+    if legal != (template.front.message_class == "legal_notice"):
+        raise ConfigError(
+            where,
+            f"template '{step.template}' is {template.front.message_class}",
+            "A notice and what follows it need a legal_notice, and only they.",
+        )
+
+
+def _refuse_unfillable(where: str, step: Step, team: Team) -> None:
+    """A step that waits for a role that nobody has would wait for ever."""
+    for slot in step.approval:
+        if slot == {Role.ACCOUNT_MANAGER}:
+            continue  # every account has one
+        able = {p.person_id for role in slot for p in team.with_role(role)}
+        if len(able) < step.approval.count(slot):
+            raise ConfigError(
+                where,
+                f"{len(able)} people can approve as {'|'.join(sorted(slot))}, "
+                f"{step.approval.count(slot)} must",
+                "Give the role to more people in team.yaml, or ask for fewer.",
+            )

@@ -13,6 +13,8 @@ from retention.domain.errors import RunLockedError, RunRefusedError
 from retention.domain.runs import RUN_MOVES, RunState
 from retention.domain.transitions import require_move
 
+_DECIDING = (RunState.COMPLETED, RunState.HELD, RunState.FAILED, RunState.RUNNING)
+
 
 @dataclass(frozen=True, slots=True)
 class RunClaim:
@@ -92,6 +94,30 @@ def good_pulls(session: Session, flow: str, count: int) -> list[dict[str, Any]]:
         .limit(count)
     )
     return [summary["pull"] for summary in summaries if summary]
+
+
+def disturbed(
+    session: Session, flow: str, before: date, gap_days: int, count: int
+) -> list[set[str]]:
+    """Return which tables were not to be trusted on each of the nights in a row before a date.
+
+    Newest first, at most `count`. The row ends at a night that did not complete, and where nights
+    lie more than `gap_days` apart.
+    """
+    rows = session.execute(
+        select(Run.business_date, Run.state, Run.summary)
+        .where(Run.flow == flow, Run.business_date < before, Run.state.in_(_DECIDING))
+        .order_by(Run.business_date.desc())
+        .limit(count)
+    )
+    found: list[set[str]] = []
+    for day, state, summary in rows:
+        if state is not RunState.COMPLETED or (before - day).days > gap_days:
+            break
+        pull = (summary or {}).get("pull", {})
+        found.append(set(pull.get("tripped", ())) | set(pull.get("accepted", ())))
+        before = day
+    return found
 
 
 def release_lease(session: Session, flow: str, business_date: date, now: datetime) -> None:

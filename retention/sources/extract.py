@@ -13,6 +13,11 @@ from retention.sources.rows import one_row, run
 from retention.sources.tables import Company
 
 VERY_LATE_DAYS = 30
+# In the first year there has been no anniversary yet: NULL.
+_ANNIVERSARY = (
+    "{day} - CAST(created_on + to_years(CAST(nullif(date_sub('year', created_on, {day}), 0) "
+    "AS INTEGER)) AS DATE)"
+)
 _MONTHS = 12
 
 
@@ -168,6 +173,8 @@ def _joined(company: Company, as_of: date) -> pa.Table:
     day = f"DATE '{as_of.isoformat()}'"
     columns.append(f"{day} - coalesce(created_on, first_invoice_on) AS tenure_days")
     columns.append(f"{day} - usage_last_on AS days_since_use")
+    columns.append(f"{day} - downgraded_on AS days_since_downgrade")
+    columns.append(f"{_ANNIVERSARY.format(day=day)} AS days_since_anniversary")
     return company.db.sql(
         f"SELECT {', '.join(columns)} FROM f_customers AS c {' '.join(joins)} ORDER BY customer_id"
     ).to_arrow_table()

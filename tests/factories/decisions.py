@@ -6,13 +6,14 @@ from typing import Any
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.dates import Period
-from retention.domain.decisions import CaseProgress, Facts, StepProgress
+from retention.domain.obstacles import Facts
 from retention.domain.people import Role
 from retention.domain.playbook import Condition, OfferTerms, Playbook, StageRule, Step
+from retention.domain.progress import CaseProgress, StepProgress
 from retention.domain.stages import PlaybookName, Stage
 
 ENTERED = date(2026, 3, 2)
-TWO = (Role.ACCOUNT_MANAGER, Role.DIRECTOR)
+TWO = (frozenset({Role.ACCOUNT_MANAGER}), frozenset({Role.DIRECTOR}))
 
 
 def make_playbook() -> Playbook:
@@ -44,7 +45,7 @@ def make_playbook() -> Playbook:
             StageRule(
                 Stage.TERMINATE,
                 (Step(ActionKind.CALL, form="conversation"), notice),
-                requires_conversation=True,
+                requires=frozenset({"conversation", "alternative"}),
             ),
         ),
         offers={"prepaid": OfferTerms("prepaid", Period(30), discount=0.05)},
@@ -65,7 +66,7 @@ def make_case(stage: Stage = Stage.EDUCATE, **overrides: Any) -> CaseProgress:
 
 def make_facts(**overrides: Any) -> Facts:
     """A customer who is surely unprofitable and whom nothing protects."""
-    defaults: dict[str, Any] = {"in_data": True, "surely_unprofitable": True}
+    defaults: dict[str, Any] = {"in_data": True, "surely_unprofitable": True, "data_settled": True}
     return Facts(**defaults | overrides)
 
 

@@ -6,14 +6,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from retention.clock import travel
 from retention.db.models import Action
 from retention.db.session import reading, writing
-from retention.domain.actions import ActionKind, ActionState
-from retention.domain.people import Role
-from retention.services import approvals
+from retention.domain.actions import ActionState
+from retention.services import approvals, completing
+from retention.services.desk import Desk
 from retention.services.fingerprint import fingerprint
 from retention.workshop import Workshop
 from tasks.nightly import (
@@ -68,34 +68,59 @@ def morning_after(as_of: date) -> datetime:
 def pending(session: Session, **having: Any) -> list[Action]:
     """Actions that wait for a person, with exact attribute values."""
     found = session.scalars(
-        select(Action).where(Action.state == ActionState.PENDING_APPROVAL).order_by(Action.id)
+        select(Action)
+        .where(Action.state == ActionState.PENDING_APPROVAL)
+        .options(joinedload(Action.rendering))
+        .order_by(Action.id)
     )
     return [a for a in found if all(getattr(a, k) == v for k, v in having.items())]
+
+
+def desk_of(shop: Workshop, person_id: str, as_of: date) -> Desk:
+    """The desk of a person on the morning after a night."""
+    person = shop.policies.team.get(person_id)
+    return Desk(shop.policies, person, morning_after(as_of), as_of + timedelta(days=1))
+
+
+ANSWERS = {
+    "reassessment": {"evidence": "tickets of the last year"},
+    "conversation": {"alternative": "Norte Servicios", "fee_waived": "yes"},
+    "final_settlement": {"settlement": "nothing is open"},
+    "notice_check": {"rule": "thirty days, says counsel"},
+}
+OUTCOMES = {"final_settlement": "settled", "notice_check": "confirmed"}
+
+
+def complete_one(
+    session: Session, shop: Workshop, action: Action, as_of: date, outcome: str
+) -> None:
+    """Let the owner of an action log what came of it, with all that its form asks."""
+    said = outcome if action.form == "reassessment" else OUTCOMES.get(action.form or "", "talked")
+    completing.complete(
+        session, action.id, desk_of(shop, action.owner, as_of), outcome=said,
+        note="what the customer told us", answers=ANSWERS.get(action.form or "", {}),
+    )  # fmt: skip
 
 
 def complete_all(shop: Workshop, as_of: date, outcome: str = "unwilling") -> int:
     """Let every owner complete what is theirs, reviews with `outcome`."""
     with writing(shop.engine) as session:
-        todo = [a for a in pending(session) if a.kind is not ActionKind.EMAIL]
+        todo = [a for a in pending(session) if a.rendering is None]
         for action in todo:
-            said = outcome if action.kind is ActionKind.REVIEW else "talked"
-            owner = shop.policies.team.get(action.owner)
-            approvals.complete(
-                session, action.id, owner, shop.policies, as_of, outcome=said, note=""
-            )
+            complete_one(session, shop, action, as_of, outcome)
     return len(todo)
 
 
 def approve_all(shop: Workshop, as_of: date) -> int:
-    """Let the right people approve every e-mail that waits."""
+    """Let the right people approve every message that waits."""
     with writing(shop.engine) as session:
-        todo = pending(session, kind=ActionKind.EMAIL)
+        todo = [a for a in pending(session) if a.rendering is not None]
         for action in todo:
-            for role in action.required_roles:
+            for slot in approvals.slots_of(action):
                 owner = shop.policies.team.get(action.owner)
                 people = [owner, *shop.policies.team.people.values()]
-                person = next(p for p in people if Role(role) in p.roles)
-                approvals.approve(session, action.id, person, morning_after(as_of), as_of)
+                person = next(p for p in people if slot & p.roles_for(action.owner))
+                approvals.approve(session, action.id, desk_of(shop, person.person_id, as_of))
     return len(todo)
 
 

@@ -42,5 +42,10 @@ def make_values(
             "new_fee": Decimal("110.45"),
             "expires_on": date(2026, 12, 30),
         },
-        "notice": {"days": 30, "effective_on": date(2027, 2, 1)},
+        "notice": {
+            "days": 30,
+            "effective_on": date(2027, 2, 1),
+            "alternative": "Norte Servicios",
+            "fees": "yes",
+        },
     }

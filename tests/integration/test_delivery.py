@@ -17,27 +17,30 @@ from retention.db import snapshots
 from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering
 from retention.db.session import make_engine, reading, writing
 from retention.domain.actions import ActionKind, ActionState
+from retention.domain.approving import ReasonCode
 from retention.domain.cases import CaseState
+from retention.domain.dates import WEEKDAYS
 from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.messages import AttemptStage, MessageState, SendPolicy
 from retention.domain.playbook import Condition
 from retention.domain.stages import Stage
 from retention.domain.summaries import PullSummary
 from retention.mail.transport import Connection, MailServer, ServerUnavailableError
-from retention.services import approvals, cases, outbox
+from retention.services import actions as action_service
+from retention.services import approvals, canaries, cases, completing, outbox
 from retention.services.evidence import Evidence, add_rows
 from retention.services.night import decide_night
+from retention.services.terms import Terms, terms_of
 from retention.workshop import Workshop, build_workshop
 from tasks.delivery import deliver_due, recover_lost
 from tests.conftest import (
     NIGHT,
-    ROOT,
     PostgresDatabases,
+    copy_config,
     make_settings,
     use_workshop,
-    write_sources,
 )
-from tests.factories.nights import complete_all, morning_after, run_night, run_nights
+from tests.factories.nights import complete_all, desk_of, morning_after, run_night, run_nights
 from tests.factories.servers import ScriptedServer, make_certificate
 
 MORNING = morning_after(NIGHT)
@@ -57,8 +60,7 @@ def prepared(
 ) -> Workshop:
     """The state after four nights: education messages wait in the outbox. Copied by each test."""
     home = tmp_path_factory.mktemp("prepared")
-    shutil.copytree(ROOT / "config", home / "config")
-    write_sources(home / "config", company_data)
+    copy_config(home / "config", company_data)
     url = f"sqlite:///{home / 'state.db'}"
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres").make("retention_prepared")
@@ -100,7 +102,7 @@ def deliver(limit: int = 1000, now: datetime = MORNING) -> dict[str, int]:
         return deliver_due.fn(limit).states
 
 
-def one_proposal(shop: Workshop, stage: Stage, position: int = -1) -> str:
+def one_proposal(shop: Workshop, stage: Stage, position: int | None = None) -> str:
     """Bring one case to `stage` and let a night propose its message; return the action's id."""
     with writing(shop.engine) as session:
         case = (
@@ -119,18 +121,16 @@ def one_proposal(shop: Workshop, stage: Stage, position: int = -1) -> str:
             if action.state is ActionState.APPROVED:
                 session.get_one(Action, action.id).state = ActionState.DONE
         book = shop.policies.playbooks[case.playbook]
-        from retention.services import actions as action_service
-
         cases.enter_stage(case, stage, NIGHT, reason="test")
-        position %= len(book.rule(stage).steps)
+        if position is None:
+            position = next(n for n, s in enumerate(book.rule(stage).steps) if s.template)
         step = book.rule(stage).steps[position]
         row = row_of.rows[case.customer_id]
-        terms = action_service.terms_of(book, step, row, shop.policies.notice_days, NIGHT)
-        assert terms is not None
+        terms = terms_of(book, step, row, shop.policies, NIGHT)
+        assert isinstance(terms, Terms)
         manager = shop.policies.team.account_manager_of(row["account_manager"])
-        made = action_service.propose(
-            session, case, position, step, terms, row, manager, shop.sender, NIGHT
-        )
+        work = action_service.Work(row, manager, shop.sender, WEEKDAYS, NIGHT)
+        made = action_service.propose(session, case, position, step, terms, work)
         return made.id
 
 
@@ -146,9 +146,13 @@ def state_of(shop: Workshop, action_id: str) -> ActionState:
 
 def approve(shop: Workshop, action_id: str, person: str) -> None:
     with writing(shop.engine) as session:
-        approvals.approve(
-            session, action_id, shop.policies.team.get(person), MORNING, MORNING.date()
-        )
+        approvals.approve(session, action_id, desk_of(shop, person, NIGHT))
+
+
+def reject(shop: Workshop, action_id: str, person: str, reason: str) -> None:
+    with writing(shop.engine) as session:
+        desk = desk_of(shop, person, NIGHT)
+        approvals.reject(session, action_id, desk, code=ReasonCode.IN_CONTACT, reason=reason)
 
 
 def test_what_was_queued_is_byte_for_byte_what_the_server_gets(
@@ -205,17 +209,12 @@ def test_a_wrong_content_hash_is_refused_at_approval(queued: Workshop) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     with pytest.raises(NotAllowedError, match="not what was shown"), \
             writing(queued.engine) as session:  # fmt: skip
-        approvals.approve(
-            session, notice, queued.policies.team.get("marta"), MORNING, NIGHT, seen="0" * 64
-        )
+        approvals.approve(session, notice, desk_of(queued, "marta", NIGHT), seen="0" * 64)
 
 
 def test_a_rejected_message_is_never_sent(queued: Workshop, server: ScriptedServer) -> None:
     offer = one_proposal(queued, Stage.RENEGOTIATE)
-    with writing(queued.engine) as session:
-        approvals.reject(
-            session, offer, queued.policies.team.get("marta"), MORNING, reason="she called"
-        )
+    reject(queued, offer, "marta", "she called")
     deliver()
     with reading(queued.engine) as session:
         rendering = session.get_one(Rendering, offer)
@@ -229,31 +228,24 @@ def test_an_approved_message_can_be_taken_back_until_it_leaves(
     notice = one_proposal(queued, Stage.TERMINATE)
     approve(queued, notice, "marta")
     approve(queued, notice, "diana")
-    diana = queued.policies.team.get("diana")
-    with writing(queued.engine) as session:
-        approvals.reject(session, notice, diana, MORNING, reason="they have paid")
+    reject(queued, notice, "diana", "they have paid")
     assert state_of(queued, notice) is ActionState.CANCELLED
     deliver()
     with reading(queued.engine) as session:
         assert session.get_one(Rendering, notice).raw not in server.accepted
         sent = session.scalars(select(Action.id).where(Action.state == ActionState.DONE)).all()
-    with pytest.raises(NotAllowedError), writing(queued.engine) as session:
-        approvals.reject(session, sent[-1], diana, MORNING, reason="too late")
+    with pytest.raises(NotAllowedError):
+        reject(queued, sent[-1], "diana", "too late")
 
 
 def test_a_call_in_which_nobody_was_reached_is_no_conversation(queued: Workshop) -> None:
     call_id = one_proposal(queued, Stage.TERMINATE, position=0)
-    owner_of_it = queued.policies.team.get(owner(queued, call_id))
-    fran = queued.policies.team.get("fran")
     with pytest.raises(NotAllowedError, match="may not complete it"), \
             writing(queued.engine) as session:  # fmt: skip
-        approvals.complete(
-            session, call_id, fran, queued.policies, NIGHT, outcome="talked", note=""
-        )
+        completing.complete(session, call_id, desk_of(queued, "fran", NIGHT), outcome="talked")
     with writing(queued.engine) as session:
-        approvals.complete(
-            session, call_id, owner_of_it, queued.policies, NIGHT, outcome="not_reached", note=""
-        )
+        desk = desk_of(queued, owner(queued, call_id), NIGHT)
+        completing.complete(session, call_id, desk, outcome="not_reached")
     assert state_of(queued, call_id) is ActionState.EXPIRED
 
 
@@ -377,7 +369,7 @@ def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
 ) -> None:
     lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
-        first, second = outbox.list_claimable(session, MORNING, 2)
+        first, second = canaries.list_due(session, MORNING, 2, queued.policies.canary)
         for message_id in (first, second):
             session.get_one(Message, message_id).policy = SendPolicy.AT_MOST_ONCE
     with writing(queued.engine) as session:
@@ -396,7 +388,7 @@ def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
 
 def test_a_late_sender_loses_to_the_one_that_took_over(queued: Workshop) -> None:
     with writing(queued.engine) as session:
-        (message_id,) = outbox.list_claimable(session, MORNING, 1)
+        (message_id,) = canaries.list_due(session, MORNING, 1, queued.policies.canary)
         slow = outbox.claim(session, message_id, MORNING, timedelta(minutes=5))
     assert slow is not None
     later = MORNING + timedelta(hours=1)
@@ -415,7 +407,7 @@ def test_a_late_sender_loses_to_the_one_that_took_over(queued: Workshop) -> None
 
 def test_two_workers_never_claim_the_same_message(queued: Workshop) -> None:
     with writing(queued.engine) as session:
-        (message_id,) = outbox.list_claimable(session, MORNING, 1)
+        (message_id,) = canaries.list_due(session, MORNING, 1, queued.policies.canary)
         assert outbox.claim(session, message_id, MORNING, timedelta(minutes=5)) is not None
     with writing(queued.engine) as session:
         assert outbox.claim(session, message_id, MORNING, timedelta(minutes=5)) is None

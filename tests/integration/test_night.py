@@ -22,6 +22,7 @@ from retention.domain.messages import MessageState
 from retention.domain.runs import RunState
 from retention.domain.stages import PlaybookName, Stage
 from retention.services import gates, runs
+from retention.services.content import content_of
 from retention.services.plan import make_plan
 from retention.services.policies import load_policies
 from retention.workshop import Workshop
@@ -84,12 +85,13 @@ def test_a_review_leads_to_education_which_is_queued_byte_for_byte(shop: Worksho
             select(Action)
             .where(Action.template == "education")
             .options(joinedload(Action.rendering), joinedload(Action.message))
+            .options(joinedload(Action.case), joinedload(Action.offer))
         ).all()
         for action in actions:
             assert action.state is ActionState.APPROVED
             assert action.message is not None
             assert action.rendering is not None
-            assert action.message.content_hash == action.rendering.content_hash
+            assert action.message.content_hash == content_of(action)
             mail = message_from_bytes(action.rendering.raw, policy=policy.SMTP)
             assert mail["To"] == action.rendering.recipient
             assert mail["Message-ID"] == f"<{action.id}@example.com>"

@@ -8,22 +8,19 @@ from hypothesis import strategies as st
 
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
-from retention.domain.decisions import (
-    CaseProgress,
-    Decision,
-    DecisionKind,
-    Facts,
-    StepProgress,
-    decide,
-)
+from retention.domain.dates import WEEKDAYS
+from retention.domain.decisions import Decision, DecisionKind, decide
+from retention.domain.obstacles import Facts
+from retention.domain.progress import CaseProgress, Notice, StepProgress
 from retention.domain.stages import ADVERSE_STAGES, Stage
 from tests.factories.decisions import ENTERED, done, make_case, make_facts, make_playbook
 
 PLAYBOOK = make_playbook()
+SERVED = frozenset({Stage.REASSESS, Stage.EDUCATE})
 
 
 def decided(case: CaseProgress, facts: Facts | None = None, today: date = ENTERED) -> Decision:
-    return decide(case, PLAYBOOK, facts or make_facts(), today)
+    return decide(case, PLAYBOOK, facts or make_facts(), today, WEEKDAYS)
 
 
 def test_a_new_stage_proposes_its_first_step() -> None:
@@ -45,14 +42,13 @@ def test_a_rejected_step_comes_again_on_the_day_its_rest_is_over(
 
 @pytest.mark.parametrize(("days", "stage"), [(29, None), (30, Stage.RENEGOTIATE)])
 def test_a_case_goes_on_on_the_day_the_observation_ends(days: int, stage: Stage | None) -> None:
-    case = make_case(steps=(done(),))
-    facts = make_facts(unless_is_false=True)
-    assert decided(case, facts, ENTERED + timedelta(days)).stage is stage
+    case = make_case(steps=(done(),), served=SERVED)
+    assert decided(case, today=ENTERED + timedelta(days)).stage is stage
 
 
 def test_unknown_data_never_moves_anybody_on() -> None:
     case = make_case(steps=(done(),))
-    facts = make_facts(unless_is_false=False)
+    facts = make_facts(may_improve=frozenset({Stage.EDUCATE}))
     assert decided(case, facts, ENTERED + timedelta(999)).reason == "improving_or_unknown"
 
 
@@ -61,7 +57,7 @@ def test_a_customer_who_is_not_in_tonights_data_waits() -> None:
 
 
 def test_a_confirmed_improvement_closes_the_case_even_inside_the_notice() -> None:
-    case = make_case(Stage.TERMINATE, notice_effective_on=ENTERED)
+    case = make_case(Stage.TERMINATE, steps=(done(), done()), notice=Notice(ENTERED, ENTERED))
     assert decided(case, make_facts(leave_confirmed=True)).outcome is CaseState.RESTORED
 
 
@@ -71,19 +67,36 @@ def test_a_confirmed_improvement_closes_the_case_even_inside_the_notice() -> Non
 def test_a_notice_takes_effect_on_its_day_and_not_before(
     days: int, outcome: CaseState | None
 ) -> None:
-    effective = ENTERED + timedelta(90)
-    case = make_case(Stage.TERMINATE, steps=(done(), done()), notice_effective_on=effective)
+    effective = ENTERED + timedelta(91)  # a Monday
+    case = make_case(Stage.TERMINATE, steps=(done(), done()), notice=Notice(ENTERED, effective))
     assert decided(case, today=effective + timedelta(days)).outcome is outcome
 
 
 @pytest.mark.parametrize("block", ["vulnerable", "open_complaint", "disputed_invoice"])
-def test_a_protected_customer_is_not_terminated_when_the_notice_has_run(block: str) -> None:
-    case = make_case(Stage.TERMINATE, notice_effective_on=ENTERED)
-    assert decided(case, make_facts(blocks=(block,))).reason == f"blocked:{block}"
+def test_what_protects_a_customer_stops_the_clock_for_good(block: str) -> None:
+    case = make_case(Stage.TERMINATE, steps=(done(), done()), notice=Notice(ENTERED, ENTERED))
+    decision = decided(case, make_facts(blocks=(block,)))
+    assert decision.kind is DecisionKind.VOID_NOTICE
+    assert decision.reason == f"blocked:{block}"
+
+
+def test_a_hold_stops_the_clock_and_everything_else() -> None:
+    running = make_case(Stage.TERMINATE, steps=(done(), done()), notice=Notice(ENTERED, ENTERED))
+    assert decided(running, make_facts(hold="dispute")).kind is DecisionKind.VOID_NOTICE
+    waiting = decided(make_case(), make_facts(hold="dispute"))
+    assert (waiting.kind, waiting.reason, waiting.withdraw) == \
+        (DecisionKind.WAIT, "on_hold:dispute", True)  # fmt: skip
+
+
+def test_nothing_adverse_starts_before_the_data_has_been_good_for_long_enough() -> None:
+    case = make_case(Stage.RENEGOTIATE, steps=(done(),), served=SERVED | {Stage.RENEGOTIATE})
+    late = ENTERED + timedelta(60)
+    assert decided(case, make_facts(data_settled=False), late).reason == "data_not_settled"
+    assert decided(case, make_facts(), late).stage is Stage.MIGRATE
 
 
 def test_nothing_ends_while_the_profit_may_be_positive() -> None:
-    case = make_case(Stage.TERMINATE, notice_effective_on=ENTERED)
+    case = make_case(Stage.TERMINATE, steps=(done(), done()), notice=Notice(ENTERED, ENTERED))
     assert decided(case, make_facts(surely_unprofitable=False)).reason == "profit_uncertain"
 
 
@@ -109,7 +122,9 @@ def test_a_notice_needs_a_logged_conversation() -> None:
     case = make_case(Stage.TERMINATE, steps=steps)
     assert decided(case).reason == "no_conversation_logged"
     talked = make_case(Stage.TERMINATE, steps=steps, conversation_logged=True)
-    assert decided(talked) == Decision(DecisionKind.PROPOSE, "step_due", step=1)
+    assert decided(talked).reason == "no_alternative_named"
+    told = make_case(Stage.TERMINATE, steps=steps, conversation_logged=True, alternative_named=True)
+    assert decided(told) == Decision(DecisionKind.PROPOSE, "step_due", step=1)
 
 
 def test_a_review_that_finds_our_own_fault_clears_the_case() -> None:
@@ -122,10 +137,33 @@ def test_a_stage_that_was_skipped_keeps_the_case_out_of_termination() -> None:
     case = make_case(Stage.MIGRATE, steps=(done(),), served=served)
     late = ENTERED + timedelta(365)
     assert decided(case, today=late).reason == "stage_not_served:educate"
+    waived = make_case(
+        Stage.MIGRATE, steps=(done(),), served=served | {Stage.MIGRATE},
+        waived=frozenset({Stage.EDUCATE}),
+    )  # fmt: skip
+    assert decided(waived, today=late).stage is Stage.TERMINATE
+
+
+def test_a_review_that_routes_ahead_waits_for_the_second_person() -> None:
+    reviewed = {
+        "steps": (done(),),
+        "review_outcome": "unable",
+        "served": frozenset({Stage.REASSESS}),
+    }
+    assert decided(make_case(Stage.REASSESS, **reviewed)).reason == "waiver_requested"
+    granted = make_case(Stage.REASSESS, **reviewed, waived=frozenset({Stage.EDUCATE}))
+    assert decided(granted).stage is Stage.RENEGOTIATE
+    refused = make_case(Stage.REASSESS, **reviewed, refused=frozenset({Stage.EDUCATE}))
+    assert decided(refused).stage is Stage.EDUCATE
+
+
+def test_an_unknown_message_waits_for_a_person() -> None:
+    lost = StepProgress(ActionState.APPROVED, ENTERED, None, "unknown")
+    assert decided(make_case(steps=(lost,))).reason == "message_unknown"
 
 
 def test_a_customer_without_address_is_never_written_to() -> None:
-    assert decided(make_case(), make_facts(has_email=False)).reason == "no_email_address"
+    assert decided(make_case(), make_facts(reachable=False)).reason == "no_usable_address"
 
 
 progress = st.sampled_from([None, *ActionState])
@@ -138,14 +176,17 @@ days = st.integers(-5, 400).map(lambda n: ENTERED + timedelta(n))
     served=st.frozensets(st.sampled_from(list(Stage))),
     outcome=st.sampled_from([None, "own_fault", "unaware", "unable", "nonsense"]),
     talked=st.booleans(),
-    notice=st.none() | days,
+    waived=st.frozensets(st.sampled_from(list(Stage))),
+    notice=st.none() | st.builds(Notice, st.just(ENTERED), days),
     facts=st.builds(
         make_facts,
         in_data=st.booleans(),
         ended=st.booleans(),
         leave_confirmed=st.booleans(),
-        unless_is_false=st.booleans(),
-        has_email=st.booleans(),
+        may_improve=st.frozensets(st.sampled_from(list(Stage))),
+        reachable=st.booleans(),
+        data_settled=st.booleans(),
+        hold=st.sampled_from([None, "dispute"]),
         surely_unprofitable=st.booleans(),
         blocks=st.sampled_from([(), ("vulnerable",), ("open_complaint",)]),
     ),
@@ -158,7 +199,8 @@ def test_whatever_happens_the_ladder_holds(
     served: frozenset[Stage],
     outcome: str | None,
     talked: bool,
-    notice: date | None,
+    waived: frozenset[Stage],
+    notice: Notice | None,
     facts: Facts,
     today: date,
 ) -> None:
@@ -172,20 +214,24 @@ def test_whatever_happens_the_ladder_holds(
         served=served,
         review_outcome=outcome,
         conversation_logged=talked,
-        notice_effective_on=notice,
+        waived=waived,
+        notice=notice if stage is Stage.TERMINATE else None,
     )
-    decision = decide(case, PLAYBOOK, facts, today)
-    if decision.stage is Stage.TERMINATE:
-        assert set(PLAYBOOK.stages_before(Stage.TERMINATE)) <= served | {stage}
+    decision = decide(case, PLAYBOOK, facts, today, WEEKDAYS)
+    if decision.stage is not None:
+        assert set(PLAYBOOK.stages_before(decision.stage)) <= served | waived
+        assert facts.hold is None
     if decision.stage in ADVERSE_STAGES:
         assert facts.surely_unprofitable
+        assert facts.data_settled
         assert not facts.blocks
     if decision.stage is not None:
         order = [rule.stage for rule in PLAYBOOK.stages]
         assert order.index(decision.stage) > order.index(stage)
     if decision.outcome is CaseState.TERMINATED:
         assert notice is not None
-        assert notice <= today
-        assert facts.ended or (facts.surely_unprofitable and not facts.blocks)
+        assert notice.effective_on <= today
+        protected = facts.blocks or facts.hold or not facts.surely_unprofitable
+        assert facts.ended or not protected
     if not facts.in_data:
         assert decision.kind is DecisionKind.WAIT

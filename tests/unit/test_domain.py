@@ -1,17 +1,26 @@
 """Small rules: transitions, approvals, notices, offers, dates, messages."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.domain.actions import ACTION_MOVES, ActionState
+from retention.domain.approving import (
+    Given,
+    StandIn,
+    approvers_needed,
+    is_approved,
+    role_for_approval,
+)
 from retention.domain.cases import CASE_MOVES, CaseState
-from retention.domain.dates import Period, add_workdays, months_before
-from retention.domain.errors import MoveNotAllowedError, NotAllowedError
+from retention.domain.clauses import ContractTerms, parse_clause
+from retention.domain.dates import WEEKDAYS, Calendar, Period, months_before
+from retention.domain.errors import MoveNotAllowedError, NotAllowedError, NoticeError
 from retention.domain.messages import (
     MAX_ATTEMPTS,
     MESSAGE_MOVES,
@@ -20,9 +29,16 @@ from retention.domain.messages import (
     SendPolicy,
     state_after_failure,
 )
-from retention.domain.notices import notice_days, plan_notice
+from retention.domain.notices import (
+    NoticePlan,
+    NoticeRule,
+    NoticeRules,
+    NoticeSubject,
+    Proof,
+    plan_notice,
+)
 from retention.domain.offers import make_offer
-from retention.domain.people import Given, Person, Role, approvers_needed, role_for_approval
+from retention.domain.people import Person, Role
 from retention.domain.playbook import OfferTerms
 from retention.domain.runs import RUN_MOVES, RunState
 from retention.domain.stages import Stage
@@ -83,33 +99,83 @@ def make_person(person_id: str, *roles: Role) -> Person:
 
 MARTA = make_person("marta", Role.ACCOUNT_MANAGER, Role.DIRECTOR)
 DIANA = make_person("diana", Role.DIRECTOR)
-BOTH = (Role.ACCOUNT_MANAGER, Role.DIRECTOR)
+MANAGER, DIRECTOR = frozenset({Role.ACCOUNT_MANAGER}), frozenset({Role.DIRECTOR})
+BOTH = (MANAGER, DIRECTOR)
+
+
+def filled(
+    person: Person,
+    given: list[Given],
+    *,
+    author: str = "retention",
+    owner: str = "marta",
+    standing_in: tuple[StandIn, ...] = (),
+) -> tuple[Role, str | None]:
+    return role_for_approval(
+        person, BOTH, given, owner=owner, authors=frozenset({author}),
+        standing_in=standing_in, subject="action",
+    )  # fmt: skip
 
 
 def test_one_person_never_fills_two_roles() -> None:
-    first = role_for_approval(MARTA, BOTH, [], proposer="retention", subject="action")
+    first, _ = filled(MARTA, [])
     with pytest.raises(NotAllowedError, match="already approved"):
-        role_for_approval(
-            MARTA, BOTH, [Given("marta", first)], proposer="retention", subject="action"
-        )
+        filled(MARTA, [Given("marta", first)])
 
 
 def test_nobody_approves_their_own_proposal() -> None:
-    with pytest.raises(NotAllowedError, match="proposed it"):
-        role_for_approval(MARTA, BOTH, [], proposer="marta", subject="action")
+    with pytest.raises(NotAllowedError, match="has written it"):
+        filled(MARTA, [], author="marta")
 
 
 def test_a_role_that_is_filled_is_not_asked_for_again() -> None:
-    given_now = [Given("diana", Role.DIRECTOR)]
     with pytest.raises(NotAllowedError, match="waits for: account_manager"):
-        role_for_approval(
-            make_person("dora", Role.DIRECTOR), BOTH, given_now, proposer="x", subject="a"
-        )
+        filled(make_person("dora", Role.DIRECTOR), [Given("diana", Role.DIRECTOR)])
+
+
+def test_only_the_accounts_own_manager_approves_as_account_manager() -> None:
+    james = make_person("james", Role.ACCOUNT_MANAGER)
+    with pytest.raises(NotAllowedError, match="cannot approve it"):
+        filled(james, [])
+    assert filled(james, [], owner="james") == (Role.ACCOUNT_MANAGER, None)
+
+
+def test_a_deputy_approves_for_the_one_who_is_away_but_once_only() -> None:
+    marta = make_person("marta", Role.ACCOUNT_MANAGER)
+    james = make_person("james", Role.ACCOUNT_MANAGER)
+    away = (StandIn(marta, "james"),)
+    assert filled(james, [], standing_in=away) == (Role.ACCOUNT_MANAGER, "marta")
+    with pytest.raises(NotAllowedError, match="already approved"):
+        filled(james, [Given("james", Role.ACCOUNT_MANAGER)], standing_in=away)
+
+
+def test_a_deputy_does_not_lend_the_author_a_second_voice() -> None:
+    marta = make_person("marta", Role.ACCOUNT_MANAGER)
+    james = make_person("james", Role.VIEWER)
+    with pytest.raises(NotAllowedError, match="cannot approve it"):
+        filled(james, [], author="marta", standing_in=(StandIn(marta, "james"),))
 
 
 def test_adverse_stages_need_two_people_whatever_the_playbook_says() -> None:
     assert approvers_needed(Stage.TERMINATE, ()) == 2
     assert approvers_needed(Stage.EDUCATE, ()) == 0
+    assert not is_approved(Stage.TERMINATE, (), [Given("diana", Role.DIRECTOR)])
+
+
+def test_a_quorum_needs_that_many_different_people() -> None:
+    either = frozenset({Role.DIRECTOR, Role.FINANCE})
+    one, two = Given("diana", Role.DIRECTOR), Given("fran", Role.FINANCE)
+    assert not is_approved(Stage.RENEGOTIATE, (either, either), [one])
+    assert is_approved(Stage.RENEGOTIATE, (either, either), [one, two])
+    assert not is_approved(Stage.RENEGOTIATE, (either, either), [one, Given("diana", Role.FINANCE)])
+
+
+RULES = NoticeRules({"b2b": 90, "b2c": 30}, (), frozenset({"ES"}))
+MADRID = Calendar(frozenset({date(2026, 12, 8), date(2026, 12, 25), date(2027, 1, 6)}))
+
+
+def plan(day: date, subject: NoticeSubject, rules: NoticeRules = RULES) -> NoticePlan:
+    return plan_notice(day, subject, rules, MADRID)
 
 
 @pytest.mark.parametrize(
@@ -117,14 +183,87 @@ def test_adverse_stages_need_two_people_whatever_the_playbook_says() -> None:
     [(None, "b2c", 30), (None, "b2b", 90), (120, "b2b", 120), (10, "b2c", 30), (None, None, 90)],
 )
 def test_the_longest_notice_applies(contract: int | None, kind: str | None, days: int) -> None:
-    assert notice_days(contract, kind, {"b2b": 90, "b2c": 30}) == days
+    subject = NoticeSubject(kind, "ES", (ContractTerms(notice_days=contract),))
+    assert plan(TODAY, subject).notice_days == days
 
 
-@given(day=st.dates(date(2020, 1, 1), date(2090, 1, 1)), days=st.integers(1, 365))
-def test_a_notice_is_never_shorter_and_never_ends_before_a_weekend(day: date, days: int) -> None:
-    plan = plan_notice(day, days)
-    assert (plan.effective_on - plan.latest_send_on).days >= days
-    assert plan.effective_on.weekday() <= 3
+@given(
+    day=st.dates(date(2020, 1, 1), date(2090, 1, 1)),
+    days=st.integers(1, 365),
+    closed=st.sets(st.dates(date(2026, 1, 1), date(2027, 12, 31)), max_size=40),
+)
+def test_a_notice_is_never_shorter_and_never_ends_before_people_rest(
+    day: date, days: int, closed: set[date]
+) -> None:
+    rules = NoticeRules({"b2c": days}, (), frozenset({"ES"}))
+    made = plan_notice(day, NoticeSubject("b2c", "ES"), rules, Calendar(frozenset(closed)))
+    assert (made.effective_on - made.latest_send_on).days >= days
+    assert made.effective_on.weekday() <= 3
+    assert not {made.effective_on, made.effective_on + timedelta(days=1)} & closed
+
+
+def rule(name: str, **having: Any) -> NoticeRule:
+    fields: dict[str, Any] = {"days": 0, "months": 0, "country": None, "kind": None,
+                              "proof": Proof.EMAIL_OK, "source": "x", "confidence": "high",
+                              "review_by": TODAY}  # fmt: skip
+    return NoticeRule(rule_id=name, **fields | having)
+
+
+def test_an_unknown_country_gets_the_strictest_rule_and_a_person() -> None:
+    rules = NoticeRules(
+        {"b2b": 30, "b2c": 30},
+        (rule("es", days=60, country="ES"),
+         rule("us", days=200, country="US", proof=Proof.RECEIPT)),
+        frozenset({"ES", "US"}),
+    )  # fmt: skip
+    known = plan(TODAY, NoticeSubject("b2c", "ES"), rules)
+    assert (known.notice_days, known.because, known.unsure) == (60, "es", "")
+    for country in ("ZZ", None):
+        unknown = plan(TODAY, NoticeSubject("b2c", country), rules)
+        assert unknown.notice_days == 200
+        assert unknown.proof is Proof.RECEIPT
+        assert unknown.unsure == "unknown_country"
+
+
+@pytest.mark.parametrize(
+    ("clause", "notified", "ends"),
+    [
+        ("60 days", "2026-01-31", "2026-04-01"),
+        ("1 month", "2026-01-31", "2026-02-28"),
+        ("2 months to month end", "2026-01-15", "2026-03-31"),
+        ("2 weeks to the month end", "2026-02-20", "2026-03-31"),
+        ("6 weeks to quarter end", "2026-02-17", "2026-03-31"),
+        ("6 weeks to quarter end", "2026-02-18", "2026-06-30"),
+        ("1 year to year end", "2027-02-28", "2028-12-31"),
+        ("3 months before renewal", "2026-06-30", "2026-09-30"),
+        ("3 months before renewal", "2026-07-01", "2027-09-30"),
+    ],
+)
+def test_a_clause_says_when_a_contract_may_end(clause: str, notified: str, ends: str) -> None:
+    terms = ContractTerms(clause, None, date(2024, 10, 1), date(2025, 9, 30))
+    assert terms.earliest_end(date.fromisoformat(notified)) == date.fromisoformat(ends)
+
+
+def test_a_fixed_term_without_a_clause_runs_to_its_end() -> None:
+    assert ContractTerms(ends_on=date(2027, 5, 1)).earliest_end(TODAY) == date(2027, 5, 1)
+    assert ContractTerms(notice_days=30, ends_on=date(2027, 5, 1)).earliest_end(TODAY) \
+        == TODAY + timedelta(days=30)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "clause", ["soon", "two months", "60 days to month end before", "", "-5 days"]
+)
+def test_a_clause_that_nobody_can_read_stops_the_notice(clause: str) -> None:
+    with pytest.raises(ValueError, match="no notice clause"):
+        parse_clause(clause)
+    if clause:
+        with pytest.raises(NoticeError, match="notice clause"):
+            plan(TODAY, NoticeSubject("b2c", "ES", (ContractTerms(clause),)))
+
+
+def test_a_renewal_clause_needs_a_date() -> None:
+    with pytest.raises(NoticeError, match="when it renews"):
+        plan(TODAY, NoticeSubject("b2c", "ES", (ContractTerms("3 months before renewal"),)))
 
 
 def test_a_price_offer_covers_the_loss_but_never_rises_above_the_limit() -> None:
@@ -158,5 +297,5 @@ def test_months_before(day: date, months: int, before: date) -> None:
 
 def test_workdays_jump_over_weekends() -> None:
     friday = date(2026, 5, 29)
-    assert add_workdays(friday, 1) == date(2026, 6, 1)
+    assert WEEKDAYS.add_workdays(friday, 1) == date(2026, 6, 1)
     assert Period(5, workdays=True).after(friday) == date(2026, 6, 5)

@@ -1,8 +1,9 @@
 """What we ask about actions and their approvals."""
 
 from collections.abc import Sequence
+from datetime import date
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.db.models import Action, Case
@@ -32,6 +33,8 @@ def get(session: Session, action_id: str, *, lock: bool = False) -> Action:
                 joinedload(Action.rendering),
                 joinedload(Action.receipt),
                 joinedload(Action.message),
+                joinedload(Action.offer),
+                selectinload(Action.comments),
                 selectinload(Action.approvals),
             )
             .execution_options(populate_existing=lock)
@@ -43,6 +46,18 @@ def get(session: Session, action_id: str, *, lock: bool = False) -> Action:
     return found[0]
 
 
+def case_of(session: Session, action: Action) -> Case:
+    """Return the case of an action with everything that giving it up needs."""
+    return session.scalars(
+        select(Case)
+        .where(Case.id == action.case_id)
+        .options(selectinload(Case.events))
+        .options(selectinload(Case.actions).joinedload(Action.message))
+        .options(selectinload(Case.actions).joinedload(Action.offer))
+        .execution_options(populate_existing=True)
+    ).one()
+
+
 def list_waiting(
     session: Session,
     *,
@@ -50,17 +65,23 @@ def list_waiting(
     stage: Stage | None,
     owner: str | None,
     limit: int,
+    awake_on: date | None = None,
 ) -> Sequence[Action]:
-    """Return open actions (or those in `state`), most urgent first."""
+    """Return open actions (or those in `state`), most urgent first.
+
+    With `awake_on` those that sleep beyond that day are left out.
+    """
     states = [state] if state else sorted(OPEN_ACTION_STATES)
     query = select(Action).where(Action.state.in_(states))
     if stage is not None:
         query = query.where(Action.stage == stage)
     if owner is not None:
         query = query.where(Action.owner == owner)
+    if awake_on is not None:
+        query = query.where(or_(Action.snoozed_until.is_(None), Action.snoozed_until <= awake_on))
     return session.scalars(
         query.options(joinedload(Action.rendering), selectinload(Action.approvals))
-        .options(joinedload(Action.case))
+        .options(joinedload(Action.case), joinedload(Action.offer))
         .order_by(Action.due_on, Action.id)
         .limit(limit)
     ).all()

@@ -10,16 +10,21 @@ from retention.db.models import Action, Case, PlaybookVersion
 from retention.domain.cases import CaseState
 from retention.domain.stages import PlaybookName
 
+_MANY = 500
 
-def list_open(session: Session) -> Sequence[Case]:
-    """Return all open cases with history, actions and messages, in a stable order."""
-    return session.scalars(
-        select(Case)
-        .where(Case.state == CaseState.OPEN)
-        .options(selectinload(Case.events))
-        .options(selectinload(Case.actions).selectinload(Action.message))
-        .order_by(Case.customer_id)
-    ).all()
+
+def load(session: Session, case_ids: Sequence[str]) -> list[Case]:
+    """Return cases by id with history, actions, messages and offers."""
+    found: list[Case] = []
+    for start in range(0, len(case_ids), _MANY):
+        found += session.scalars(
+            select(Case)
+            .where(Case.id.in_(case_ids[start : start + _MANY]))
+            .options(selectinload(Case.events))
+            .options(selectinload(Case.actions).selectinload(Action.message))
+            .options(selectinload(Case.actions).selectinload(Action.offer))
+        ).all()
+    return found
 
 
 def list_of_customer(session: Session, customer_id: str) -> Sequence[Case]:

@@ -2,6 +2,7 @@
 -- customer_id    text      the customer
 -- kind           text      b2b or b2c; anything else is unknown
 -- country        text      ISO 3166 code
+-- region         text      part of the country, as in ISO 3166-2 without the country
 -- language       text      ISO 639 code
 -- status         text      in the company's own words
 -- strategic      flag      marked as strategic
@@ -14,6 +15,7 @@ SELECT
     customer_id,
     CASE WHEN lower(trim(kind)) IN ('b2b', 'b2c') THEN lower(trim(kind)) END AS kind,
     upper(country) AS country,
+    upper(trim(region)) AS region,
     lower(left(trim(language), 2)) AS language,
     lower(status) AS status,
     coalesce(strategic, false) AS strategic,

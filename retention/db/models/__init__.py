@@ -1,0 +1,58 @@
+"""The state that must survive: runs, cases, actions, approvals, messages, and the audit.
+
+Primary keys of business records are derived from what they stand for (see domain.keys), so a
+repeated night writes the same rows. Dates (`*_on`) are business dates; moments (`*_at`) are aware.
+"""
+
+from retention.db.models.actions import (
+    Action,
+    Approval,
+    Comment,
+    Delegation,
+    Offer,
+    Receipt,
+    Rendering,
+    Viewing,
+)
+from retention.db.models.audit import AuditEvent, AuditRecord
+from retention.db.models.cases import (
+    Case,
+    CaseEvent,
+    Confirmation,
+    Exclusion,
+    Handover,
+    Holdout,
+    PlaybookVersion,
+    Waiver,
+)
+from retention.db.models.foundation import Base
+from retention.db.models.messages import DeliveryAttempt, Message
+from retention.db.models.runs import Batch, GateOverride, Run, Switch
+
+__all__ = [
+    "Action",
+    "Approval",
+    "AuditEvent",
+    "AuditRecord",
+    "Base",
+    "Batch",
+    "Case",
+    "CaseEvent",
+    "Comment",
+    "Confirmation",
+    "Delegation",
+    "DeliveryAttempt",
+    "Exclusion",
+    "GateOverride",
+    "Handover",
+    "Holdout",
+    "Message",
+    "Offer",
+    "PlaybookVersion",
+    "Receipt",
+    "Rendering",
+    "Run",
+    "Switch",
+    "Viewing",
+    "Waiver",
+]

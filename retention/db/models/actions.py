@@ -1,0 +1,173 @@
+"""Actions, what people decided on them, and what they offer."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from retention.db.models.cases import Case
+from retention.db.models.foundation import Base
+from retention.db.models.messages import Message
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.approving import ReasonCode
+from retention.domain.decisions import DecisionKind
+from retention.domain.messages import MessageClass, SendPolicy
+from retention.domain.offers import OfferKind, OfferState, VoidReason
+from retention.domain.people import Role
+from retention.domain.stages import Stage
+
+
+class Action(Base):
+    """One proposed piece of work for one case and step."""
+
+    __tablename__ = "action"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), index=True)
+    customer_id: Mapped[str] = mapped_column(index=True)
+    stage: Mapped[Stage]
+    step: Mapped[int]
+    kind: Mapped[ActionKind]
+    template: Mapped[str | None]
+    form: Mapped[str | None]
+    state: Mapped[ActionState] = mapped_column(index=True)
+    owner: Mapped[str]
+    required_roles: Mapped[list[str]]
+    proposed_by: Mapped[str]
+    proposed_on: Mapped[date]
+    due_on: Mapped[date]
+    done_on: Mapped[date | None]
+    effective_on: Mapped[date | None]
+    outcome: Mapped[str | None]
+    note: Mapped[str | None]
+    answers: Mapped[dict[str, str] | None]
+    batch: Mapped[str | None] = mapped_column(String(120), index=True)
+    snapshot_hash: Mapped[str | None] = mapped_column(String(64))
+    proof: Mapped[str | None] = mapped_column(String(32))
+    edited_by: Mapped[str | None]
+    voided_on: Mapped[date | None]
+    snoozed_until: Mapped[date | None]
+    escalated_on: Mapped[date | None]
+
+    case: Mapped[Case] = relationship(back_populates="actions", lazy="raise")
+    rendering: Mapped["Rendering | None"] = relationship(lazy="raise")
+    receipt: Mapped["Receipt | None"] = relationship(lazy="raise")
+    approvals: Mapped[list["Approval"]] = relationship(order_by="Approval.decided_at", lazy="raise")
+    message: Mapped["Message | None"] = relationship(lazy="raise")
+    offer: Mapped["Offer | None"] = relationship(lazy="raise")
+    comments: Mapped[list["Comment"]] = relationship(order_by="Comment.id", lazy="raise")
+
+
+class Rendering(Base):
+    """The exact bytes that will be sent, as approvers see them."""
+
+    __tablename__ = "rendering"
+
+    action_id: Mapped[str] = mapped_column(ForeignKey("action.id"), primary_key=True)
+    recipient: Mapped[str]
+    sender: Mapped[str]
+    subject: Mapped[str]
+    language: Mapped[str] = mapped_column(String(8))
+    policy: Mapped[SendPolicy]
+    message_class: Mapped[MessageClass]
+    message_id: Mapped[str] = mapped_column(unique=True)
+    text: Mapped[str]
+    html: Mapped[str]
+    raw: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Receipt(Base):
+    """Why a decision was made: inputs, conditions, reasons and versions."""
+
+    __tablename__ = "receipt"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    as_of: Mapped[date]
+    customer_id: Mapped[str] = mapped_column(index=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), index=True)
+    action_id: Mapped[str | None] = mapped_column(ForeignKey("action.id"))
+    decision: Mapped[DecisionKind]
+    reason: Mapped[str]
+    document: Mapped[dict[str, Any]]
+
+
+class Approval(Base):
+    """One person's decision on an action, bound to the content they saw."""
+
+    __tablename__ = "approval"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    action_id: Mapped[str] = mapped_column(ForeignKey("action.id"), index=True)
+    person_id: Mapped[str]
+    role: Mapped[Role]
+    on_behalf_of: Mapped[str | None]
+    approved: Mapped[bool]
+    reason: Mapped[str | None]
+    code: Mapped[ReasonCode | None]
+    content_hash: Mapped[str] = mapped_column(String(64))
+    decided_at: Mapped[datetime]
+    dwell_seconds: Mapped[int | None]
+
+
+class Offer(Base):
+    """One version of what a proposal offers, and what the customer has answered."""
+
+    __tablename__ = "offer"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    action_id: Mapped[str] = mapped_column(ForeignKey("action.id"), unique=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), index=True)
+    stage: Mapped[Stage]
+    version: Mapped[int]
+    kind: Mapped[OfferKind]
+    state: Mapped[OfferState]
+    current_fee: Mapped[Decimal | None]
+    new_fee: Mapped[Decimal | None]
+    detail: Mapped[str | None]
+    currency: Mapped[str] = mapped_column(String(3))
+    expires_on: Mapped[date]
+    counter_fee: Mapped[Decimal | None]
+    answered_on: Mapped[date | None]
+    answered_by: Mapped[str | None]
+    note: Mapped[str | None]
+    void_reason: Mapped[VoidReason | None]
+
+
+class Comment(Base):
+    """What somebody has said about an action."""
+
+    __tablename__ = "comment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    action_id: Mapped[str] = mapped_column(ForeignKey("action.id"), index=True)
+    person_id: Mapped[str]
+    said_at: Mapped[datetime]
+    text: Mapped[str]
+
+
+class Viewing(Base):
+    """When a person was first shown a content: from then on their time to decide counts."""
+
+    __tablename__ = "viewing"
+
+    action_id: Mapped[str] = mapped_column(ForeignKey("action.id"), primary_key=True)
+    person_id: Mapped[str] = mapped_column(primary_key=True)
+    content_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    shown_at: Mapped[datetime]
+
+
+class Delegation(Base):
+    """Who acts for whom between two dates, both included."""
+
+    __tablename__ = "delegation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    principal_id: Mapped[str] = mapped_column(index=True)
+    deputy_id: Mapped[str]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    reason: Mapped[str]
+    author: Mapped[str]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,158 @@
+"""Cases, their history, and who is in or out of a playbook."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from retention.db.models.foundation import Base
+from retention.db.types import by_value
+from retention.domain.cases import CaseEventKind, CaseState
+from retention.domain.exclusions import ExclusionKind, ExclusionReason
+from retention.domain.handovers import HandoverState
+from retention.domain.holdouts import Arm
+from retention.domain.stages import PlaybookName, Stage
+from retention.domain.waivers import WaiverState
+
+if TYPE_CHECKING:
+    from retention.db.models.actions import Action
+
+_OPEN_CASE = text("state = 'open'")
+
+
+class PlaybookVersion(Base):
+    """A playbook as it was when a case opened under it; `version` is its SHA-256."""
+
+    __tablename__ = "playbook_version"
+
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    playbook: Mapped[PlaybookName]
+    document: Mapped[str]
+    first_used_on: Mapped[date]
+
+
+class Confirmation(Base):
+    """For how many nights in a row a playbook's condition has held for a customer."""
+
+    __tablename__ = "confirmation"
+    __table_args__ = (CheckConstraint("nights > 0", name="nights_positive"),)
+
+    customer_id: Mapped[str] = mapped_column(primary_key=True)
+    playbook: Mapped[PlaybookName] = mapped_column(primary_key=True)
+    condition: Mapped[str] = mapped_column(String(8), primary_key=True)
+    nights: Mapped[int]
+    last_on: Mapped[date]
+
+
+class Case(Base):
+    """One customer's way through one playbook version. At most one is open per customer."""
+
+    __tablename__ = "case"
+    __table_args__ = (
+        Index(
+            "uq_case_open_customer",
+            "customer_id",
+            unique=True,
+            sqlite_where=_OPEN_CASE,
+            postgresql_where=_OPEN_CASE,
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(index=True)
+    playbook: Mapped[PlaybookName]
+    version: Mapped[str] = mapped_column(ForeignKey("playbook_version.version"))
+    state: Mapped[CaseState] = mapped_column(index=True)
+    stage: Mapped[Stage]
+    stage_entered_on: Mapped[date]
+    opened_on: Mapped[date]
+    closed_on: Mapped[date | None]
+    waiting_for: Mapped[str | None]
+
+    events: Mapped[list["CaseEvent"]] = relationship(
+        back_populates="case", order_by="CaseEvent.number", lazy="raise"
+    )
+    actions: Mapped[list["Action"]] = relationship(back_populates="case", lazy="raise")
+
+
+class CaseEvent(Base):
+    """One line of a case's history. Never changed, never removed."""
+
+    __tablename__ = "case_event"
+
+    case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[CaseEventKind]
+    happened_on: Mapped[date]
+    from_stage: Mapped[Stage | None] = mapped_column(by_value(Stage, "from_stage"))
+    to_stage: Mapped[Stage | None] = mapped_column(by_value(Stage, "to_stage"))
+    reason: Mapped[str]
+    actor: Mapped[str]
+
+    case: Mapped[Case] = relationship(back_populates="events", lazy="raise")
+
+
+class Waiver(Base):
+    """A stage of a case that may be skipped, once a second person has agreed."""
+
+    __tablename__ = "waiver"
+    __table_args__ = (UniqueConstraint("case_id", "stage"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), index=True)
+    stage: Mapped[Stage]
+    state: Mapped[WaiverState]
+    reason: Mapped[str]
+    requested_by: Mapped[str]
+    requested_at: Mapped[datetime]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    note: Mapped[str | None]
+
+
+class Exclusion(Base):
+    """A hold, an exemption or a suppression of one customer."""
+
+    __tablename__ = "exclusion"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[ExclusionKind]
+    scope: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[ExclusionReason]
+    note: Mapped[str]
+    author: Mapped[str]
+    placed_at: Mapped[datetime]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date | None]
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None]
+
+
+class Holdout(Base):
+    """The arm of a customer in a playbook, drawn once and for good."""
+
+    __tablename__ = "holdout"
+
+    customer_id: Mapped[str] = mapped_column(primary_key=True)
+    playbook: Mapped[PlaybookName] = mapped_column(primary_key=True)
+    group_key: Mapped[str] = mapped_column(index=True)
+    arm: Mapped[Arm]
+    assigned_on: Mapped[date]
+
+
+class Handover(Base):
+    """A customer who is handed over to a partner."""
+
+    __tablename__ = "handover"
+    __table_args__ = (UniqueConstraint("case_id", "partner_id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), index=True)
+    customer_id: Mapped[str]
+    partner_id: Mapped[str] = mapped_column(index=True)
+    state: Mapped[HandoverState]
+    changed_by: Mapped[str]
+    changed_at: Mapped[datetime]
+    note: Mapped[str | None]

@@ -1,0 +1,77 @@
+"""Runs, and what people accept of their data."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from retention.db.models.foundation import Base
+from retention.domain.limits import BatchState
+from retention.domain.runs import RunState
+
+
+class Run(Base):
+    """One execution of a flow for one business date, with its lease and fence."""
+
+    __tablename__ = "run"
+    __table_args__ = (UniqueConstraint("flow", "business_date"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    flow: Mapped[str] = mapped_column(String(40))
+    business_date: Mapped[date]
+    state: Mapped[RunState]
+    fence: Mapped[int]
+    lease_until: Mapped[datetime]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    summary: Mapped[dict[str, Any] | None]
+
+
+class GateOverride(Base):
+    """A named person's acceptance of what a table's gate found, for one business date."""
+
+    __tablename__ = "gate_override"
+    __table_args__ = (UniqueConstraint("business_date", "table_name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    business_date: Mapped[date]
+    table_name: Mapped[str]
+    found: Mapped[str]
+    person_id: Mapped[str]
+    reason: Mapped[str]
+    accepted_at: Mapped[datetime]
+
+
+class Batch(Base):
+    """What a night wanted to do too much of: held as a whole until people have looked.
+
+    `customers` are ids only. An adverse batch needs two people to be released.
+    """
+
+    __tablename__ = "batch"
+    __table_args__ = (UniqueConstraint("business_date", "effect"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    business_date: Mapped[date]
+    effect: Mapped[str] = mapped_column(String(32))
+    wanted: Mapped[int]
+    allowed: Mapped[int]
+    customers: Mapped[list[str]]
+    state: Mapped[BatchState]
+    first_by: Mapped[str | None]
+    decided_by: Mapped[str | None]
+    reason: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+
+
+class Switch(Base):
+    """What is stopped: everything, a playbook, a stage, or a kind of action."""
+
+    __tablename__ = "switch"
+
+    scope: Mapped[str] = mapped_column(String(140), primary_key=True)
+    stopped: Mapped[bool]
+    changed_by: Mapped[str]
+    reason: Mapped[str]
+    changed_at: Mapped[datetime]

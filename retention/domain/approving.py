@@ -1,0 +1,116 @@
+"""Who may approve a step, and when enough people have: slots, quorum, two people, no own work.
+
+A slot asks for one person in one of its roles, written `director|finance`. A quorum is the same
+slot several times. One person fills one slot at most, also when standing in for somebody.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from retention.domain.people import Person, Role, refuse
+from retention.domain.stages import ADVERSE_STAGES, Stage
+
+MINIMUM_APPROVERS_ADVERSE = 2
+MAX_BULK = 20
+"""How many messages a person may approve in one go; adverse ones never."""
+
+Slot = frozenset[Role]
+
+
+class ReasonCode(StrEnum):
+    """Why an action was rejected or replaced; what reports count."""
+
+    WRONG_DATA = "wrong_data"
+    WRONG_CUSTOMER = "wrong_customer"
+    WRONG_TIME = "wrong_time"
+    WRONG_TONE = "wrong_tone"
+    IN_CONTACT = "in_contact"
+    TOO_HARD = "too_hard"
+    NO_USE = "no_use"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One approval that still counts. `person_id` is who gave it, for themselves or another."""
+
+    person_id: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A person who acts for another between two dates, both included."""
+
+    principal: Person
+    deputy_id: str
+
+
+def parse_slot(text: str) -> Slot:
+    """Read `director` or `director|finance`. Raises ValueError for an unknown role."""
+    return frozenset(Role(part) for part in text.split("|"))
+
+
+def slot_text(slot: Slot) -> str:
+    """Write a slot the way `parse_slot` reads it."""
+    return "|".join(sorted(slot))
+
+
+def open_slots(required: Sequence[Slot], given: Iterable[Given]) -> list[Slot]:
+    """Return the slots that nobody has filled; an approval fills the narrowest that it fits."""
+    waiting = sorted(required, key=lambda slot: (len(slot), slot_text(slot)))
+    for approval in given:
+        fitting = next((slot for slot in waiting if approval.role in slot), None)
+        if fitting is not None:
+            waiting.remove(fitting)
+    return waiting
+
+
+def approvers_needed(stage: Stage, required: Sequence[Slot]) -> int:
+    """How many different people must approve a step of `stage`."""
+    return max(len(required), MINIMUM_APPROVERS_ADVERSE if stage in ADVERSE_STAGES else 0)
+
+
+def is_approved(stage: Stage, required: Sequence[Slot], given: Sequence[Given]) -> bool:
+    """Return whether every slot is filled, and by enough different people."""
+    people = {approval.person_id for approval in given}
+    return not open_slots(required, given) and len(people) >= approvers_needed(stage, required)
+
+
+def role_for_approval(
+    person: Person,
+    required: Sequence[Slot],
+    given: Sequence[Given],
+    *,
+    owner: str,
+    authors: frozenset[str],
+    standing_in: Sequence[StandIn] = (),
+    subject: str,
+) -> tuple[Role, str | None]:
+    """Return the role that `person` fills now, and for whom they stand in, if they do.
+
+    `owner` is whose account it is, `authors` who proposed or edited it. Raises NotAllowedError for
+    an author (or who stands in for one), for somebody who has approved already, and for somebody
+    none of whose roles is still open.
+    """
+    if person.person_id in authors:
+        refuse(subject, f"'{person.person_id}' has written it", "Ask somebody else to approve it.")
+    if any(approval.person_id == person.person_id for approval in given):
+        refuse(subject, f"'{person.person_id}' has already approved it", "A second person must.")
+    waiting = open_slots(required, given)
+    for slot in waiting:
+        fitting = sorted(slot & person.roles_for(owner))
+        if fitting:
+            return fitting[0], None
+    for other in standing_in:
+        if other.principal.person_id in authors:
+            continue
+        if any(approval.person_id == other.principal.person_id for approval in given):
+            continue
+        for slot in waiting:
+            fitting = sorted(slot & other.principal.roles_for(owner))
+            if fitting:
+                return fitting[0], other.principal.person_id
+    listed = ", ".join(slot_text(slot) for slot in waiting) or "nobody"
+    return refuse(subject, f"'{person.person_id}' cannot approve it", f"It waits for: {listed}.")

@@ -1,0 +1,84 @@
+"""What people write down when they review, call or send by hand.
+
+A form has outcomes and fields; a field that is required for an outcome must be answered. Answers
+are short texts that point to data or to a note.
+"""
+
+from dataclasses import dataclass, field
+
+TALKED, NOT_REACHED, HANDED_OVER = "talked", "not_reached", "delivered"
+CONFIRMED, STOPPED = "confirmed", "stopped"
+MAX_ANSWER = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One form. `outcomes` is empty where the playbook says what may come of it.
+
+    `required` maps an outcome (or `*`, any) to the fields it needs; `fields` says what each asks,
+    `choices` which answers a field takes where it does not take any text.
+    """
+
+    name: str
+    outcomes: tuple[str, ...] = ()
+    fields: dict[str, str] = field(default_factory=dict)
+    required: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def missing(self, outcome: str, answers: dict[str, str]) -> list[str]:
+        """Return the required fields that have no answer."""
+        needed = (*self.required.get("*", ()), *self.required.get(outcome, ()))
+        return [name for name in needed if not answers.get(name, "").strip()]
+
+
+_TALK = (TALKED, NOT_REACHED)
+
+FORMS: dict[str, Form] = {
+    form.name: form
+    for form in (
+        Form(
+            "reassessment",
+            fields={
+                "evidence": "Which tickets, invoices or notes show the root cause?",
+                "knows_our_range": "Does the customer know what we offer?",
+                "needs_changed": "Have the customer's needs changed?",
+                "we_changed": "Did we change our focus and neglect the customer?",
+                "able_to_spend": "Is the customer unable, or unwilling, to spend more?",
+            },
+            required={"*": ("evidence",)},
+        ),
+        Form(
+            "conversation",
+            outcomes=_TALK,
+            fields={
+                "alternative": "Which provider, partner or product did you name instead?",
+                "fee_waived": "Which fees does the end cost, and are they waived?",
+                "reaction": "What did the customer say?",
+            },
+            required={TALKED: ("alternative", "fee_waived")},
+            choices={"fee_waived": ("yes", "no", "none")},
+        ),
+        Form("check_in", _TALK, {"reaction": "What did the customer say?"}),
+        Form("reward", _TALK, {"reaction": "What did the customer say?"}),
+        Form("retract_notice", _TALK, {"reaction": "What did the customer say?"}),
+        Form("call", _TALK, {"reaction": "What did the customer say?"}),
+        Form(
+            "letter",
+            (HANDED_OVER, "returned"),
+            {"proof": "Number of the registered letter, or who signed for it and when"},
+            {HANDED_OVER: ("proof",)},
+        ),
+        Form(
+            "notice_check",
+            (CONFIRMED, STOPPED),
+            {"rule": "Which rule holds in this country, and who has confirmed it?"},
+            {CONFIRMED: ("rule",)},
+        ),
+        Form(
+            "final_settlement",
+            ("settled",),
+            {"settlement": "Which amounts, data and equipment were settled?"},
+            {"*": ("settlement",)},
+        ),
+    )
+}

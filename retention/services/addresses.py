@@ -1,0 +1,50 @@
+"""A message to an address that its customer no longer has is taken back and written anew."""
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.services import actions
+from retention.services.evidence import Evidence
+from retention.services.progress import ADDRESS_CHANGED
+from retention.services.standing import ActionStanding, Standing
+
+
+def take_back_wrongly_addressed(
+    session: Session, standings: list[Standing], evidence: Evidence
+) -> int:
+    """Take back what waits for another address than tonight's; return how many messages.
+
+    A customer without an address tonight keeps what waits: no data is no change.
+    """
+    wrong = {
+        action.action_id: standing
+        for standing in standings
+        for action in standing.actions
+        if _is_wrong(action, (evidence.facts.get(standing.customer_id) or {}).get("email"))
+    }
+    taken = 0
+    for action in actions.load(session, wrong):
+        count = actions.give_up(session, [action], ActionState.SUPERSEDED)
+        if count:
+            action.outcome = ADDRESS_CHANGED
+            _note(wrong[action.id], action.id)
+        taken += count
+    return taken
+
+
+def _is_wrong(action: ActionStanding, address: str | None) -> bool:
+    waits = action.kind is ActionKind.EMAIL and action.state in OPEN_ACTION_STATES
+    if not waits or action.recipient is None or address is None:
+        return False
+    return action.recipient.strip().casefold() != address.strip().casefold()
+
+
+def _note(standing: Standing, action_id: str) -> None:
+    standing.actions = [
+        replace(a, state=ActionState.SUPERSEDED, outcome=ADDRESS_CHANGED)
+        if a.action_id == action_id
+        else a
+        for a in standing.actions
+    ]

@@ -1,0 +1,272 @@
+"""The one applicator: what was decided becomes rows, receipts and composed messages."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Case
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.cases import CaseEventKind, CaseState
+from retention.domain.dates import Calendar, Period
+from retention.domain.decisions import Decision, DecisionKind, entered
+from retention.domain.errors import TemplateError
+from retention.domain.limits import OPEN
+from retention.domain.notices import NoticePlan
+from retention.domain.offers import VoidReason
+from retention.domain.playbook import Playbook, Step
+from retention.domain.progress import CaseProgress
+from retention.services import actions, cases, offers
+from retention.services.actions import Work
+from retention.services.composing import Sender
+from retention.services.deciding import Decided
+from retention.services.evidence import Evidence
+from retention.services.known import Known
+from retention.services.policies import Policies
+from retention.services.progress import notice_is_checked, said_before_notice
+from retention.services.receipts import Grounds, write_receipt
+from retention.services.standing import Standing
+from retention.services.terms import Terms, terms_of
+
+_CHECK_NOTICE, _RETRACT = 98, 99
+"""Places of work that is no step of a playbook."""
+OVER_CAP_OPEN = f"over_cap:{OPEN}"
+_FIVE_WORKDAYS = Period(5, workdays=True)
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a night has changed, counted."""
+
+    decisions: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
+    proposed: Counter[str] = field(default_factory=Counter)
+    given_up: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Applicator:
+    """Applies decisions in one transaction, dated `at`."""
+
+    session: Session
+    policies: Policies
+    sender: Sender
+    evidence: Evidence
+    workdays: Calendar
+    at: datetime
+    done: Applied = field(default_factory=Applied)
+    waits: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def as_of(self) -> date:
+        """The business date of the night."""
+        return self.evidence.as_of
+
+    def apply(self, decided: Decided, case: Case) -> None:
+        """Apply a case's chain of decisions, in order."""
+        progress = decided.progress
+        for decision in decided.chain:
+            self._apply_one(decided, case, decision, progress)
+            if decision.stage is not None:
+                progress = entered(progress, decided.playbook, decision.stage, self.as_of)
+
+    def changes_something(self, decided: Decided) -> bool:
+        """Return whether more than the reason of a wait may change."""
+        if decided.is_new:
+            return decided.chain[-1].reason != OVER_CAP_OPEN
+        if decided.chain[-1].kind is not DecisionKind.WAIT or len(decided.chain) > 1:
+            return True
+        return decided.chain[-1].withdraw and any(
+            a.recipient is not None and a.state in OPEN_ACTION_STATES
+            for a in decided.standing.actions
+        )
+
+    def wait(self, decided: Decided) -> None:
+        """Count a case that only waits; write down why when the reason is a new one."""
+        decision, standing = decided.chain[-1], decided.standing
+        self._count_wait(decision.reason)
+        if decided.is_new or decision.reason == standing.waiting_for:
+            return
+        self.waits.append({"id": standing.case_id, "waiting_for": decision.reason})
+        self._receipt(decided, decision, decided.progress, None, None)
+
+    def pause(self, known: Known, standings: Iterable[Standing]) -> None:
+        """Count the cases that nobody looked at, and say why they wait."""
+        for standing in standings:
+            reason = known.pause_of(standing)
+            if reason is not None:
+                self._count_wait(reason)
+                if reason != standing.waiting_for:
+                    self.waits.append({"id": standing.case_id, "waiting_for": reason})
+
+    def finish(self) -> None:
+        """Write the reasons of all waits at once."""
+        self.session.flush()
+        if self.waits:
+            self.session.execute(update(Case), self.waits)
+
+    def _count_wait(self, reason: str) -> None:
+        self.done.decisions[DecisionKind.WAIT.value] += 1
+        self.done.waiting[reason] += 1
+
+    def _receipt(
+        self,
+        decided: Decided,
+        decision: Decision,
+        progress: CaseProgress,
+        wanted: Decision | None,
+        action: Action | None,
+    ) -> None:
+        standing = decided.standing
+        write_receipt(
+            self.session,
+            (standing.case_id, standing.customer_id),
+            decision,
+            Grounds(decided.playbook, progress, decided.facts, wanted),
+            self.evidence,
+            self.at,
+            action.id if action else None,
+        )
+
+    def _apply_one(
+        self, decided: Decided, case: Case, decision: Decision, progress: CaseProgress
+    ) -> None:
+        action, wanted = None, None
+        if decision.kind is DecisionKind.PROPOSE:
+            action, instead = self._propose(decided, case, decision.step or 0)
+            if instead is not None:
+                wanted, decision = decision, Decision(DecisionKind.WAIT, instead)
+        if decision.kind is DecisionKind.WAIT:
+            self._wait(case, decision)
+        else:
+            self._count(decision, decided.playbook)
+        self._receipt(decided, decision, progress, wanted, action)
+        if decision.kind is DecisionKind.PROPOSE:
+            case.waiting_for = "step_pending_approval"
+        if decision.kind is DecisionKind.VOID_NOTICE:
+            self._void_notice(case, decision.reason)
+        if decision.stage is not None:
+            self._leave(case, ActionState.SUPERSEDED)
+            cases.enter_stage(case, decision.stage, self.as_of, reason=decision.reason)
+        if decision.outcome is not None:
+            self._close(case, decision)
+
+    def _wait(self, case: Case, decision: Decision) -> None:
+        case.waiting_for = decision.reason
+        self._count_wait(decision.reason)
+        if decision.withdraw:
+            written = [a for a in case.actions if a.template is not None]
+            given_up = actions.give_up(self.session, written, ActionState.SUPERSEDED)
+            self.done.given_up += given_up
+
+    def _leave(self, case: Case, fate: ActionState) -> None:
+        """What still waits is given up; an offer that was not taken counts no longer."""
+        self.done.given_up += actions.give_up(self.session, case.actions, fate)
+        for action in case.actions:
+            offers.void(action, VoidReason.CASE_MOVED_ON)
+
+    def _close(self, case: Case, decision: Decision) -> None:
+        outcome = decision.outcome or CaseState.EXPIRED
+        self._leave(case, ActionState.CANCELLED)
+        cases.close_case(case, outcome, self.as_of, reason=decision.reason)
+        if outcome in (CaseState.RESTORED, CaseState.EXEMPT) and _notices_of(case):
+            self._call_back(case)
+
+    def _void_notice(self, case: Case, reason: str) -> None:
+        """The clock stops for good: a new notice is needed, and the customer has to be told."""
+        case.waiting_for = reason
+        self._leave(case, ActionState.SUPERSEDED)
+        for action in _notices_of(case):
+            action.voided_on = self.as_of
+        cases.record_event(case, CaseEventKind.NOTICE_VOIDED, self.as_of, reason)
+        self._call_back(case)
+
+    def _call_back(self, case: Case) -> None:
+        """The customer holds a notice that no longer counts: somebody has to call."""
+        call = Step(ActionKind.CALL, form="retract_notice", due=_FIVE_WORKDAYS)
+        self._write(case, _RETRACT, call, Terms())
+        self.done.proposed[f"{case.stage}:retract_notice"] += 1
+
+    def _propose(
+        self, decided: Decided, case: Case, position: int
+    ) -> tuple[Action | None, str | None]:
+        """Return the action of a step, or the reason why it cannot be written tonight."""
+        step = decided.playbook.rule(case.stage).steps[position]
+        row = self.evidence.rows[case.customer_id]
+        terms = terms_of(decided.playbook, step, row, self.policies, self.as_of)
+        if isinstance(terms, str):
+            return None, terms
+        terms = _after_conversation(terms, step, decided)
+        if (
+            step.notice
+            and terms.notice
+            and terms.notice.unsure
+            and not notice_is_checked(decided.standing)
+        ):
+            self._ask_about_notice(case)
+            return None, f"notice_needs_person:{terms.notice.unsure}"
+        try:
+            action = self._write(case, position, step, terms)
+        except TemplateError as error:
+            return None, f"not_written:{type(error).__name__}"
+        self.done.proposed[f"{case.stage}:{action.template or action.kind}"] += 1
+        return action, None
+
+    def _ask_about_notice(self, case: Case) -> None:
+        asked = [a for a in case.actions if a.form == "notice_check"]
+        if any(a.state in (ActionState.PENDING_APPROVAL, ActionState.DONE) for a in asked):
+            return
+        check = Step(ActionKind.REVIEW, form="notice_check", due=Period(20, workdays=True))
+        self._write(case, _CHECK_NOTICE, check, Terms())
+        self.done.proposed[f"{case.stage}:notice_check"] += 1
+
+    def _write(self, case: Case, position: int, step: Step, terms: Terms) -> Action:
+        row = self.evidence.rows[case.customer_id]
+        manager = self.policies.team.account_manager_of(row["account_manager"])
+        work = Work(row, manager, self.sender, self.workdays, self.as_of)
+        return actions.propose(self.session, case, position, step, terms, work)
+
+    def _count(self, decision: Decision, playbook: Playbook) -> None:
+        self.done.decisions[decision.kind.value] += 1
+        if decision.stage or decision.outcome:
+            name = f"{playbook.name}:{decision.stage or decision.outcome}"
+            self.done.decisions[name] += 1
+
+
+def _notices_of(case: Case) -> list[Action]:
+    """Return the notices that the customer holds."""
+    return [
+        action
+        for action in case.actions
+        if action.effective_on is not None
+        and action.state is ActionState.DONE
+        and action.voided_on is None
+    ]
+
+
+def _after_conversation(terms: Terms, step: Step, decided: Decided) -> Terms:
+    """A notice repeats what was said; a second notice announces what the first one did."""
+    said = said_before_notice(decided.standing)
+    running = decided.progress.notice
+    plan = terms.notice
+    if step.before_end is not None and running is not None:
+        days = (running.effective_on - running.given_on).days
+        plan = NoticePlan(days, running.given_on, running.effective_on)
+    return Terms(terms.offer, plan, said.get("alternative", ""), said.get("fee_waived", ""))
+
+
+def open_case(applicator: Applicator, decided: Decided) -> Case:
+    """Open the case of a customer who enters tonight, and say why."""
+    standing, playbook = decided.standing, decided.playbook
+    session, as_of = applicator.session, applicator.as_of
+    case = cases.open_case(session, standing.customer_id, playbook, as_of)
+    opening = Decision(DecisionKind.OPEN, "entry_condition_confirmed", stage=case.stage)
+    applicator.done.decisions[DecisionKind.OPEN.value] += 1
+    applicator.done.decisions[f"{playbook.name}:{case.stage}"] += 1
+    grounds = Grounds(playbook, decided.progress, None)
+    identity = (case.id, case.customer_id)
+    write_receipt(session, identity, opening, grounds, applicator.evidence, applicator.at)
+    return case

@@ -1,0 +1,148 @@
+"""Place and release holds, exemptions and suppressions; tell what is in force."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from retention.db.chain import Entry, record
+from retention.db.models import Exclusion as ExclusionRow
+from retention.domain.errors import NotAllowedError, NotFoundError
+from retention.domain.exclusions import (
+    ALL,
+    MESSAGE_CLASSES,
+    OPEN_ENDED,
+    Exclusion,
+    ExclusionKind,
+    ExclusionReason,
+)
+from retention.domain.people import Permission, Person, require
+from retention.domain.stages import PlaybookName
+
+LONGEST = timedelta(days=2 * 366)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asks for: who, what, why, and until when."""
+
+    customer_id: str
+    kind: ExclusionKind
+    reason: ExclusionReason
+    starts_on: date
+    ends_on: date | None
+    scope: str = ALL
+    note: str = ""
+
+
+def place(
+    session: Session, wish: Wish, person: Person, now: datetime, *, owner: str | None = None
+) -> ExclusionRow:
+    """Place an exclusion. `owner` is the customer's account manager.
+
+    Raises NotAllowedError for a person who may not, an unknown scope, and an end that is missing,
+    past or more than two years away.
+    """
+    subject = f"{wish.kind} of customer {wish.customer_id}"
+    require(person, Permission.HOLD, subject=subject, owner=owner)
+    _check(wish, subject)
+    row = ExclusionRow(
+        customer_id=wish.customer_id,
+        kind=wish.kind,
+        scope=wish.scope,
+        reason=wish.reason,
+        note=wish.note.strip(),
+        author=person.person_id,
+        placed_at=now,
+        starts_on=wish.starts_on,
+        ends_on=wish.ends_on,
+    )
+    session.add(row)
+    session.flush()
+    _tell(session, row, "placed", person, now)
+    return row
+
+
+def _check(wish: Wish, subject: str) -> None:
+    scopes = MESSAGE_CLASSES if wish.kind is ExclusionKind.SUPPRESSION else tuple(PlaybookName)
+    if wish.scope not in (ALL, *scopes):
+        listed = ", ".join((ALL, *scopes))
+        raise NotAllowedError(subject, f"'{wish.scope}' is no scope of it", f"Use: {listed}.")
+    if wish.ends_on is None:
+        if wish.kind in OPEN_ENDED:
+            return
+        raise NotAllowedError(subject, "it has no end", "Say until when; it can be renewed.")
+    if not wish.starts_on <= wish.ends_on <= wish.starts_on + LONGEST:
+        raise NotAllowedError(
+            subject,
+            f"it would run from {wish.starts_on} to {wish.ends_on}",
+            "Its end lies after its start, by two years at the most.",
+        )
+
+
+def release(
+    session: Session,
+    exclusion_id: int,
+    person: Person,
+    now: datetime,
+    *,
+    owner: str | None = None,
+) -> ExclusionRow:
+    """End an exclusion before its time. Raises NotFoundError or NotAllowedError."""
+    row = session.get(ExclusionRow, exclusion_id)
+    if row is None or row.released_at is not None:
+        raise NotFoundError(
+            f"exclusion {exclusion_id}", "is not in force", "See 'retention hold list'."
+        )
+    require(person, Permission.HOLD, subject=f"exclusion {exclusion_id}", owner=owner)
+    row.released_at, row.released_by = now, person.person_id
+    _tell(session, row, "released", person, now)
+    return row
+
+
+def list_in_force(
+    session: Session, today: date, customer_id: str | None = None
+) -> list[ExclusionRow]:
+    """Return what is in force on a day or will be, of everybody or of one customer."""
+    query = select(ExclusionRow).where(
+        ExclusionRow.released_at.is_(None),
+        or_(ExclusionRow.ends_on.is_(None), ExclusionRow.ends_on >= today),
+    )
+    if customer_id is not None:
+        query = query.where(ExclusionRow.customer_id == customer_id)
+    return list(session.scalars(query.order_by(ExclusionRow.customer_id, ExclusionRow.id)))
+
+
+def by_customer(session: Session, today: date) -> dict[str, tuple[Exclusion, ...]]:
+    """Return each customer's exclusions, as the rules see them."""
+    found: dict[str, tuple[Exclusion, ...]] = defaultdict(tuple)
+    for row in list_in_force(session, today):
+        found[row.customer_id] += (_as_rule(row),)
+    return found
+
+
+def of_customer(session: Session, customer_id: str, today: date) -> tuple[Exclusion, ...]:
+    """Return one customer's exclusions, as the rules see them."""
+    return tuple(_as_rule(row) for row in list_in_force(session, today, customer_id))
+
+
+def _as_rule(row: ExclusionRow) -> Exclusion:
+    return Exclusion(row.kind, row.scope, row.reason, row.starts_on, row.ends_on)
+
+
+def _tell(session: Session, row: ExclusionRow, what: str, person: Person, now: datetime) -> None:
+    document = {
+        "exclusion": row.id,
+        "kind": row.kind,
+        "scope": row.scope,
+        "reason": row.reason,
+        "note": row.note,
+        "starts_on": row.starts_on,
+        "ends_on": row.ends_on,
+        "by": person.person_id,
+    }
+    entry = Entry(now, f"exclusion.{what}", f"customer {row.customer_id}", document,
+                  row.customer_id)  # fmt: skip
+    record(session, entry)

@@ -1,0 +1,137 @@
+"""Where every open case stands: read in a few set statements, never case by case."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Case, Handover, Message, Offer, Rendering, Waiver
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.cases import CaseState
+from retention.domain.handovers import HandoverState
+from retention.domain.messages import MessageState
+from retention.domain.offers import OfferKind, OfferState
+from retention.domain.stages import PlaybookName, Stage
+from retention.domain.waivers import WaiverState
+
+_ACTION = (
+    Action.id,
+    Action.case_id,
+    Action.stage,
+    Action.step,
+    Action.kind,
+    Action.form,
+    Action.state,
+    Action.proposed_on,
+    Action.done_on,
+    Action.effective_on,
+    Action.voided_on,
+    Action.outcome,
+    Action.answers,
+    Message.state.label("message_state"),
+    Rendering.recipient,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionStanding:
+    """One action, as far as a decision needs it."""
+
+    action_id: str
+    stage: Stage
+    step: int
+    kind: ActionKind
+    form: str | None
+    state: ActionState
+    proposed_on: date
+    done_on: date | None
+    effective_on: date | None
+    voided_on: date | None
+    outcome: str | None
+    answers: dict[str, str]
+    message: MessageState | None
+    recipient: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferStanding:
+    """The newest version of a stage's offer, and when the customer has answered it."""
+
+    kind: OfferKind
+    state: OfferState
+    answered_on: date | None
+
+
+@dataclass(slots=True)
+class Standing:
+    """One open case: its stage, its actions oldest first, and what was agreed on."""
+
+    case_id: str
+    customer_id: str
+    playbook: PlaybookName
+    version: str
+    stage: Stage
+    stage_entered_on: date
+    waiting_for: str | None = None
+    actions: list[ActionStanding] = field(default_factory=list)
+    waivers: dict[Stage, WaiverState] = field(default_factory=dict)
+    offers: dict[Stage, OfferStanding] = field(default_factory=dict)
+    migrated: bool = False
+
+
+def load_open(session: Session) -> list[Standing]:
+    """Return where every open case stands, by customer."""
+    rows = session.execute(
+        select(Case.id, Case.customer_id, Case.playbook, Case.version, Case.stage,
+               Case.stage_entered_on, Case.waiting_for)
+        .where(Case.state == CaseState.OPEN)
+        .order_by(Case.customer_id)
+    )  # fmt: skip
+    standings = {row.id: Standing(*row) for row in rows}
+    for case_id, actions in _actions(session).items():
+        standings[case_id].actions = actions
+    for case_id, stage, state in _of_open(session, Waiver, Waiver.stage, Waiver.state):
+        standings[case_id].waivers[stage] = state
+    for case_id, stage, *offer in _of_open(
+        session, Offer, Offer.stage, Offer.kind, Offer.state, Offer.answered_on
+    ):
+        standings[case_id].offers[stage] = OfferStanding(*offer)
+    for case_id, state in _of_open(session, Handover, Handover.state):
+        standings[case_id].migrated |= state is HandoverState.CONFIRMED
+    return list(standings.values())
+
+
+def _actions(session: Session) -> dict[str, list[ActionStanding]]:
+    rows = session.execute(
+        select(*_ACTION)
+        .join(Case, Case.id == Action.case_id)
+        .outerjoin(Message, Message.action_id == Action.id)
+        .outerjoin(Rendering, Rendering.action_id == Action.id)
+        .where(Case.state == CaseState.OPEN)
+        .order_by(Action.proposed_on, Action.step)
+    )
+    found: dict[str, list[ActionStanding]] = defaultdict(list)
+    for row in rows:
+        found[row.case_id].append(
+            ActionStanding(row.id, row.stage, row.step, row.kind, row.form, row.state,
+                           row.proposed_on, row.done_on, row.effective_on, row.voided_on,
+                           row.outcome, row.answers or {}, row.message_state, row.recipient)
+        )  # fmt: skip
+    return found
+
+
+def _of_open(
+    session: Session, model: type[Waiver | Offer | Handover], *columns: Any
+) -> Sequence[Any]:
+    """Return columns of what belongs to open cases; of several versions the last one comes last."""
+    order = Offer.version if model is Offer else model.case_id
+    return session.execute(
+        select(model.case_id, *columns)
+        .join(Case, Case.id == model.case_id)
+        .where(Case.state == CaseState.OPEN)
+        .order_by(order)
+    ).all()

@@ -1,0 +1,87 @@
+"""The kill switch: stop everything, a playbook, a stage or a kind of action, at once."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from retention.db.chain import Entry, record
+from retention.db.models import Switch
+from retention.domain.actions import ActionKind
+from retention.domain.errors import NotFoundError
+from retention.domain.people import Permission, Person, refuse, require
+from retention.domain.stages import ADVERSE_STAGES, PlaybookName, Stage
+
+EVERYTHING, ADVERSE = "all", "adverse"
+SCOPES: tuple[str, ...] = (
+    EVERYTHING,
+    ADVERSE,
+    *(f"playbook:{name}" for name in PlaybookName),
+    *(f"stage:{stage}" for stage in Stage),
+    f"action:{ActionKind.EMAIL}",
+    f"action:{ActionKind.LETTER}",
+)
+MIN_REASON = 5
+_CANARY = "canary:"
+
+
+def canary_of(batch: str) -> str:
+    """Return the scope of a large batch whose first messages went ahead."""
+    return f"{_CANARY}{batch}"
+
+
+def stopped(session: Session) -> dict[str, str]:
+    """Return the scopes that are stopped, and why."""
+    rows = session.execute(select(Switch.scope, Switch.reason).where(Switch.stopped))
+    return {row.scope: row.reason for row in rows}
+
+
+def scopes_of(playbook: PlaybookName, stage: Stage, kind: ActionKind) -> set[str]:
+    """Return the scopes that an action falls under."""
+    scopes = {EVERYTHING, f"playbook:{playbook}", f"stage:{stage}", f"action:{kind}"}
+    return scopes | {ADVERSE} if stage in ADVERSE_STAGES else scopes
+
+
+def stop(session: Session, scope: str, person: Person, reason: str, now: datetime) -> Switch:
+    """Stop a scope. Raises NotFoundError, or NotAllowedError for who may not or gives no reason."""
+    return _set(session, scope, person, reason, now, Permission.STOP)
+
+
+def start(session: Session, scope: str, person: Person, reason: str, now: datetime) -> Switch:
+    """Start a scope again. Raises NotFoundError or NotAllowedError."""
+    return _set(session, scope, person, reason, now, Permission.START)
+
+
+def stop_by_itself(session: Session, scope: str, reason: str, now: datetime) -> Switch:
+    """Stop a scope because a measurement says so; a person has to start it again."""
+    return _write(session, scope, "retention", reason, now, stopped_=True)
+
+
+def _set(
+    session: Session,
+    scope: str,
+    person: Person,
+    reason: str,
+    now: datetime,
+    permission: Permission,
+) -> Switch:
+    of_batch = scope.startswith(_CANARY) and session.get(Switch, scope) is not None
+    if scope not in SCOPES and not of_batch:
+        raise NotFoundError(f"scope '{scope}'", "does not exist", f"Use: {', '.join(SCOPES)}.")
+    require(person, permission, subject=f"switch {scope}")
+    if len(reason.strip()) < MIN_REASON:
+        refuse(f"switch {scope}", "the reason says nothing", "Say why.")
+    stops = permission is Permission.STOP
+    return _write(session, scope, person.person_id, reason, now, stopped_=stops)
+
+
+def _write(
+    session: Session, scope: str, by: str, reason: str, now: datetime, *, stopped_: bool
+) -> Switch:
+    switch = session.get(Switch, scope) or Switch(scope=scope)
+    switch.stopped, switch.changed_by = stopped_, by
+    switch.reason, switch.changed_at = reason.strip(), now
+    session.add(switch)
+    kind = "switch.stopped" if stopped_ else "switch.started"
+    record(session, Entry(now, kind, f"switch {scope}", {"by": by, "reason": reason.strip()}))
+    return switch
