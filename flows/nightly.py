@@ -18,6 +18,7 @@ from tasks.nightly import (
     pull_sources,
     recording_failure,
     release_decisions,
+    renew_lease,
     score_shard,
 )
 from tasks.publishing import publish_night
@@ -32,13 +33,15 @@ def nightly(parameters: NightlyParameters = DEFAULTS) -> dict[str, Any]:
     Sends nothing. Running it again for the same business date changes nothing.
     """
     as_of = parameters.as_of or business_date(get_settings().timezone)
-    claim = claim_run(as_of, take_over=parameters.take_over)
+    claim = claim_run(as_of, take_over=parameters.take_over, late=parameters.late)
     if claim.done is not None:
         return claim.done
     with recording_failure(claim):
         pulled = pull_sources(as_of)
+        renew_lease(claim)
         scored = _score(as_of, pulled)
-        summary = release_decisions(claim, pulled, scored)
+        renew_lease(claim)
+        summary = release_decisions(claim, pulled, scored, parameters.plan)
     publish_night(summary)
     return summary
 

@@ -1,6 +1,7 @@
 """What a person can set when starting a flow; Prefect shows it as a form."""
 
 from datetime import date
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -19,6 +20,18 @@ class NightlyParameters(BaseModel):
         title="Take over a killed run",
         description="Only when the process that holds this date is known to be dead.",
         json_schema_extra={"position": 1},
+    )
+    late: Literal["refuse", "allow", "backfill"] = Field(
+        default="refuse",
+        title="A date that is late",
+        description="Refuse it; run it all the same; or only score it and decide nothing.",
+        json_schema_extra={"position": 2},
+    )
+    plan: str | None = Field(
+        default=None,
+        title="Digest of a plan",
+        description="The night is stored only if it does exactly what that plan says.",
+        json_schema_extra={"position": 3},
     )
 
 

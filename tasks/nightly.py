@@ -11,11 +11,12 @@ from prefect.cache_policies import NO_CACHE
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
-from retention.domain.errors import GateTrippedError, SourceUnavailableError
+from retention.domain.errors import GateTrippedError, RunRefusedError, SourceUnavailableError
 from retention.domain.runs import RunState
-from retention.domain.summaries import PullSummary, ScoreSummary, as_json
+from retention.domain.summaries import NightSummary, PullSummary, ScoreSummary, as_json
 from retention.services import delivery, gates, night, nightly, runs, scores
-from retention.services.runs import RunClaim
+from retention.services.plan import require_planned
+from retention.services.runs import Lateness, RunClaim
 from retention.workshop import get_workshop
 
 FLOW = "nightly"
@@ -27,15 +28,34 @@ def _is_transient(_task: object, _run: object, state: Any) -> bool:
 
 
 @task(task_run_name="claim-{as_of}", cache_policy=NO_CACHE)
-def claim_run(as_of: date, *, take_over: bool = False) -> RunClaim:
-    """Bring the database up to date and claim the business date, or find that it is done."""
+def claim_run(as_of: date, *, take_over: bool = False, late: str = "refuse") -> RunClaim:
+    """Bring the database up to date and claim the business date, or find that it is done.
+
+    A date that is too late is written down as skipped, and then refused.
+    """
     shop, now = get_workshop(), utc_now()
     schema.upgrade(shop.engine)
     with writing(shop.engine) as session:
         if take_over:
             runs.release_lease(session, FLOW, as_of, now)
         today = delivery.today(now, shop.settings.timezone)
-        return runs.claim(session, FLOW, as_of, now, shop.lease, today=today)
+        lateness = Lateness(shop.policies.limits.late_days, late == "allow", late == "backfill")
+        claim = runs.claim(session, FLOW, as_of, now, shop.lease, today=today, late=lateness)
+    if claim.skipped:
+        raise RunRefusedError(
+            f"the night of {as_of}",
+            f"is too late on {today}; it is skipped",
+            "Run yesterday's; or this one with --allow-late, or --backfill to score it only.",
+        )
+    return claim
+
+
+@task(task_run_name="renew-{claim.run_id}", cache_policy=NO_CACHE)
+def renew_lease(claim: RunClaim) -> None:
+    """Say that this process is alive; stop when another one has taken the run over."""
+    shop = get_workshop()
+    with writing(shop.engine) as session:
+        runs.renew(session, claim, utc_now(), shop.lease)
 
 
 @task(
@@ -50,7 +70,7 @@ def pull_sources(as_of: date) -> PullSummary:
     """Read, check and gate the company's data; divide it into shards."""
     shop = get_workshop()
     with reading(shop.engine) as session:
-        history = runs.good_pulls(session, FLOW, shop.policies.guards.history)
+        history = runs.good_pulls(session, FLOW, shop.policies.guards.history, as_of)
         accepted = gates.accepted(session, as_of)
     return nightly.pull(shop.policies, shop.places, as_of, history, accepted)
 
@@ -83,15 +103,31 @@ def finish_scores(as_of: date) -> ScoreSummary:
 
 
 @task(task_run_name="release-{pulled.as_of}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
-def release_decisions(claim: RunClaim, pulled: PullSummary, scored: ScoreSummary) -> dict[str, Any]:
-    """Decide everything and finish the run, in one transaction."""
+def release_decisions(
+    claim: RunClaim, pulled: PullSummary, scored: ScoreSummary, plan: str | None = None
+) -> dict[str, Any]:
+    """Decide everything and finish the run, in one transaction; only as `plan` says, if given."""
     shop = get_workshop()
+    if claim.backfill:
+        return _finish_backfill(claim, pulled, scored)
     with writing(shop.engine) as session:
         runs.require_held(session, claim)
         decided = night.decide_night(session, shop.policies, shop.places, shop.sender, pulled)
+        if plan is not None:
+            require_planned(session, shop.policies, pulled, plan)
         parts = {"pull": pulled, "scores": scored, "decisions": decided}
         summary = {name: as_json(part) for name, part in parts.items()}
         runs.finish(session, claim, RunState.COMPLETED, summary, utc_now())
+    return summary
+
+
+def _finish_backfill(claim: RunClaim, pulled: PullSummary, scored: ScoreSummary) -> dict[str, Any]:
+    """Finish a run that was scored only: nothing is decided on what is long past."""
+    decided = NightSummary(as_of=pulled.as_of)
+    parts = {"pull": pulled, "scores": scored, "decisions": decided}
+    summary = {name: as_json(part) for name, part in parts.items()}
+    with writing(get_workshop().engine) as session:
+        runs.finish(session, claim, RunState.BACKFILLED, summary, utc_now())
     return summary
 
 

@@ -10,7 +10,22 @@ import sys
 
 import typer
 
-from retention.cli import churn, demo, doctor, explain, gate, queue, replay, report, run, serve
+from retention.cli import (
+    audit,
+    churn,
+    demo,
+    doctor,
+    explain,
+    gate,
+    governing,
+    holds,
+    proposals,
+    queue,
+    replay,
+    report,
+    run,
+    serve,
+)
 
 app = typer.Typer(
     name="retention",
@@ -22,6 +37,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("plan")(run.plan)
+app.command("apply")(run.apply)
 app.command("deliver")(run.deliver)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)
@@ -31,6 +47,14 @@ app.command("serve")(serve.serve)
 app.add_typer(queue.app, name="queue")
 app.add_typer(churn.app, name="churn")
 app.add_typer(gate.app, name="gate")
+app.add_typer(holds.app, name="hold")
+app.add_typer(proposals.offers_app, name="offer")
+app.add_typer(proposals.handovers_app, name="handover")
+app.add_typer(governing.waivers_app, name="waiver")
+app.add_typer(governing.batches_app, name="batch")
+app.add_typer(governing.team_app, name="team")
+app.add_typer(governing.ops_app, name="ops")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """`retention run`, `plan` and `deliver`."""
 
-from typing import Annotated, Any
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -17,10 +19,19 @@ def run(
     as_of: AsOf = None,
     *,
     take_over: TakeOver = False,
+    allow_late: Annotated[
+        bool, typer.Option("--allow-late", help="Run a night that is too late all the same.")
+    ] = False,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Only score a night that is too late.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run one night: pull, score, decide, queue. Sends nothing; repeating it changes nothing."""
     day = parse_day(as_of)
+    late: Literal["refuse", "allow", "backfill"] = "refuse"
+    if allow_late or backfill:
+        late = "backfill" if backfill else "allow"
     with make_console(stderr=True).status("Running the night ..."):
         from retention.settings import keep_prefect_quiet
 
@@ -28,14 +39,61 @@ def run(
         from flows.nightly import nightly
         from flows.parameters import NightlyParameters
 
-        summary = nightly(NightlyParameters(as_of=day, take_over=take_over))
+        summary = nightly(NightlyParameters(as_of=day, take_over=take_over, late=late))
+    _emit_night(summary, as_json=as_json)
+
+
+def _emit_night(summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         emit({"night": summary})
     else:
         show_night(summary)
 
 
-def plan(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
+def apply(
+    plan_file: Annotated[Path, typer.Argument(help="A plan that 'retention plan --out' wrote.")],
+    *,
+    take_over: TakeOver = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the night of a plan, only if it still does exactly what the plan says (else exit 5)."""
+    from retention.domain.errors import ConfigError
+
+    try:
+        planned = json.loads(plan_file.read_text("utf-8"))["plan"]
+        day, digest, done = planned["as_of"], planned.get("digest"), planned["done"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            str(plan_file), "is no plan", "Write one with 'retention plan --out FILE'."
+        ) from error
+    if done:
+        make_console().print(f"The night of {day} was done before; there is nothing to apply.")
+        return
+    with make_console(stderr=True).status("Running the planned night ..."):
+        from retention.settings import keep_prefect_quiet
+
+        keep_prefect_quiet()
+        from flows.nightly import nightly
+        from flows.parameters import NightlyParameters
+
+        parameters = NightlyParameters(
+            as_of=parse_day(day), take_over=take_over, late="allow", plan=digest
+        )
+        summary = nightly(parameters)
+    _emit_night(summary, as_json=as_json)
+
+
+def plan(
+    as_of: AsOf = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write it to this file, for 'retention apply'.")
+    ] = None,
+    *,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 when there is something to do.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show what the night would do. Reads only; nothing is stored."""
     day = parse_day(as_of)
     with make_console(stderr=True).status("Reading the sources and deciding on paper ..."):
@@ -54,10 +112,14 @@ def plan(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
             shop.sender,
             day or business_date(shop.settings.timezone),
         )
+    if out is not None:
+        out.write_text(json.dumps({"plan": planned}, indent=1, ensure_ascii=False), "utf-8")
     if as_json:
         emit({"plan": planned})
     else:
         _show_plan(planned)
+    if detailed_exitcode and not planned["done"]:
+        raise typer.Exit(2)
 
 
 def deliver(limit: Limit = 500, *, as_json: AsJson = False) -> None:
@@ -108,15 +170,29 @@ def show_night(summary: dict[str, Any]) -> None:
     if unknown:
         console.print(f"no_data for everybody: {', '.join(unknown)}.", soft_wrap=True)
     print_table("Fit", ("fit", "customers"), scores["fit"].items(), right=(1,))
-    if decided["decisions"]:
-        print_table("Decisions", ("decision", "cases"), decided["decisions"].items(), right=(1,))
-    if decided["proposed"]:
-        print_table("Proposed", ("stage and step", "actions"), decided["proposed"].items(),
-                    right=(1,))  # fmt: skip
+    _show_decisions(decided)
+
+
+def _show_decisions(decided: dict[str, Any]) -> None:
+    console = make_console()
+    for title, key, columns in (
+        ("Decisions", "decisions", ("decision", "cases")),
+        ("Proposed", "proposed", ("stage and step", "actions")),
+    ):
+        if decided[key]:
+            print_table(title, columns, decided[key].items(), right=(1,))
     if decided["confirming"]:
         console.print(
             f"{decided['confirming']:,} customers meet an entry condition that must hold for more "
             "nights in a row.",
+            soft_wrap=True,
+        )
+    if decided["held_out"]:
+        console.print(f"{decided['held_out']:,} customers are left untreated, to compare with.")
+    for effect, wanted in decided["over_cap"].items():
+        console.print(
+            f"[bold]{effect}: {wanted} are too many for one night; all of them are held.[/] "
+            "See 'retention batch list'.",
             soft_wrap=True,
         )
     console.print(f"{decided['open_cases']:,} cases are open.")
@@ -134,4 +210,13 @@ def _show_plan(planned: dict[str, Any]) -> None:
     if rows:
         title = f"The first {len(rows)} of {len(planned['moves'])} moves"
         print_table(title, ("customer", "stage", "decision", "what", "reason"), rows)
+    for title, key, columns in (
+        ("Messages", "messages", ("template", "language", "count")),
+        ("Who waits for whom", "waits_for", ("owner", "waits_for", "count")),
+    ):
+        listed = [tuple(row[name] for name in columns) for row in planned[key]]
+        if listed:
+            print_table(title, columns, listed, right=(2,))
+    for said in planned["guards"]:
+        make_console().print(f"[bold]Guard:[/] {said}.", soft_wrap=True)
     make_console().print("This is a plan: nothing was stored.")

@@ -72,13 +72,18 @@ def head_of(session: Session) -> tuple[int, str]:
 
 def seal(salt: str, document: dict[str, Any]) -> str:
     """Return the hash of a record."""
-    return hashlib.sha256(f"{salt}\x1f{canonical(document)}".encode()).hexdigest()
+    return sha256(f"{salt}\x1f{canonical(document)}")
 
 
 def link(before: str, number: int, at: datetime, kind: str, subject: str, sealed: str) -> str:
     """Return the hash of an event."""
     parts = "\x1f".join((before, str(number), at.isoformat(), kind, subject, sealed))
     return hashlib.sha256(b"\x00" + parts.encode()).hexdigest()
+
+
+def sha256(text_: str) -> str:
+    """Return the SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text_.encode()).hexdigest()
 
 
 def canonical(document: dict[str, Any]) -> str:

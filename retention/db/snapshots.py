@@ -113,6 +113,16 @@ def write_scores(root: Path, as_of: date, shard: int, scores: pa.Table) -> None:
     write_shard(root, as_of, SCORES, shard, with_decimal_money(scores))
 
 
+def erase_person(root: Path, customer_id: str) -> None:
+    """Remove a customer's name and addresses from every date; the scores stay."""
+    for path in sorted(root.glob(f"{_FOLDER}*/{PEOPLE}-*.parquet")):
+        people = pq.read_table(path, partitioning=None)
+        kept = people.filter(pc.not_equal(people.column("customer_id"), customer_id))
+        if kept.num_rows < people.num_rows:
+            as_of = date.fromisoformat(path.parent.name.removeprefix(_FOLDER))
+            _write(kept, path, as_of)
+
+
 def latest_before(root: Path, as_of: date) -> date | None:
     """Return the newest date before `as_of` that has a snapshot."""
     return max((day for day in dates(root) if day < as_of), default=None)

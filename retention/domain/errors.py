@@ -67,6 +67,12 @@ class RunLockedError(RetentionError):
     exit_code = 6
 
 
+class AuditBrokenError(RetentionError):
+    """The audit's chain does not hold, or what it was compared with cannot be read."""
+
+    exit_code = 4
+
+
 class NotAllowedError(RetentionError):
     """A person may not do this: wrong role, own proposal, or already decided."""
 

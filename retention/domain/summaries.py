@@ -54,6 +54,7 @@ class NightSummary:
     held_out: int = 0
     superseded: int = 0
     expired: int = 0
+    escalated: int = 0
     open_cases: int = 0
     over_cap: dict[str, int] = field(default_factory=dict)
 

@@ -102,6 +102,16 @@ def release(
     return row
 
 
+def customer_of(session: Session, exclusion_id: int) -> str:
+    """Return whose exclusion it is. Raises NotFoundError."""
+    row = session.get(ExclusionRow, exclusion_id)
+    if row is None:
+        raise NotFoundError(
+            f"exclusion {exclusion_id}", "does not exist", "See 'retention hold list'."
+        )
+    return row.customer_id
+
+
 def list_in_force(
     session: Session, today: date, customer_id: str | None = None
 ) -> list[ExclusionRow]:

@@ -74,7 +74,7 @@ def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
         return {}
     table = pq.read_table(
         snapshots.files(root, days[-1], snapshots.PEOPLE),
-        columns=["customer_id", "name", "email", "phone"],
+        columns=["customer_id", "name", "email", "phone", "account_manager", "country", "kind"],
         filters=[("customer_id", "in", sorted(customer_ids))] if customer_ids else None,
         partitioning=None,
     )

@@ -19,6 +19,8 @@ def fingerprint(session: Session) -> str:
     """Return the SHA-256 of all rows, leaving out only when and how often a run was started."""
     digest = hashlib.sha256()
     for table in Base.metadata.sorted_tables:
+        if table.name.startswith("audit_"):
+            continue  # it is salted, and tells of killed runs too
         left_out = _WHEN_IT_RAN.get(table.name, set())
         columns = [column for column in table.columns if column.name not in left_out]
         lines = sorted(_line(table.name, row) for row in session.execute(select(*columns)))

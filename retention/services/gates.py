@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from retention.db.chain import Entry, record
 from retention.db.models import GateOverride
 from retention.domain.errors import NotAllowedError, NotFoundError
 from retention.domain.gates import Trip
-from retention.domain.people import Person, Role
+from retention.domain.people import Permission, Person, require
 from retention.services import runs
 from retention.services.dependence import held_playbooks
 from retention.services.nightly import inspect
@@ -18,7 +19,6 @@ from retention.services.policies import Policies
 from retention.sources.canonical import CANONICAL
 
 MIN_REASON = 10
-_MAY_ACCEPT = frozenset({Role.OPS, Role.FINANCE, Role.DIRECTOR})
 
 
 def accept(
@@ -30,12 +30,7 @@ def accept(
     person who answers for no data or a reason that says nothing. Accepting again replaces it.
     """
     table = trip.table
-    if not person.roles & _MAY_ACCEPT:
-        raise NotAllowedError(
-            f"gate of {table}",
-            f"{person.person_id} may not accept it",
-            f"Ask somebody who is {', '.join(sorted(_MAY_ACCEPT))}.",
-        )
+    require(person, Permission.ACCEPT_DATA, subject=f"gate of {table}")
     if len(reason.strip()) < MIN_REASON:
         raise NotAllowedError(
             f"gate of {table}", "the reason says nothing", f"Write {MIN_REASON} characters or more."
@@ -54,6 +49,9 @@ def accept(
     )
     session.add(override)
     session.flush()
+    document = {"table": table, "found": trip.found, "by": person.person_id,
+                "reason": reason.strip()}  # fmt: skip
+    record(session, Entry(now, "gate.accepted", f"gate {table} {as_of}", document))
     return override
 
 

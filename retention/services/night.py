@@ -15,7 +15,7 @@ from retention.domain import keys
 from retention.domain.decisions import DecisionKind
 from retention.domain.playbook import Playbook
 from retention.domain.summaries import NightSummary, PullSummary
-from retention.services import actions, batches, offers
+from retention.services import actions, batches, handling, offers
 from retention.services.addresses import take_back_wrongly_addressed
 from retention.services.applying import Applicator, open_case
 from retention.services.composing import Sender, written_at
@@ -39,6 +39,7 @@ def decide_night(
     as_of, root = pulled.as_of, places.snapshots
     offers.expire_late(session, as_of)
     expired = actions.expire_overdue(session, as_of)
+    escalated = handling.escalate_overdue(session, policies, as_of)
     standings = load_open(session)
     known = look(session, policies, places, pulled, standings)
     taken_back = take_back_wrongly_addressed(session, standings, known.evidence)
@@ -64,6 +65,7 @@ def decide_night(
         held_out=entrants.held_out,
         superseded=done.given_up + taken_back,
         expired=expired,
+        escalated=escalated,
         open_cases=len(standings)
         + done.decisions[DecisionKind.OPEN]
         - done.decisions[DecisionKind.CLOSE],

@@ -17,8 +17,9 @@ from retention.domain.offers import (
     Proposal,
     VoidReason,
 )
-from retention.domain.people import Permission, Person, require
+from retention.domain.people import Permission, refuse
 from retention.domain.transitions import require_move
+from retention.services.desk import Desk, may
 
 _STANDING = (OfferState.SENT, OfferState.VIEWED, OfferState.COUNTERED)
 _ANSWERABLE = frozenset({*_STANDING, OfferState.ACCEPTED, OfferState.DECLINED})
@@ -80,15 +81,15 @@ def expire_late(session: Session, today: date) -> None:
 
 
 def answer(
+    session: Session,
     action: Action,
-    person: Person,
+    desk: Desk,
     said: Answer,
-    on: date,
     *,
     counter_fee: Decimal | None = None,
     note: str = "",
 ) -> Offer:
-    """Record what a customer has told `person` about an offer; a later answer counts.
+    """Record what a customer has told us about an offer; a later answer counts.
 
     Raises NotFoundError when the action offers nothing, NotAllowedError for an offer that the
     customer does not have, a date after its expiry, or a counter-offer without a fee.
@@ -97,17 +98,19 @@ def answer(
     subject = f"offer of action {action.id[:8]}"
     if offer is None:
         raise NotFoundError(subject, "does not exist", "Only proposals make an offer.")
-    require(person, Permission.ANSWER, subject=subject, owner=action.owner)
+    if not may(session, desk, Permission.ANSWER, action.owner):
+        refuse(subject, f"'{desk.person.person_id}' may not answer it", f"Ask {action.owner}.")
     if offer.state not in _ANSWERABLE:
         raise NotAllowedError(subject, f"is {offer.state}", "Only a sent offer can be answered.")
-    if on > offer.expires_on:
+    if desk.on > offer.expires_on:
         raise NotAllowedError(subject, f"ran until {offer.expires_on}", "Propose a new one.")
     if said is Answer.COUNTER and (counter_fee is None or counter_fee < 0):
         raise NotAllowedError(subject, "a counter-offer needs a fee", "Say it with --fee.")
     target = STATE_AFTER.get(said)
     if target is not None and target is not offer.state:
         set_state(offer, target)
-        offer.answered_on = on
-    offer.answered_by, offer.note = person.person_id, note or offer.note
+        offer.answered_on = desk.on
+    offer.answered_by, offer.note = desk.person.person_id, note or offer.note
     offer.counter_fee = counter_fee if said is Answer.COUNTER else offer.counter_fee
+    desk.tell(session, f"offer.{said}", action, offer=offer.id, fee=counter_fee, note=note)
     return offer

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from retention.db.chain import Entry, record
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.domain import keys
 from retention.domain.messages import (
@@ -141,6 +142,7 @@ def record_end(
         message.sent_at = now
     else:
         _after_failure(message, stage, code, now)
+    _tell(session, message, now)
     return message.state
 
 
@@ -149,6 +151,17 @@ def _after_failure(message: Message, stage: AttemptStage, code: int | None, now:
     minutes = _RETRY_MINUTES[min(message.attempts, len(_RETRY_MINUTES)) - 1]
     wait = _AFTER_UNKNOWN if stage is AttemptStage.DOT else timedelta(minutes=minutes)
     message.not_before = now + wait
+
+
+def _tell(session: Session, message: Message, now: datetime) -> None:
+    document = {
+        "action": message.action_id,
+        "state": message.state,
+        "attempt": message.attempts,
+        "content": message.content_hash,
+        "code": message.last_code,
+    }
+    record(session, Entry(now, f"message.{message.state}", f"message {message.id}", document))
 
 
 def recover(session: Session, now: datetime) -> int:
@@ -161,6 +174,7 @@ def recover(session: Session, now: datetime) -> int:
         attempt.ended_at, attempt.reply = now, "the sending process ended without a result"
         message.last_code, message.last_text = None, attempt.reply
         _after_failure(message, AttemptStage(attempt.stage), None, now)
+        _tell(session, message, now)
     return len(lost)
 
 

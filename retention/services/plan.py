@@ -1,6 +1,7 @@
 """What a night would do: the very same code, on paper."""
 
 import tempfile
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,12 +11,16 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, joinedload
 
 from retention.db import schema, snapshots
+from retention.db.chain import canonical, sha256
 from retention.db.models import Action, Receipt, Run
 from retention.db.session import make_engine, reading, trying
+from retention.domain.actions import ActionState
+from retention.domain.errors import PlanStaleError
 from retention.domain.runs import RunState
-from retention.domain.summaries import as_json
+from retention.domain.summaries import PullSummary, as_json
 from retention.services import gates, runs
 from retention.services.composing import Sender
+from retention.services.content import content_of
 from retention.services.night import decide_night
 from retention.services.nightly import pull
 from retention.services.places import Places
@@ -41,7 +46,7 @@ def make_plan(
         with reading(on_paper) as session:
             if _is_done(session, as_of):
                 return {"as_of": as_of.isoformat(), "done": True, "summary": None, "moves": []}
-            history = runs.good_pulls(session, "nightly", policies.guards.history)
+            history = runs.good_pulls(session, "nightly", policies.guards.history, as_of)
             accepted = gates.accepted(session, as_of)
         pulled = pull(policies, there, as_of, history, accepted)
         scored = score_all(policies.costs, there, pulled)
@@ -49,8 +54,78 @@ def make_plan(
             decided = decide_night(session, policies, there, sender, pulled)
             summary = {"pull": as_json(pulled), "scores": as_json(scored),
                        "decisions": as_json(decided)}  # fmt: skip
-            moves = _moves(session, as_of)
-    return {"as_of": as_of.isoformat(), "done": False, "summary": summary, "moves": moves}
+            moves = moves_of(session, as_of)
+            digest = digest_of(session, policies, pulled)
+            waiting = _waiting(session, as_of)
+    return {
+        "as_of": as_of.isoformat(),
+        "done": False,
+        "digest": digest,
+        "summary": summary,
+        "moves": moves,
+        "messages": _messages(moves),
+        "waits_for": waiting,
+        "guards": _guards(summary),
+    }
+
+
+def digest_of(session: Session, policies: Policies, pulled: PullSummary) -> str:
+    """Return the hash of all that a night does: data, policies, moves, and the very messages."""
+    session.flush()
+    actions = session.scalars(
+        select(Action)
+        .where(Action.proposed_on == pulled.as_of)
+        .options(joinedload(Action.case), joinedload(Action.rendering), joinedload(Action.offer))
+        .order_by(Action.id)
+    ).all()
+    document = {
+        "policies": policies.version,
+        "data": as_json(pulled),
+        "moves": moves_of(session, pulled.as_of),
+        "contents": [content_of(action) for action in actions],
+    }
+    return sha256(canonical(document))
+
+
+def require_planned(session: Session, policies: Policies, pulled: PullSummary, digest: str) -> None:
+    """Raise PlanStaleError unless the night that was just decided is the one that was planned."""
+    if digest_of(session, policies, pulled) != digest:
+        raise PlanStaleError(
+            f"the plan of {pulled.as_of}",
+            "the night would do something else by now",
+            "Nothing was stored. Make a new plan and look at it.",
+        )
+
+
+def _messages(moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return how many messages there would be, by template and language."""
+    counts = Counter((m["what"], m["language"]) for m in moves if m["language"])
+    return [
+        {"template": t, "language": lang, "count": n} for (t, lang), n in sorted(counts.items())
+    ]
+
+
+def _waiting(session: Session, as_of: date) -> list[dict[str, Any]]:
+    """Return who would wait for whom: by owner and roles, how many actions."""
+    actions = session.scalars(
+        select(Action).where(
+            Action.proposed_on == as_of, Action.state == ActionState.PENDING_APPROVAL
+        )
+    )
+    counts = Counter((a.owner, ", ".join(a.required_roles) or f"log a {a.kind}") for a in actions)
+    return [{"owner": o, "waits_for": who, "count": n} for (o, who), n in sorted(counts.items())]
+
+
+def _guards(summary: dict[str, Any]) -> list[str]:
+    """Return what the guards would hold back, in words."""
+    pull, decided = summary["pull"], summary["decisions"]
+    said = [f"{table} is left out: {found}" for table, found in pull["tripped"].items()]
+    said += [f"{name} waits for it" for name in pull["held_playbooks"]]
+    said += [f"{effect}: {n} are too many, all of them are held"
+             for effect, n in decided["over_cap"].items()]  # fmt: skip
+    if decided["held_out"]:
+        said.append(f"{decided['held_out']} customers are left untreated, to compare with")
+    return said
 
 
 def _show_last_night(real: Path, paper: Path, as_of: date) -> None:
@@ -70,7 +145,8 @@ def _is_done(session: Session, as_of: date) -> bool:
     return run is not None
 
 
-def _moves(session: Session, as_of: date) -> list[dict[str, Any]]:
+def moves_of(session: Session, as_of: date) -> list[dict[str, Any]]:
+    """Return what a night has decided, wait by wait and move by move."""
     session.flush()
     receipts = session.scalars(
         select(Receipt)

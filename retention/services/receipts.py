@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, plain, record
+from retention.db.chain import Entry, canonical, plain, record, sha256
 from retention.db.models import Receipt
 from retention.domain import keys
 from retention.domain.decisions import Decision, DecisionKind
@@ -73,7 +73,8 @@ def write_receipt(
         "decision": decision.kind,
         "reason": decision.reason,
         "target": target,
-        "receipt": document,
+        "receipt": receipt.id,
+        "receipt_hash": sha256(canonical(document)),
     }
     record(session, Entry(at, f"decision.{decision.kind}", f"case {case_id}", summary, customer_id))
     return receipt

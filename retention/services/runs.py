@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from retention.db.chain import Entry, record
 from retention.db.models import Run
 from retention.domain.errors import RunLockedError, RunRefusedError
 from retention.domain.runs import RUN_MOVES, RunState
@@ -21,11 +22,38 @@ class RunClaim:
     """The right to do a run: `fence` must still be the row's when results are written.
 
     `done` holds the summary of a run that was completed before; then there is nothing to do.
+    `skipped` says that the date came too late, `backfill` that it is scored and nothing is decided.
     """
 
     run_id: int
     fence: int
     done: dict[str, Any] | None = None
+    skipped: bool = False
+    backfill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """When a date is too late, and what to do then.
+
+    A night is due on the day after its date. With `days` more it is late. `allow` runs it all the
+    same, `backfill` scores it and decides nothing.
+    """
+
+    days: int | None = None
+    allow: bool = False
+    backfill: bool = False
+
+    def refuses(self, business_date: date, today: date) -> bool:
+        """Return whether a date is too late and nobody has said what to do."""
+        return self._is_late(business_date, today) and not (self.allow or self.backfill)
+
+    def is_backfill(self, business_date: date, today: date) -> bool:
+        """Return whether a date is only scored."""
+        return self.backfill and self._is_late(business_date, today)
+
+    def _is_late(self, business_date: date, today: date) -> bool:
+        return self.days is not None and (today - business_date).days > 1 + self.days
 
 
 def claim(
@@ -36,36 +64,71 @@ def claim(
     lease: timedelta,
     *,
     today: date,
+    late: Lateness | None = None,
 ) -> RunClaim:
     """Claim a flow's business date.
 
     Raises RunLockedError while another process holds it, RunRefusedError for a date before the
-    newest completed one or after `today`, the company's calendar date.
+    newest completed one or after `today`, the company's calendar date. A date that is late by the
+    rule of `late` is written down as skipped, and the claim says so.
     """
     refuse_future(business_date, today)
+    late = late or Lateness()
     run = session.scalars(
         select(Run).where(Run.flow == flow, Run.business_date == business_date).with_for_update()
     ).one_or_none()
-    if run is None or run.state is not RunState.COMPLETED:
-        _refuse_older(session, flow, business_date)
-    if run is None:
-        run = Run(flow=flow, business_date=business_date, state=RunState.RUNNING, fence=1,
-                  started_at=now, lease_until=now + lease)  # fmt: skip
-        session.add(run)
-        try:
-            session.flush()
-        except IntegrityError as error:  # another process inserted it a moment ago
-            raise _locked(flow, business_date, "is being started by another process") from error
-        return RunClaim(run.id, run.fence)
-    if run.state is RunState.COMPLETED:
+    if run is not None and run.state is RunState.COMPLETED:
         return RunClaim(run.id, run.fence, done=run.summary or {})
+    if late.refuses(business_date, today):
+        return _skip(session, run, flow, business_date, now)
+    if not late.is_backfill(business_date, today):
+        _refuse_older(session, flow, business_date)
+    backfill = late.is_backfill(business_date, today)
+    if run is None:
+        run = _insert(session, flow, business_date, RunState.RUNNING, now, now + lease)
+        return RunClaim(run.id, run.fence, backfill=backfill)
     if run.state is RunState.RUNNING and run.lease_until > now:
         until = f"{run.lease_until:%Y-%m-%d %H:%M} UTC"
         raise _locked(flow, business_date, f"is held by another process until {until}")
     require_move(RUN_MOVES, run.state, RunState.RUNNING, subject=f"run {flow} {business_date}")
     run.state, run.fence = RunState.RUNNING, run.fence + 1
     run.started_at, run.lease_until = now, now + lease
-    return RunClaim(run.id, run.fence)
+    return RunClaim(run.id, run.fence, backfill=backfill)
+
+
+def _insert(
+    session: Session,
+    flow: str,
+    business_date: date,
+    state: RunState,
+    now: datetime,
+    until: datetime,
+) -> Run:
+    run = Run(flow=flow, business_date=business_date, state=state, fence=1, started_at=now,
+              lease_until=until)  # fmt: skip
+    session.add(run)
+    try:
+        session.flush()
+    except IntegrityError as error:  # another process inserted it a moment ago
+        raise _locked(flow, business_date, "is being started by another process") from error
+    return run
+
+
+def _skip(
+    session: Session, run: Run | None, flow: str, business_date: date, now: datetime
+) -> RunClaim:
+    """Write down that a date came too late; a run of it that is at work is left alone."""
+    if run is None:
+        run = _insert(session, flow, business_date, RunState.SKIPPED_LATE, now, now)
+        document = {"flow": flow, "business_date": business_date}
+        entry = Entry(now, "run.skipped_late", f"run {flow} {business_date}", document)
+        record(session, entry)
+    return RunClaim(run.id, run.fence, skipped=True)
+
+
+def renew(session: Session, claim_: RunClaim, now: datetime, lease: timedelta) -> None:
+    """Hold a run for longer: its process is alive. Raises RunLockedError when it was taken over."""
+    require_held(session, claim_).lease_until = now + lease
 
 
 def _locked(flow: str, business_date: date, found: str) -> RunLockedError:
@@ -85,13 +148,15 @@ def refuse_future(business_date: date, today: date) -> None:
         )
 
 
-def good_pulls(session: Session, flow: str, count: int) -> list[dict[str, Any]]:
-    """Return what the last completed runs have read, newest first."""
+def good_pulls(
+    session: Session, flow: str, count: int, before: date | None = None
+) -> list[dict[str, Any]]:
+    """Return what the last completed runs have read, newest first; only those before a date."""
+    wanted = [Run.flow == flow, Run.state == RunState.COMPLETED]
+    if before is not None:
+        wanted.append(Run.business_date < before)
     summaries = session.scalars(
-        select(Run.summary)
-        .where(Run.flow == flow, Run.state == RunState.COMPLETED)
-        .order_by(Run.business_date.desc())
-        .limit(count)
+        select(Run.summary).where(*wanted).order_by(Run.business_date.desc()).limit(count)
     )
     return [summary["pull"] for summary in summaries if summary]
 
@@ -150,6 +215,8 @@ def finish(
     run = require_held(session, claim_)
     require_move(RUN_MOVES, run.state, state, subject=f"run {run.flow} {run.business_date}")
     run.state, run.summary, run.finished_at = state, summary, now
+    document = {"flow": run.flow, "business_date": run.business_date, "fence": run.fence}
+    record(session, Entry(now, f"run.{state}", f"run {run.flow} {run.business_date}", document))
 
 
 def _refuse_older(session: Session, flow: str, business_date: date) -> None:

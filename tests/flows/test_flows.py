@@ -64,7 +64,7 @@ def test_the_nightly_flow_completes_and_leaves_artifacts_without_personal_data(
     from flows.nightly import nightly
     from flows.parameters import NightlyParameters
 
-    summary = nightly(NightlyParameters(as_of=NIGHT))
+    summary = nightly(NightlyParameters(as_of=NIGHT, late="allow"))
     assert summary["pull"]["customers"] == 300
     left = artifacts()
     assert f"# Night of {NIGHT}" in left["nightly-summary"]
@@ -75,7 +75,7 @@ def test_the_nightly_flow_completes_and_leaves_artifacts_without_personal_data(
         assert "customers.example" not in content
         assert "C0000" not in content
     before = print_of(lite)
-    assert nightly(NightlyParameters(as_of=NIGHT)) == summary
+    assert nightly(NightlyParameters(as_of=NIGHT, late="allow")) == summary
     assert print_of(lite) == before
 
 
@@ -91,7 +91,7 @@ def test_a_tripped_gate_fails_the_flow(
     policies = load_policies(config_dir, ROOT / "templates")
     object.__setattr__(lite, "policies", policies)
     with pytest.raises(GateTrippedError, match="has no rows tonight"):
-        nightly(NightlyParameters(as_of=NIGHT))
+        nightly(NightlyParameters(as_of=NIGHT, late="allow"))
 
 
 def test_the_delivery_flow_completes_with_nothing_to_do(harness: None, lite: Workshop) -> None:
@@ -169,7 +169,7 @@ def ask(variables: dict[str, str], path: str, body: dict[str, Any] | None = None
 def test_a_deployed_run_ends_completed_and_leaves_its_artifacts(served: dict[str, str]) -> None:
     command = [
         sys.executable, "-m", "prefect", "deployment", "run", "nightly/nightly", "--watch",
-        "--param", f"parameters={json.dumps({'as_of': NIGHT.isoformat()})}",
+        "--param", f"parameters={json.dumps({'as_of': NIGHT.isoformat(), 'late': 'allow'})}",
     ]  # fmt: skip
     finished = subprocess.run(
         command, env=served, capture_output=True, text=True, check=False, timeout=300
@@ -196,7 +196,7 @@ def test_the_weekly_flows_learn_and_report(harness: None, lite: Workshop) -> Non
     learnt = learn(WeeklyParameters(as_of=NIGHT))
     assert set(learnt) == {"churn", "late_payment"}
     assert len(list(lite.places.models.glob("*/*.json"))) == 2
-    nightly(NightlyParameters(as_of=NIGHT))
+    nightly(NightlyParameters(as_of=NIGHT, late="allow"))
     name = report(WeeklyParameters(as_of=NIGHT))
     pages = sorted((lite.settings.state_dir / "reports").iterdir())
     assert [page.name for page in pages] == [f"report-{NIGHT}.en.html", f"report-{NIGHT}.es.html"]
@@ -226,7 +226,10 @@ def test_shards_run_on_a_dask_cluster_and_give_the_same_scores(
         n_workers=2, threads_per_worker=1, dashboard_address=None, env=there
     ) as cluster:
         done = subprocess.run(
-            [sys.executable, "-m", "retention", "run", "--as-of", NIGHT.isoformat(), "--json"],
+            [
+                sys.executable, "-m", "retention", "run", "--allow-late",
+                "--as-of", NIGHT.isoformat(), "--json",
+            ],  # fmt: skip
             env=there | {"RETENTION_DASK_ADDRESS": cluster.scheduler_address},
             cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip

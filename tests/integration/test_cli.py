@@ -37,13 +37,13 @@ def test_a_night_on_the_command_line(home: Path, env: dict[str, str]) -> None:
     last = NIGHT.isoformat()
     nights = ["2026-05-29", "2026-05-30", last]
     for night in nights:
-        done = retention("run", "--as-of", night, "--json", cwd=home, env=env)
+        done = retention("run", "--allow-late", "--as-of", night, "--json", cwd=home, env=env)
         assert done.returncode == 0, done.stderr
     assert answer(done)["night"]["decisions"]["open_cases"] > 30
-    again = retention("run", "--as-of", last, "--json", cwd=home, env=env)
+    again = retention("run", "--allow-late", "--as-of", last, "--json", cwd=home, env=env)
     assert answer(again) == answer(done)
 
-    older = retention("run", "--as-of", "2026-05-01", "--json", cwd=home, env=env)
+    older = retention("run", "--allow-late", "--as-of", "2026-05-01", "--json", cwd=home, env=env)
     assert older.returncode == 4
     assert "is older than the newest completed one" in answer(older)["error"]["found"]
 
@@ -110,7 +110,7 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(home: Path, env: dict[str,
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("run", "--as-of", "yesterday"), 2, "is no date"),
+        (("run", "--allow-late", "--as-of", "yesterday"), 2, "is no date"),
         (("nonsense",), 2, "No such command"),
         (("queue", "list"), 1, "no night has run yet"),
         (("demo", "--size", "1"), 2, "greater than or equal to 50"),

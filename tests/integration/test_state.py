@@ -1,6 +1,6 @@
 """The state database: migrations, types, and what a killed night leaves."""
 
-import os
+import json
 import signal
 import subprocess
 import sys
@@ -18,9 +18,9 @@ from retention.db import schema
 from retention.db.models import Base
 from retention.db.session import make_engine, reading, writing
 from retention.db.types import Money, UtcDateTime
+from retention.demo.data import write_company
 from retention.domain.errors import ConfigError
-from retention.services.fingerprint import fingerprint
-from tests.conftest import NIGHT, ROOT
+from tests.conftest import NIGHT, ROOT, PostgresDatabases, copy_config
 
 THINGS = Table(
     "thing",
@@ -108,96 +108,28 @@ def test_other_databases_are_refused_with_a_remedy() -> None:
         make_engine("oracle://somewhere")
 
 
-NIGHTS = """
-import os, signal, sys
-from datetime import date, timedelta
-from retention.settings import keep_prefect_quiet
-keep_prefect_quiet()
-import retention.services.night, retention.services.runs, retention.db.snapshots, tasks.nightly
-from tests.factories.nights import run_night
-
-def die(*_args, **_kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-point, last = sys.argv[1], date.fromisoformat(sys.argv[2])
-for back in (2, 1):
-    run_night(last - timedelta(days=back))
-if point == "after-claim":
-    tasks.nightly.nightly.pull = die
-elif point == "while-writing-scores":
-    os.fsync = die
-elif point == "after-scores":
-    tasks.nightly.night.decide_night = die
-elif point == "in-the-middle-of-decisions":
-    from retention.services import night
-    count, real = [0], night._enter
-    def enter(*args):
-        count[0] += 1
-        die() if count[0] == 20 else real(*args)
-    night._enter = enter
-elif point == "before-commit":
-    real_finish = tasks.nightly.runs.finish
-    def finish(*args, **kwargs):
-        real_finish(*args, **kwargs)
-        args[0].flush()
-        die()
-    tasks.nightly.runs.finish = finish
-run_night(last, take_over=point == "again")
-"""
-
-
-def start_nights(point: str, config: Path, state: Path, url: str) -> int:
-    environment = os.environ | {
-        "RETENTION_STATE_DIR": str(state),
-        "RETENTION_CONFIG_DIR": str(config),
-        "RETENTION_TEMPLATES_DIR": str(ROOT / "templates"),
-        "RETENTION_DATABASE_URL": url,
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, "-c", NIGHTS, point, NIGHT.isoformat()]
-    return subprocess.run(command, env=environment, cwd=state.parent, check=False).returncode
-
-
-def print_at(url: str) -> str:
-    engine = make_engine(url)
-    with reading(engine) as session:
-        found = fingerprint(session)
-    engine.dispose()
-    return found
-
-
-@pytest.fixture(scope="module")
-def clean_print(tmp_path_factory: pytest.TempPathFactory, company_data: Path) -> str:
-    """The fingerprint after three nights that nobody disturbed."""
-    import shutil
-
-    from tests.conftest import write_sources
-
-    home = tmp_path_factory.mktemp("clean")
-    shutil.copytree(ROOT / "config", home / "config")
-    write_sources(home / "config", company_data)
-    url = f"sqlite:///{home / 'state.db'}"
-    assert start_nights("never", home / "config", home / "state", url) == 0
-    return print_at(url)
-
-
-@pytest.mark.parametrize(
-    "point",
-    [
-        "after-claim",
-        "while-writing-scores",
-        "after-scores",
-        "in-the-middle-of-decisions",
-        "before-commit",
-    ],
-)
-def test_a_killed_night_run_again_leaves_what_a_clean_night_leaves(
-    point: str, clean_print: str, config_dir: Path, tmp_path: Path, database_url: str
+def test_a_night_killed_anywhere_and_run_again_leaves_what_a_clean_night_leaves(
+    tmp_path: Path, postgres: PostgresDatabases
 ) -> None:
-    state = tmp_path / "state"
-    killed = start_nights(point, config_dir, state, database_url)
-    assert killed == -signal.SIGKILL
-    assert print_at(database_url) != clean_print
-    assert start_nights("again", config_dir, state, database_url) == 0
-    assert print_at(database_url) == clean_print
-    assert not list(state.rglob("*.partial"))
+    """Both databases at once: each is a process of its own and most of the time waits for disks."""
+    write_company(120, 5, NIGHT.replace(month=6, day=1), str(tmp_path / "data"), "parquet")
+    config = copy_config(tmp_path / "config", tmp_path / "data")
+    sweeps = {}
+    for kind in ("sqlite", "postgresql"):
+        home = tmp_path / kind
+        home.mkdir()
+        url = f"sqlite:///{home / 'state.db'}"
+        if kind == "postgresql":
+            url = postgres.make("retention_killed")
+        command = [sys.executable, "-m", "tests.factories.killing", str(home), str(config), url,
+                   NIGHT.isoformat()]  # fmt: skip
+        sweeps[kind] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    for kind, sweep in sweeps.items():
+        said, _ = sweep.communicate(timeout=900)
+        assert sweep.returncode == 0, kind
+        points = json.loads(said)["points"]
+        assert {"INSERT INTO action #1", "INSERT INTO message #1"} <= points.keys()
+        assert len(points) > 30
+        assert {f["killed"] for f in points.values()} == {-signal.SIGKILL}
+        wrong = {p: f for p, f in points.items() if not f["same"] or f["rerun"] or f["left"]}
+        assert not wrong, kind

@@ -127,7 +127,7 @@ def test_gates_on_the_command_line(config_dir: Path, company_data: Path, tmp_pat
     assert {row["table"] for row in shown["gates"]["tables"]} >= {"invoices", "tickets"}
     assert shown["gates"]["held_playbooks"] == []
     assert not (tmp_path / "state" / "retention.db").exists()
-    ran = retention("run", "--as-of", "2026-05-30", cwd=tmp_path, env=env)
+    ran = retention("run", "--allow-late", "--as-of", "2026-05-30", cwd=tmp_path, env=env)
     assert ran.returncode == 0, ran.stderr
     less = shutil.copytree(company_data, tmp_path / "less")
     for part in sorted((less / "surveys").glob("*.parquet"))[:12]:
@@ -141,7 +141,9 @@ def test_gates_on_the_command_line(config_dir: Path, company_data: Path, tmp_pat
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert answer(done)["accepted"]["by"] == "diana"
-    night = answer(retention("run", "--as-of", "2026-05-31", "--json", cwd=tmp_path, env=env))
+    night = answer(
+        retention("run", "--allow-late", "--as-of", "2026-05-31", "--json", cwd=tmp_path, env=env)
+    )
     assert night["night"]["pull"]["accepted"] == {"surveys": "diana"}
     assert night["night"]["pull"]["tripped"] == {}
 
@@ -173,7 +175,7 @@ def test_an_explanation_holds_together(shop: Workshop) -> None:
 
 def test_explain_speaks_both_languages_and_json(config_dir: Path, tmp_path: Path) -> None:
     env = {"RETENTION_CONFIG_DIR": str(config_dir), "RETENTION_STATE_DIR": str(tmp_path / "state")}
-    retention("run", "--as-of", "2026-05-31", cwd=tmp_path, env=env)
+    retention("run", "--allow-late", "--as-of", "2026-05-31", cwd=tmp_path, env=env)
     spanish = retention("explain", "C0000002", "--language", "es", cwd=tmp_path, env=env).stdout
     english = retention("explain", "C0000002", cwd=tmp_path, env=env).stdout
     assert "Qué lo cambiaría" in spanish

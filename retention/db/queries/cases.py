@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from retention.db.models import Action, Case, PlaybookVersion
 from retention.domain.cases import CaseState
+from retention.domain.errors import NotFoundError
 from retention.domain.stages import PlaybookName
 
 _MANY = 500
@@ -25,6 +26,20 @@ def load(session: Session, case_ids: Sequence[str]) -> list[Case]:
             .options(selectinload(Case.actions).selectinload(Action.offer))
         ).all()
     return found
+
+
+def open_case_of(session: Session, customer_id: str) -> Case:
+    """Return a customer's open case, locked. Raises NotFoundError."""
+    case = session.scalars(
+        select(Case)
+        .where(Case.customer_id == customer_id, Case.state == CaseState.OPEN)
+        .with_for_update()
+    ).one_or_none()
+    if case is None:
+        raise NotFoundError(
+            f"customer '{customer_id}'", "has no open case", "See 'retention explain'."
+        )
+    return case
 
 
 def list_of_customer(session: Session, customer_id: str) -> Sequence[Case]:
