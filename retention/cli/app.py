@@ -25,6 +25,7 @@ from retention.cli import (
     report,
     run,
     serve,
+    simulate,
 )
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.command("plan")(run.plan)
 app.command("apply")(run.apply)
 app.command("deliver")(run.deliver)
 app.command("explain")(explain.explain)
+app.command("simulate")(simulate.simulate)
 app.command("report")(report.report)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)

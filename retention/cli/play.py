@@ -11,32 +11,28 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.cli.output import make_console, print_table
-from retention.clock import travel, utc_now
+from retention.cli.workforce import Workforce
+from retention.clock import travel
 from retention.db.models import Action, Case
-from retention.db.session import reading, writing
-from retention.demo.simulation import Simulation, history, next_month, treat, truth
+from retention.db.session import reading
+from retention.demo.simulation import (
+    Simulation,
+    end_contracts,
+    history,
+    next_month,
+    treat,
+    truth,
+)
 from retention.demo.writers import Writer
 from retention.domain.actions import ActionKind, ActionState
-from retention.domain.forms import FORMS
-from retention.domain.limits import BatchState
-from retention.domain.people import Person, Role
+from retention.domain.cases import CaseState
 from retention.domain.stages import LADDERS, PlaybookName, Stage
-from retention.services import approvals, batches, completing, delivery, waivers
-from retention.services.desk import Desk
 from retention.services.reporting import make_report
 from retention.services.scores import score_all
 from retention.workshop import Workshop
 
 _MADRID_MORNING = time(9, 0)
-_CAUSE = {
-    "non_payer": "unwilling",
-    "unaware": "unaware",
-    "drifted": "need_change",
-    "chronically_dissatisfied": "own_fault",
-}
 _SHOWN = 12
-_SAID = {"fee_waived": "yes", "alternative": "Norte Servicios", "evidence": "tickets of 12 months"}
-_OTHER_REVIEWS = {"final_settlement": "settled", "notice_check": "confirmed"}
 
 
 def morning_of(as_of: date) -> datetime:
@@ -56,6 +52,11 @@ class DemoCompany:
     treated: set[tuple[str, Stage]] = field(default_factory=set)
     last_night: date = date.min
 
+    @property
+    def workforce(self) -> "Workforce":
+        """The people who work at this company."""
+        return Workforce(self.shop, self.archetypes)
+
     def write_history(self) -> None:
         """Draw and write the two years before the first night."""
         for part, tables in history(self.simulation):
@@ -70,9 +71,9 @@ class DemoCompany:
         self._happen(as_of)
         self._night(as_of)
         if people_work:
-            self._people_work()
+            self.workforce.work()
             self._deliver()
-            self._respond()
+            self._respond(as_of)
 
     def _happen(self, as_of: date) -> None:
         while self.simulation.through <= as_of:
@@ -114,74 +115,20 @@ class DemoCompany:
 
         deliver_due.fn(10_000)
 
-    def _people_work(self) -> None:
-        """Everybody decides what is theirs; one in nine reviews finds our own fault."""
-        with writing(self.shop.engine) as session:
-            for action in _pending(session):
-                if action.rendering is not None:
-                    self._approve(session, action)
-                else:
-                    self._complete(session, action)
-            for batch in batches.list_open(session):
-                for person in (self._one_with(Role.OPS), self._one_with(Role.DIRECTOR)):
-                    if batch.state is BatchState.HELD:
-                        reason = "looked at ten of them"
-                        batches.release(session, batch, person, reason, utc_now())
-            for waiver, _ in waivers.list_requested(session):
-                owner = waiver.requested_by
-                waivers.decide(session, waiver.id, self._desk(self._one_with(Role.DIRECTOR)),
-                               granted=True, note="demo", owner=owner)  # fmt: skip
-
-    def _complete(self, session: Session, action: Action) -> None:
-        outcome = self._outcome(action)
-        form = FORMS[action.form or "call"]
-        needed = (*form.required.get("*", ()), *form.required.get(outcome, ()))
-        answers = {name: _SAID.get(name, "demo") for name in needed}
-        completing.complete(
-            session, action.id, self._desk(self.shop.policies.team.get(action.owner)),
-            outcome=outcome, note="what the customer told us", answers=answers,
-        )  # fmt: skip
-
-    def _approve(self, session: Session, action: Action) -> list[Person]:
-        team = self.shop.policies.team
-        approving = []
-        for slot in approvals.slots_of(action):
-            owner = team.get(action.owner)
-            person = owner if slot & owner.roles else self._one_with(min(slot))
-            approvals.approve(session, action.id, self._desk(person))
-            approving.append(person)
-        return approving
-
-    def _desk(self, person: Person) -> Desk:
-        return Desk(self.shop.policies, person, utc_now(), self._today())
-
-    def _today(self) -> date:
-        return delivery.today(utc_now(), self.shop.settings.timezone)
-
-    def _one_with(self, role: Role) -> Person:
-        people = self.shop.policies.team.people.values()
-        return next(person for person in people if role in person.roles)
-
-    def _outcome(self, action: Action) -> str:
-        if action.kind is ActionKind.CALL:
-            return "talked"
-        if action.form in _OTHER_REVIEWS:
-            return _OTHER_REVIEWS[action.form]
-        if int(action.customer_id[1:]) % 9 == 0:
-            return "own_fault"
-        return _CAUSE.get(self.archetypes[action.customer_id], "unwilling").replace(
-            "own_fault", "unwilling"
-        )
-
-    def _respond(self) -> None:
+    def _respond(self, as_of: date) -> None:
         """Customers respond once to each stage that really reached them."""
         with reading(self.shop.engine) as session:
             done = session.execute(
                 select(Action.customer_id, Action.stage).where(Action.state == ActionState.DONE)
             ).all()
+            over = session.scalars(
+                select(Case.customer_id).where(Case.state == CaseState.TERMINATED)
+            ).all()
         new = {(customer, stage) for customer, stage in done} - self.treated
-        treat(self.simulation, new)
+        turned = set(treat(self.simulation, new))
         self.treated |= new
+        end_contracts(self.simulation, over)
+        self.workforce.log_answers(turned, as_of)
 
     def show_tonight(self, night: dict[str, Any]) -> None:
         """Print the night and the first proposals with their reasons."""
@@ -202,14 +149,8 @@ class DemoCompany:
 
     def approve_tonight(self, as_of: date) -> int:
         """Approve half of every stage, each in the roles that the playbook asks for."""
-        count, names = 0, set()
-        with travel(morning_of(as_of)), writing(self.shop.engine) as session:
-            emails = [a for a in _pending(session) if a.kind is ActionKind.EMAIL]
-            for stage in Stage:
-                waiting = [a for a in emails if a.stage is stage]
-                for action in waiting[: (len(waiting) + 1) // 2]:
-                    names |= {person.name for person in self._approve(session, action)}
-                    count += 1
+        with travel(morning_of(as_of)):
+            count, names = self.workforce.approve_half()
         people = ", ".join(sorted(names))
         make_console().print(f"{people} approved {count} messages, each in their own role.")
         return count
@@ -243,16 +184,6 @@ class DemoCompany:
         order = [Stage.LISTEN, Stage.REWARD, *LADDERS[PlaybookName.RESTORE]]
         furthest = max(cases, key=lambda case: (order.index(case.stage), case.customer_id))
         return furthest.customer_id
-
-
-def _pending(session: Session) -> list[Action]:
-    return list(
-        session.scalars(
-            select(Action)
-            .where(Action.state == ActionState.PENDING_APPROVAL)
-            .order_by(Action.due_on, Action.id)
-        )
-    )
 
 
 def _proposals(session: Session, shop: Workshop, as_of: date) -> list[tuple[Action, str, str]]:

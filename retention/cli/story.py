@@ -34,7 +34,7 @@ def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
     keep_prefect_quiet(home / "prefect")
     _prepare(home)
     with MailCatcher(home / "mail") as catcher:
-        _use(home, catcher.port)
+        point_at(home, catcher.port)
         company = _make_company(home, size, seed, until)
         _play(company, until)
         console.rule("[bold]What the past teaches")
@@ -68,15 +68,15 @@ def _prepare(home: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     (home / _MARK).touch()
     shutil.copytree(shipped("config"), home / "config")
+
+
+def point_at(home: Path, port: int) -> None:
+    """Point this process, and later commands in `home`, at the demo's folders and mail catcher."""
     (home / "config" / "sources.yaml").write_text(
         "# The demo company's files are named like the canonical tables: nothing to map.\n"
         "connections:\n  demo: {kind: files, path: ../data}\n",
         encoding="utf-8",
     )
-
-
-def _use(home: Path, port: int) -> None:
-    """Point this process, and later commands in `home`, at the demo's folders and mail catcher."""
     values = {
         "RETENTION_STATE_DIR": str((home / "state").resolve()),
         "RETENTION_CONFIG_DIR": str((home / "config").resolve()),

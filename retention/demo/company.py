@@ -78,6 +78,7 @@ class Customers:
     settling: Array
     channel: npt.NDArray[np.str_]
     switched: npt.NDArray[np.bool_]
+    prepaid: npt.NDArray[np.bool_]
 
     @property
     def ids(self) -> list[str]:
@@ -122,6 +123,7 @@ def make_customers(seed: int, first: int, count: int) -> Customers:
         settling=np.zeros(count),
         channel=_channels(np.random.default_rng([seed, first, 4]), archetype),
         switched=np.random.default_rng([seed, first, 5]).random(count) < SWITCHED_SHARE,
+        prepaid=np.zeros(count, dtype=bool),
     )
 
 

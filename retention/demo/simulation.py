@@ -24,13 +24,18 @@ from retention.domain.stages import Stage
 
 @dataclass(slots=True)
 class Simulation:
-    """A company in time. `start` is the first day of its first month."""
+    """A company in time. `start` is the first day of its first month.
+
+    In a company that does not respond nothing that is done to a customer changes anything: what a
+    measurement finds there is chance.
+    """
 
     seed: int
     size: int
     start: date
     chunks: list[Customers] = field(default_factory=list)
     months_done: int = 0
+    responds: bool = True
 
     @property
     def through(self) -> date:
@@ -81,12 +86,24 @@ def treat(simulation: Simulation, treated: Iterable[tuple[str, Stage]]) -> list[
         number = int(customer_id[1:])
         customers = simulation.chunks[number // CHUNK]
         row = number - customers.first
-        chance = RESPONSE.get((str(customers.archetype[row]), stage), 0.0)
+        chance = RESPONSE.get((str(customers.archetype[row]), stage), 0.0) * simulation.responds
         draw = np.random.default_rng([simulation.seed, number, 3, list(Stage).index(stage)])
         if draw.random() < chance:
             _turn_good(customers, row)
+            customers.prepaid[row] |= stage is Stage.MIGRATE
             turned.append(customer_id)
     return turned
+
+
+def end_contracts(simulation: Simulation, customer_ids: Iterable[str]) -> None:
+    """End the contracts of customers who were terminated, from the next simulated month on."""
+    if not simulation.responds:
+        return
+    for customer_id in customer_ids:
+        number = int(customer_id[1:])
+        customers = simulation.chunks[number // CHUNK]
+        row = number - customers.first
+        customers.cancel_month[row] = min(customers.cancel_month[row], simulation.months_done)
 
 
 def _turn_good(customers: Customers, row: int) -> None:
@@ -150,7 +167,7 @@ def _contracts(customers: Customers, simulation: Simulation) -> pa.Table:
             "plan": np.array(PLANS)[customers.plan].tolist(),
             "monthly_fee": pa.array(customers.fee).cast(pa.decimal128(12, 2), safe=False),
             "notice_days": np.where(customers.business, 60, 30),
-            "billing": ["postpaid"] * len(customers.ids),
+            "billing": np.where(customers.prepaid, "prepaid", "postpaid").tolist(),
             "cancelled_on": pa.array(left, pa.date32()),
         }
     )

@@ -37,11 +37,15 @@ class TrueProfit:
     def __post_init__(self) -> None:
         self.profit = np.zeros(self.size)
 
+    def see(self, part: str, tables: Tables) -> None:
+        """Add up what one simulated part truly brought."""
+        if "invoices" in tables:
+            self._add(part, tables)
+
     def watch(self, parts: Iterator[tuple[str, Tables]]) -> Iterator[tuple[str, Tables]]:
         """Pass the simulated parts on, and add up what they truly brought."""
         for part, tables in parts:
-            if "invoices" in tables:
-                self._add(part, tables)
+            self.see(part, tables)
             yield part, tables
 
     def _add(self, part: str, tables: Tables) -> None:

@@ -1,6 +1,7 @@
 """Write the demo company where a company would keep it: Parquet, CSV or a SQL database."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Numeric, create_engine
 
 from retention.demo.months import Tables
+from retention.demo.truth import TrueProfit
 
 
 class Writer(ABC):
@@ -25,6 +27,23 @@ class Writer(ABC):
     @abstractmethod
     def write_table(self, name: str, part: str, table: pa.Table) -> None:
         """Write one table of one part."""
+
+
+class WatchedWriter(Writer):
+    """Writes through another writer and lets somebody see what was truly simulated."""
+
+    def __init__(self, writer: Writer, watchers: Iterable[TrueProfit]) -> None:
+        self._writer, self._watchers = writer, tuple(watchers)
+
+    def write(self, part: str, tables: Tables) -> None:
+        """Show the part to everybody who watches, and write it."""
+        for watcher in self._watchers:
+            watcher.see(part, tables)
+        self._writer.write(part, tables)
+
+    def write_table(self, name: str, part: str, table: pa.Table) -> None:
+        """Write one table of one part."""
+        self._writer.write_table(name, part, table)
 
 
 class ParquetWriter(Writer):

@@ -222,14 +222,12 @@ def test_shards_run_on_a_dask_cluster_and_give_the_same_scores(
         "RETENTION_MAIL_SECURITY": "plain",
         "PREFECT_HOME": str(tmp_path / "prefect"),
     }
+    command = [sys.executable, "-m", "retention", "run", "--allow-late"]
     with LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=2, threads_per_worker=1, dashboard_address=None, env=there
     ) as cluster:
         done = subprocess.run(
-            [
-                sys.executable, "-m", "retention", "run", "--allow-late",
-                "--as-of", NIGHT.isoformat(), "--json",
-            ],  # fmt: skip
+            [*command, "--as-of", NIGHT.isoformat(), "--json"],
             env=there | {"RETENTION_DASK_ADDRESS": cluster.scheduler_address},
             cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
