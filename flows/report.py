@@ -5,12 +5,17 @@ from prefect import flow
 from flows.parameters import WeeklyParameters
 from retention.clock import business_date
 from retention.settings import get_settings
-from tasks.reporting import write_report
+from tasks.reporting import measure, write_report
 
 DEFAULTS = WeeklyParameters()
 
 
 @flow(name="report", timeout_seconds=3600)
 def report(parameters: WeeklyParameters = DEFAULTS) -> str:
-    """Write the report of the newest snapshot up to the date; return its file's name."""
-    return write_report(parameters.as_of or business_date(get_settings().timezone))
+    """Write the report of the newest snapshot up to the date; return its file's name.
+
+    Measures what the programme has done, and stops it when it drives others away.
+    """
+    as_of = parameters.as_of or business_date(get_settings().timezone)
+    measure(as_of)
+    return write_report(as_of)

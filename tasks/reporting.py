@@ -1,12 +1,18 @@
 """The step of the report flow."""
 
 from datetime import date
+from typing import Any
 
 from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from retention.clock import utc_now
+from retention.db import schema, snapshots
+from retention.db.session import writing
 from retention.services import reporting
+from retention.services.measuring import measure_programme
+from retention.services.spillover import stop_above_limit
 from retention.workshop import get_workshop
 
 
@@ -24,3 +30,31 @@ def write_report(as_of: date) -> str:
     create_markdown_artifact(key="report-summary", markdown=f"# {made.as_of}\n\n{sentences}\n")
     create_image_artifact(key="report-whale-curve", image_url=made.picture)
     return target.name
+
+
+@task(task_run_name="measure-{as_of}", timeout_seconds=3600, cache_policy=NO_CACHE)
+def measure(as_of: date) -> bool:
+    """Measure what the programme does to others; stop it above the limit. True when stopped now."""
+    shop = get_workshop()
+    days = [day for day in snapshots.dates(shop.places.snapshots) if day <= as_of]
+    if not days or not schema.exists(shop.engine):
+        return False
+    with writing(shop.engine) as session:
+        found = measure_programme(session, shop.places.snapshots, days[-1])
+        stopped = stop_above_limit(session, found["others"], shop.policies.spillover, utc_now())
+    create_markdown_artifact(key="measured", markdown=_sentences(found, stopped=stopped))
+    return stopped
+
+
+def _sentences(found: dict[str, Any], *, stopped: bool) -> str:
+    lines = [f"# Measured on {found['as_of']}", ""]
+    for name, playbook in found["playbooks"].items():
+        profit = playbook["effect"]["profit"]["difference"]
+        said = "too few to say"
+        if profit["value"] is not None:
+            said = f"{profit['value']:,.0f} ({profit['low']:,.0f} to {profit['high']:,.0f})"
+        lines.append(f"- {name}: effect on yearly profit {said}, {playbook['treated']} treated, "
+                     f"{playbook['held_out']} untreated.")  # fmt: skip
+    if stopped:
+        lines.append("- **The ladder has stopped by itself**: tied customers leave more.")
+    return "\n".join(lines)

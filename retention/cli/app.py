@@ -19,6 +19,7 @@ from retention.cli import (
     gate,
     governing,
     holds,
+    measure,
     proposals,
     queue,
     replay,
@@ -41,6 +42,7 @@ app.command("plan")(run.plan)
 app.command("apply")(run.apply)
 app.command("deliver")(run.deliver)
 app.command("explain")(explain.explain)
+app.command("measure")(measure.measure)
 app.command("simulate")(simulate.simulate)
 app.command("report")(report.report)
 app.command("replay")(replay.replay)

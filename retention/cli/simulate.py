@@ -87,7 +87,7 @@ def play(game: Game, home: Path, config: Path) -> dict[str, Any]:
                 status.update(f"Playing {night}, day {passed} of {game.nights} ...")
                 with travel(morning_of(night)):
                     company.live_one_week(night, people_work=True)
-        return _weigh(company, before, after, game.seed)
+        return _weigh(company, before, after)
 
 
 def _in(home: Path, port: int, game: Game) -> Any:
@@ -127,13 +127,13 @@ def _hold_out(guards: Path, game: Game) -> None:
     guards.write_text(yaml.safe_dump(document), "utf-8")
 
 
-def _weigh(company: Any, before: Any, after: Any, seed: int) -> dict[str, Any]:
+def _weigh(company: Any, before: Any, after: Any) -> dict[str, Any]:
     """Return each playbook's outcomes, and its effect on true profit with its interval."""
     from retention.db.session import reading
     from retention.demo.effort import cost_of, hours_of
     from retention.domain.holdouts import Arm
     from retention.domain.stages import PlaybookName
-    from retention.scoring.intervals import difference_of_means
+    from retention.services.measuring import compare_arms
     from retention.services.outcomes import outcomes_of
 
     found = {}
@@ -146,8 +146,8 @@ def _weigh(company: Any, before: Any, after: Any, seed: int) -> dict[str, Any]:
             changes[arm] = after.profit[rows] - before.profit[rows]
         treated = len(changes[Arm.TREATED])
         cost = cost_of(outcomes.decisions, outcomes.messages) / max(treated, 1)
-        gross = difference_of_means(changes[Arm.TREATED], changes[Arm.HOLDOUT], seed)
-        net = difference_of_means(changes[Arm.TREATED] - cost, changes[Arm.HOLDOUT], seed)
+        gross = compare_arms(changes[Arm.TREATED], changes[Arm.HOLDOUT])
+        net = compare_arms(changes[Arm.TREATED] - cost, changes[Arm.HOLDOUT])
         found[playbook.value] = {
             "treated": treated,
             "held_out": len(changes[Arm.HOLDOUT]),
@@ -158,23 +158,14 @@ def _weigh(company: Any, before: Any, after: Any, seed: int) -> dict[str, Any]:
             "cost_per_customer": round(cost, 2),
             "before_and_after": _mean(changes[Arm.TREATED]),
             "untreated_before_and_after": _mean(changes[Arm.HOLDOUT]),
-            "effect": _told(gross),
-            "net_effect": _told(net),
+            "effect": gross,
+            "net_effect": net,
         }
     return found
 
 
 def _mean(values: Any) -> float | None:
     return round(float(values.mean()), 2) if len(values) else None
-
-
-def _told(interval: Any) -> dict[str, float | None]:
-    return {
-        name: None if value is None else round(value, 2)
-        for name, value in (
-            ("value", interval.value), ("low", interval.low), ("high", interval.high)
-        )
-    }  # fmt: skip
 
 
 _ROWS = (

@@ -38,6 +38,12 @@ class Interval:
 UNKNOWN = Interval(None, None, None)
 
 
+def as_figures(interval: Interval) -> dict[str, float | None]:
+    """Return an interval as rounded figures."""
+    figures = {"value": interval.value, "low": interval.low, "high": interval.high}
+    return {name: None if v is None else round(v, 4) for name, v in figures.items()}
+
+
 def wilson(successes: int, trials: int) -> Interval:
     """Return a share with its Wilson score interval. Raises ValueError for an impossible count."""
     if not 0 <= successes <= trials:
