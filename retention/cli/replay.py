@@ -1,26 +1,61 @@
-"""`retention replay`: prove that a past night's scores follow from its snapshot."""
+"""`retention replay`: prove that a past night follows from what it was given."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retention.cli.output import AsJson, emit, make_console, parse_day
 
+if TYPE_CHECKING:
+    from datetime import date
+
+    from retention.services.replaying import Replays
+    from retention.workshop import Workshop
+
 Night = Annotated[str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The night to replay.")]
 
 
 def replay(as_of: Night, *, as_json: AsJson = False) -> None:
-    """Score a past night again from its frozen features; every bit must be the same."""
+    """Score a past night again, and decide it again; every bit must be the same."""
     from retention.services.replay import replay as replay_night
     from retention.workshop import get_workshop
 
-    found = replay_night(get_workshop().places, parse_day(as_of))
+    shop, day = get_workshop(), parse_day(as_of)
+    found = replay_night(shop.places, day)
+    decided = _decisions(shop, day)
     if as_json:
-        emit({"replay": {"as_of": as_of, "customers": found.customers,
-                         "different": list(found.different)}})  # fmt: skip
-    elif not found.different:
-        make_console().print(f"{found.customers:,} customers of {as_of}: every score is the same.")
+        emit(
+            {
+                "replay": {
+                    "as_of": as_of,
+                    "customers": found.customers,
+                    "different": list(found.different),
+                    "receipts": decided.checked,
+                    "different_receipts": list(decided.different),
+                }
+            }
+        )
     else:
-        make_console().print(f"Different: {', '.join(found.different)}.", soft_wrap=True)
-    if found.different:
+        _tell(f"{found.customers:,} customers of {as_of}: every score is the same.",
+              found.different)  # fmt: skip
+        _tell(f"{decided.checked:,} decisions: every one is the same.", decided.different)
+    if found.different or decided.different:
         raise typer.Exit(1)
+
+
+def _decisions(shop: "Workshop", day: "date") -> "Replays":
+    from retention.db import schema
+    from retention.db.session import reading
+    from retention.services.replaying import Replays, replay_receipts
+
+    if not schema.exists(shop.engine):
+        return Replays(0, ())
+    with reading(shop.engine) as session:
+        return replay_receipts(session, shop.policies.calendars, day)
+
+
+def _tell(good: str, different: tuple[str, ...]) -> None:
+    if different:
+        make_console().print(f"Different: {', '.join(different)}.", soft_wrap=True)
+    else:
+        make_console().print(good)

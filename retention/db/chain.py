@@ -9,7 +9,7 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -77,7 +77,8 @@ def seal(salt: str, document: dict[str, Any]) -> str:
 
 def link(before: str, number: int, at: datetime, kind: str, subject: str, sealed: str) -> str:
     """Return the hash of an event."""
-    parts = "\x1f".join((before, str(number), at.isoformat(), kind, subject, sealed))
+    moment = at.astimezone(UTC).isoformat()
+    parts = "\x1f".join((before, str(number), moment, kind, subject, sealed))
     return hashlib.sha256(b"\x00" + parts.encode()).hexdigest()
 
 

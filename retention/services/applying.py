@@ -68,8 +68,8 @@ class Applicator:
     def apply(self, decided: Decided, case: Case) -> None:
         """Apply a case's chain of decisions, in order."""
         progress = decided.progress
-        for decision in decided.chain:
-            self._apply_one(decided, case, decision, progress)
+        for decision, said in zip(decided.chain, decided.said, strict=False):
+            self._apply_one(decided, case, decision, progress, said)
             if decision.stage is not None:
                 progress = entered(progress, decided.playbook, decision.stage, self.as_of)
 
@@ -91,7 +91,7 @@ class Applicator:
         if decided.is_new or decision.reason == standing.waiting_for:
             return
         self.waits.append({"id": standing.case_id, "waiting_for": decision.reason})
-        self._receipt(decided, decision, decided.progress, None, None)
+        self._receipt(decided, decision, decided.progress, decided.said[0], None)
 
     def pause(self, known: Known, standings: Iterable[Standing]) -> None:
         """Count the cases that nobody looked at, and say why they wait."""
@@ -117,7 +117,7 @@ class Applicator:
         decided: Decided,
         decision: Decision,
         progress: CaseProgress,
-        wanted: Decision | None,
+        wanted: Decision,
         action: Action | None,
     ) -> None:
         standing = decided.standing
@@ -125,20 +125,25 @@ class Applicator:
             self.session,
             (standing.case_id, standing.customer_id),
             decision,
-            Grounds(decided.playbook, progress, decided.facts, wanted),
+            Grounds(decided.playbook, progress, decided.facts, wanted, decided.place),
             self.evidence,
             self.at,
             action.id if action else None,
         )
 
     def _apply_one(
-        self, decided: Decided, case: Case, decision: Decision, progress: CaseProgress
+        self,
+        decided: Decided,
+        case: Case,
+        decision: Decision,
+        progress: CaseProgress,
+        wanted: Decision,
     ) -> None:
-        action, wanted = None, None
+        action = None
         if decision.kind is DecisionKind.PROPOSE:
             action, instead = self._propose(decided, case, decision.step or 0)
             if instead is not None:
-                wanted, decision = decision, Decision(DecisionKind.WAIT, instead)
+                decision = Decision(DecisionKind.WAIT, instead)
         if decision.kind is DecisionKind.WAIT:
             self._wait(case, decision)
         else:

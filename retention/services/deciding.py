@@ -19,14 +19,20 @@ Chain = tuple[Decision, ...]
 
 @dataclass(slots=True)
 class Decided:
-    """One case tonight: what went in and what came out. Everything a receipt needs."""
+    """One case tonight: what went in and what came out. Everything a receipt needs.
+
+    `chain` is what is done, `said` what the rules have said; they differ where a cap holds a case
+    back. `place` is the country and region whose calendar counts.
+    """
 
     standing: Standing
     playbook: Playbook
     progress: CaseProgress
     facts: Facts
     chain: Chain
+    place: tuple[str | None, str | None] = (None, None)
     is_new: bool = False
+    said: Chain = ()
 
     @property
     def effects(self) -> list[str]:
@@ -56,10 +62,11 @@ def decide_case(
     facts: Facts,
     today: date,
     days_of: Calendar,
+    place: tuple[str | None, str | None],
 ) -> Decided:
     """Return what tonight means for one case."""
     chain = decide_chain(progress, playbook, facts, today, days_of)
-    return Decided(standing, playbook, progress, facts, chain)
+    return Decided(standing, playbook, progress, facts, chain, place, said=chain)
 
 
 def cap(

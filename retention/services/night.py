@@ -102,8 +102,9 @@ def _decide(policies: Policies, known: Known, standing: Standing) -> Decided:
     )
     progress = progress_of(standing, playbook, today)
     row = known.evidence.facts.get(customer, {})
-    days_of = policies.calendars.of_customer(row.get("country"), row.get("region"), today)
-    return decide_case(standing, playbook, progress, facts, today, days_of)
+    place = (row.get("country"), row.get("region"))
+    days_of = policies.calendars.of_customer(*place, today)
+    return decide_case(standing, playbook, progress, facts, today, days_of, place)
 
 
 def _decide_entrant(

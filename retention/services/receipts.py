@@ -26,6 +26,7 @@ class Grounds:
     progress: CaseProgress
     facts: Facts | None
     wanted: Decision | None = None
+    place: tuple[str | None, str | None] = (None, None)
 
 
 def write_receipt(
@@ -53,6 +54,7 @@ def write_receipt(
         "progress": as_document(progress),
         "facts": as_document(facts) if facts is not None else None,
         "decided": as_document(grounds.wanted or decision),
+        "place": list(grounds.place),
     }
     if decision.kind is not DecisionKind.WAIT:
         document["inputs"] = _inputs(evidence.rows.get(customer_id, {}))

@@ -116,6 +116,8 @@ def test_parameters_have_titles_for_the_form() -> None:
     assert {field["title"] for field in definitions.values()} == {
         "Business date",
         "Take over a killed run",
+        "A date that is late",
+        "Digest of a plan",
     }
 
 

@@ -99,7 +99,7 @@ def test_bad_ticket_data_holds_one_playbook_and_not_the_other(
 def test_accepting_needs_a_role_and_a_reason(shop: Workshop) -> None:
     team, trip = shop.policies.team, Trip("tickets", "70 rows, 100 before", "")
     with writing(shop.engine) as session:
-        with pytest.raises(NotAllowedError, match="marta may not accept it"):
+        with pytest.raises(NotAllowedError, match="'marta' may not accept data"):
             gates.accept(session, trip, team.get("marta"), "a good reason", NIGHT, utc_now())
         with pytest.raises(NotAllowedError, match="the reason says nothing"):
             gates.accept(session, trip, team.get("diana"), "  ok ", NIGHT, utc_now())
