@@ -15,6 +15,7 @@ ENOUGH_NIGHTS = 3
 # Wide enough that one night in some thousands trips by chance alone.
 _DEVIATIONS = 4 * 1.4826
 _SMALL_SHARE = 0.01
+_TIMES_AS_OLD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Guards:
 
     history: int = 14
     vanished: float = 0.01
+    stale_days: int = 35
     band: Band = Band()
     tables: Mapping[str, Band] = field(default_factory=dict)
 
@@ -49,11 +51,12 @@ class Trip:
     remedy: str
 
 
-def judge(now: Profile, history: Sequence[Profile], band: Band) -> str | None:
+def judge(now: Profile, history: Sequence[Profile], band: Band, stale_days: int = 35) -> str | None:
     """Return what is wrong with a table's figures, or None.
 
     `history` holds the profiles of the last good nights, newest first; without any, nothing can
-    be compared.
+    be compared. A table is stale when its newest row is older than `stale_days`, and three times
+    as old as usual.
     """
     if not history:
         return None
@@ -61,7 +64,19 @@ def judge(now: Profile, history: Sequence[Profile], band: Band) -> str | None:
         _outside("rows", "rows", now, history, band.rows)
         or _outside("sum", "as sum of its amounts", now, history, band.sums)
         or _emptier(now, history, band.empty)
+        or _stale(now, history, stale_days)
     )
+
+
+def _stale(now: Profile, history: Sequence[Profile], stale_days: int) -> str | None:
+    ages = [p["age"] for p in history if p.get("age") is not None]
+    age = now.get("age")
+    if not ages or age is None:
+        return None
+    usual = median(ages)
+    if age <= max(stale_days, _TIMES_AS_OLD * usual):
+        return None
+    return f"its newest row is {age} days old, usually {usual:.0f}: nothing new has come"
 
 
 def _outside(

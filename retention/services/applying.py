@@ -149,8 +149,8 @@ class Applicator:
         else:
             self._count(decision, decided.playbook)
         self._receipt(decided, decision, progress, wanted, action)
-        if decision.kind is DecisionKind.PROPOSE:
-            case.waiting_for = "step_pending_approval"
+        if action is not None:
+            case.waiting_for = f"step_{action.state}"
         if decision.kind is DecisionKind.VOID_NOTICE:
             self._void_notice(case, decision.reason)
         if decision.stage is not None:

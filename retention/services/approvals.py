@@ -126,14 +126,13 @@ def approve_all(session: Session, action_ids: Sequence[str], desk: Desk) -> list
 
 
 def _require_samples(session: Session, found: Sequence[Action], desk: Desk) -> None:
-    shown = set(
-        session.execute(
-            select(Viewing.action_id, Viewing.content_hash).where(
-                Viewing.person_id == desk.person.person_id,
-                Viewing.action_id.in_([action.id for action in found]),
-            )
-        ).tuples()
+    viewings = session.execute(
+        select(Viewing.action_id, Viewing.content_hash).where(
+            Viewing.person_id == desk.person.person_id,
+            Viewing.action_id.in_([action.id for action in found]),
+        )
     )
+    shown = {(action_id, content) for action_id, content in viewings}
     opened = {a.template for a in found if (a.id, content_of(a)) in shown}
     for template in sorted({a.template or "" for a in found} - opened):
         refuse(

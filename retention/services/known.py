@@ -28,7 +28,7 @@ SOURCE_HELD, STOPPED, UNREADABLE = "source_held", "playbook_stopped", "playbook_
 class Known:
     """One night's evidence, the rules in force, and who is apart.
 
-    `paused` says why a playbook waits as a whole; `settled` are the playbooks whose data has been
+    `paused` says why a playbook waits as a whole; `settled` says that all data has been
     undisturbed for long enough; `leaving` are the customers whose leave condition is confirmed.
     """
 
@@ -36,7 +36,7 @@ class Known:
     books: dict[str, Playbook]
     paused: dict[PlaybookName, str]
     exclusions: Mapping[str, tuple[Exclusion, ...]]
-    settled: set[PlaybookName]
+    settled: bool
     leaving: set[str] = field(default_factory=set)
 
     def pause_of(self, standing: Standing) -> str | None:
@@ -64,7 +64,7 @@ def look(
         books=books,
         paused=_paused(session, books, pulled),
         exclusions=exclusions.by_customer(session, as_of),
-        settled=_settled(session, policies, books, pulled),
+        settled=_is_settled(session, policies, pulled),
     )
     known.leaving = _leaving(session, policies, known, standings, as_of)
     return known
@@ -96,19 +96,13 @@ def _paused(
     return paused
 
 
-def _settled(
-    session: Session, policies: Policies, books: dict[str, Playbook], pulled: PullSummary
-) -> set[PlaybookName]:
+def _is_settled(session: Session, policies: Policies, pulled: PullSummary) -> bool:
+    """Nothing adverse on a single good night, nor while any table is not to be trusted."""
     limits = policies.limits
     nights = [set(pulled.tripped) | set(pulled.accepted)]
     nights += runs.disturbed(session, "nightly", pulled.as_of, limits.gap_days, limits.good_nights)
-    settled = set()
-    for book in books.values():
-        rests_on = tables_of(book)
-        good = [not tables & rests_on for tables in nights[: limits.good_nights]]
-        if len(good) == limits.good_nights and all(good):
-            settled.add(book.name)
-    return settled
+    recent = nights[: limits.good_nights]
+    return len(recent) == limits.good_nights and not any(recent)
 
 
 def _leaving(

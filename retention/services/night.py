@@ -98,7 +98,7 @@ def _decide(policies: Policies, known: Known, standing: Standing) -> Decided:
         known.evidence,
         known.exclusions.get(customer, ()),
         leaving=customer in known.leaving,
-        data_settled=playbook.name in known.settled,
+        data_settled=known.settled,
     )
     progress = progress_of(standing, playbook, today)
     row = known.evidence.facts.get(customer, {})

@@ -77,5 +77,5 @@ def _decisions(session: Session, playbook: PlaybookName) -> dict[str, int]:
             Action.kind.in_([ActionKind.REVIEW, ActionKind.CALL]),
         )
         .group_by(Action.kind)
-    ).tuples()
+    )
     return {"approval": approved or 0, **{str(kind): count for kind, count in done}}

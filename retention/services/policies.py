@@ -90,7 +90,8 @@ def _version_of(config_dir: Path) -> str:
 
 def _gates(doc: GuardsDoc) -> Guards:
     bands = {name: Band(band.rows, band.sums, band.empty) for name, band in doc.tables.items()}
-    return Guards(doc.history, doc.vanished, Band(doc.rows, doc.sums, doc.empty), bands)
+    usual = Band(doc.rows, doc.sums, doc.empty)
+    return Guards(doc.history, doc.vanished, doc.stale_days, usual, bands)
 
 
 def _check_steps(playbook: Playbook, templates_dir: Path, team: Team) -> None:

@@ -125,6 +125,7 @@ class GuardsDoc(BandDoc):
 
     history: int = Field(14, ge=1, le=365)
     vanished: float = Field(0.01, ge=0, lt=1)
+    stale_days: int = Field(35, ge=1, le=1000)
     tables: dict[str, BandDoc] = Field(default_factory=dict)
     limits: LimitsDoc
     approvals: ApprovalsDoc = ApprovalsDoc()

@@ -50,6 +50,7 @@ def profile_of(company: Company, table: str, as_of: date) -> dict[str, Any]:
     return {
         "rows": rows,
         "newest": row[1].isoformat() if row[1] else None,
+        "age": (as_of - row[1]).days if row[1] else None,
         "sum": row[2],
         "empty": {name: round(n / rows, 4) if rows else 0.0 for name, n in shares.items()},
     }
@@ -127,7 +128,7 @@ def _wrong(
             before = history[0]["tables"].get(name, {})
             if all(before.get(key) == profile[key] for key in ("rows", "newest", "sum")):
                 return f"the same data as in the night of {history[0]['as_of']}: nothing is new"
-    return judge(profile, _past(name, history), guards.band_of(name))
+    return judge(profile, _past(name, history), guards.band_of(name), guards.stale_days)
 
 
 def _past(name: str, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

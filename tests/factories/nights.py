@@ -28,7 +28,7 @@ from tasks.nightly import (
 )
 
 
-def run_night(as_of: date, *, take_over: bool = False) -> dict[str, Any]:
+def run_night(as_of: date, *, take_over: bool = False, plan: str | None = None) -> dict[str, Any]:
     """Run the steps of the nightly flow as plain functions."""
     with travel(morning_after(as_of)):
         claim = claim_run.fn(as_of, take_over=take_over)
@@ -42,7 +42,7 @@ def run_night(as_of: date, *, take_over: bool = False) -> dict[str, Any]:
             for shard in range(pulled.shards):
                 score_shard.fn(as_of, shard)
             scored = finish_scores.fn(as_of)
-            return release_decisions.fn(claim, pulled, scored)
+            return release_decisions.fn(claim, pulled, scored, plan)
 
 
 def run_nights(last: date, count: int) -> dict[str, Any]:

@@ -1,15 +1,37 @@
 """A small world for nights without sources: customers whose scores a test sets by hand."""
 
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from retention.db import snapshots
+from retention.db import schema, snapshots
+from retention.db.models import Action, Message
+from retention.db.session import reading, writing
+from retention.domain.actions import ActionState
+from retention.domain.errors import RetentionError
+from retention.domain.limits import BatchState
+from retention.domain.messages import AttemptStage, MessageState
+from retention.domain.runs import RunState
 from retention.domain.scores import SCORE_COLUMNS, Kind
+from retention.domain.summaries import PullSummary, as_json
+from retention.services import approvals, batches, completing, delivery, outbox, runs
+from retention.services.desk import Desk
+from retention.services.night import decide_night
+from retention.workshop import Workshop, build_workshop
+from tests.conftest import ROOT, make_settings
+from tests.factories.nights import ANSWERS, OUTCOMES
 
 _TYPES = {
     Kind.TEXT: pa.string(),
@@ -106,3 +128,150 @@ def write_night(root: Path, as_of: date, people: list[Somebody], ties: list[Any]
     )
     snapshots.write_shard(root, as_of, snapshots.TIES, 0, pairs)
     snapshots.note(root, as_of, complete=True)
+
+
+FIRST = date(2026, 1, 5)
+MADRID = ZoneInfo("Europe/Madrid")
+CAP = 2
+_LONG = {"90 days": "20 days", "35 days": "9 days", "30 days": "8 days", "10 workdays": "30 days"}
+
+
+def small_config(folder: Path) -> Path:
+    """The shipped playbooks with short clocks, tight caps, and a second director."""
+    shutil.copytree(ROOT / "config", folder)
+    playbook = folder / "playbooks" / "restore.yaml"
+    text = playbook.read_text("utf-8")
+    for long, short in _LONG.items():
+        text = text.replace(long, short)
+    playbook.write_text(text, "utf-8")
+    guards = folder / "guards.yaml"
+    text = guards.read_text("utf-8").replace("restore: 0.10, retain: 0.10", "restore: 0, retain: 0")
+    for effect in ("renegotiate", "migrate", "terminate", "terminated"):
+        line = next(row for row in text.splitlines() if row.strip().startswith(f"{effect}:"))
+        cap = f"    {effect}: {{share: 1.0, count: {CAP}, least: 0}}"
+        text = text.replace(line, cap)
+    guards.write_text(text.replace("gap_days: 7", "gap_days: 30"), "utf-8")
+    team = folder / "team.yaml"
+    dora = (
+        '  - {id: dora, name: Dora Ibáñez, email: d@example.com, phone: "1", roles: [director]}\n'
+    )
+    team.write_text(team.read_text("utf-8") + dora, "utf-8")
+    return folder
+
+
+class World:
+    """Five customers, a team, and a clock that only nights move. Nothing is sent anywhere."""
+
+    def begin(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="retention-law-"))
+        config = small_config(self.home / "config")
+        (config / "sources.yaml").write_text(
+            f'connections:\n  demo: {{kind: files, path: "{self.home}"}}\n', "utf-8"
+        )
+        url = f"sqlite:///{self.home / 'state.db'}"
+        self.shop: Workshop = build_workshop(make_settings(config, self.home / "state", url))
+        schema.upgrade(self.shop.engine)
+        self.people = [Somebody(f"C{n}") for n in range(5)]
+        self.today = FIRST
+        self.ties: list[tuple[str, str]] = []
+        self.blocked: dict[str, set[date]] = defaultdict(set)
+
+    def teardown(self) -> None:
+        if hasattr(self, "shop"):
+            self.shop.engine.dispose()
+            shutil.rmtree(self.home)
+
+    @property
+    def now(self) -> datetime:
+        return datetime.combine(self.today + timedelta(days=1), time(9), MADRID)
+
+    def desk(self, who: str) -> Desk:
+        person = self.shop.policies.team.get(who)
+        return Desk(self.shop.policies, person, self.now, self.today + timedelta(days=1))
+
+    def attempt(self, work: Callable[[Session], Any]) -> None:
+        """Do something that the rules may refuse; a refusal changes nothing."""
+        try:
+            with writing(self.shop.engine) as session:
+                work(session)
+        except RetentionError:
+            pass
+
+    def night(self, days: int, tripped: tuple[str, ...] = ()) -> None:
+        self.unchecked = True
+        self.today += timedelta(days=days)
+        places = self.shop.places
+        write_night(places.snapshots, self.today, self.people, self.ties)
+        for person in self.people:
+            if person.complaint or person.disputed or person.vulnerable or person.profit > 0:
+                self.blocked[person.customer_id].add(self.today)
+        here = sum(person.present for person in self.people)
+        pulled = PullSummary(self.today, {}, {}, here, here, tripped=dict.fromkeys(tripped, "bad"))
+        with writing(self.shop.engine) as session:
+            claim = runs.claim(
+                session, "nightly", self.today, self.now, timedelta(hours=1),
+                today=self.today + timedelta(days=1),
+            )  # fmt: skip
+            made = decide_night(session, self.shop.policies, places, self.shop.sender, pulled)
+            summary = {"pull": as_json(pulled), "decisions": as_json(made)}
+            runs.finish(session, claim, RunState.COMPLETED, summary, self.now)
+
+    def everybody_does_their_work(self) -> None:
+        with reading(self.shop.engine) as session:
+            ids = session.scalars(
+                select(Action.id).where(
+                    Action.state.in_([ActionState.PENDING_APPROVAL, ActionState.APPROVED])
+                )
+            ).all()
+        for action_id in ids:
+            self.attempt(partial(self._complete, action_id=action_id, who="marta"))
+            for who in ("marta", "fran", "diana"):
+                self.attempt(partial(approvals.approve, action_id=action_id, desk=self.desk(who)))
+
+    def _complete(
+        self, session: Session, action_id: str, who: str, outcome: str = "unwilling"
+    ) -> None:
+        action = session.get_one(Action, action_id)
+        said = outcome
+        if action.form != "reassessment" and outcome != "not_reached":
+            said = OUTCOMES.get(action.form or "", "talked")
+        answers = ANSWERS.get(action.form or "", {})
+        completing.complete(
+            session, action_id, self.desk(who), outcome=said, note="as we were told on the phone",
+            answers=answers,
+        )  # fmt: skip
+
+    def post(self, fate: str) -> None:
+        self.unchecked = True
+        rules = delivery.Rules("Europe/Madrid", timedelta(hours=72))
+        with reading(self.shop.engine) as session:
+            ids = session.scalars(
+                select(Message.id).where(
+                    Message.state.in_([MessageState.QUEUED, MessageState.RETRY_WAIT])
+                )
+            ).all()
+        for message_id in ids:
+            with writing(self.shop.engine) as session:
+                claimed = delivery.claim_checked(
+                    session, message_id, self.now, timedelta(minutes=5), rules
+                )
+                if not isinstance(claimed, outbox.Claimed):
+                    continue
+                stage, code = {
+                    "sent": (AttemptStage.REPLIED, 250),
+                    "refused": (AttemptStage.RCPT, 550),
+                    "lost": (AttemptStage.DOT, None),
+                    "later": (AttemptStage.MAIL, 451),
+                }[fate]
+                delivery.record_result(session, claimed, stage, code, "", self.now, rules.timezone)
+
+    def release_what_was_held(self, who: str, second: str) -> None:
+        def work(session: Session) -> None:
+            for batch in batches.list_open(session):
+                if batch.state is BatchState.HELD:
+                    person = self.shop.policies.team.get(who)
+                    batches.release(session, batch, person, "looked at all of them", self.now)
+
+        self.attempt(work)
+        who = second
+        self.attempt(work)

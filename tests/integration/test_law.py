@@ -1,14 +1,7 @@
 """The law of the ladder: random nights, people, answers and failures, and what must always hold."""
 
-import shutil
-import tempfile
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
-from functools import partial
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,133 +15,54 @@ from hypothesis.stateful import (
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from retention.db import schema
 from retention.db.models import Action, Batch, Case, Message, Receipt, Waiver
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.approving import ReasonCode
 from retention.domain.cases import CaseEventKind, CaseState
-from retention.domain.errors import RetentionError
 from retention.domain.exclusions import ExclusionKind, ExclusionReason
 from retention.domain.limits import ADVERSE_EFFECTS, BatchState
-from retention.domain.messages import AttemptStage, MessageState
+from retention.domain.messages import MessageState
 from retention.domain.offers import Answer
-from retention.domain.runs import RunState
 from retention.domain.stages import ADVERSE_STAGES, LADDERS, PlaybookName, Stage
-from retention.domain.summaries import PullSummary, as_json
 from retention.domain.waivers import WaiverState
 from retention.services import (
     approvals,
     audit,
-    batches,
-    completing,
-    delivery,
     exclusions,
     offers,
     outbox,
-    runs,
     switches,
     waivers,
 )
-from retention.services.desk import Desk
-from retention.services.night import decide_night
 from retention.services.replaying import replay_receipts
-from retention.workshop import Workshop, build_workshop
-from tests.conftest import ROOT, make_settings
-from tests.factories.nights import ANSWERS, OUTCOMES
-from tests.factories.worlds import Somebody, write_night
+from tests.factories.worlds import CAP, World
 
-FIRST = date(2026, 1, 5)
-MADRID = ZoneInfo("Europe/Madrid")
 PEOPLE = ("marta", "james", "fran", "diana", "olga", "dora")
-CAP = 2
-_LONG = {"90 days": "20 days", "35 days": "9 days", "30 days": "8 days", "10 workdays": "30 days"}
-
-
-def small_config(folder: Path) -> Path:
-    """The shipped playbooks with short clocks, tight caps, and a second director."""
-    shutil.copytree(ROOT / "config", folder)
-    playbook = folder / "playbooks" / "restore.yaml"
-    text = playbook.read_text("utf-8")
-    for long, short in _LONG.items():
-        text = text.replace(long, short)
-    playbook.write_text(text, "utf-8")
-    guards = folder / "guards.yaml"
-    text = guards.read_text("utf-8").replace("restore: 0.10, retain: 0.10", "restore: 0, retain: 0")
-    for effect in ("renegotiate", "migrate", "terminate", "terminated"):
-        line = next(row for row in text.splitlines() if row.strip().startswith(f"{effect}:"))
-        cap = f"    {effect}: {{share: 1.0, count: {CAP}, least: 0}}"
-        text = text.replace(line, cap)
-    guards.write_text(text.replace("gap_days: 7", "gap_days: 30"), "utf-8")
-    team = folder / "team.yaml"
-    dora = (
-        '  - {id: dora, name: Dora Ibáñez, email: d@example.com, phone: "1", roles: [director]}\n'
-    )
-    team.write_text(team.read_text("utf-8") + dora, "utf-8")
-    return folder
 
 
 def _same_week(self: "Ladder", days: int) -> None:
     self.an_ordinary_week(days)
 
 
-class Ladder(RuleBasedStateMachine):
+class Ladder(World, RuleBasedStateMachine):
     """Nights, people, customers and the post, in any order."""
 
     @initialize()
-    def begin(self) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="retention-law-"))
-        config = small_config(self.home / "config")
-        (config / "sources.yaml").write_text(
-            f'connections:\n  demo: {{kind: files, path: "{self.home}"}}\n', "utf-8"
-        )
-        url = f"sqlite:///{self.home / 'state.db'}"
-        self.shop: Workshop = build_workshop(make_settings(config, self.home / "state", url))
-        schema.upgrade(self.shop.engine)
-        self.people = [Somebody(f"C{n}") for n in range(5)]
-        self.today = FIRST
-        self.blocked: dict[str, set[date]] = defaultdict(set)
-
-    def teardown(self) -> None:
-        if hasattr(self, "shop"):
-            self.shop.engine.dispose()
-            shutil.rmtree(self.home)
-
-    @property
-    def now(self) -> datetime:
-        return datetime.combine(self.today + timedelta(days=1), time(9), MADRID)
-
-    def desk(self, who: str) -> Desk:
-        person = self.shop.policies.team.get(who)
-        return Desk(self.shop.policies, person, self.now, self.today + timedelta(days=1))
-
-    def attempt(self, work: Callable[[Session], Any]) -> None:
-        """Do something that the rules may refuse; a refusal changes nothing."""
-        try:
-            with writing(self.shop.engine) as session:
-                work(session)
-        except RetentionError:
-            pass
+    def start(self) -> None:
+        self.begin()
 
     @rule(days=st.integers(1, 12), tripped=st.sampled_from([(), (), (), (), ("tickets",)]))
-    def night(self, days: int, tripped: tuple[str, ...] = ()) -> None:
-        self.unchecked = True
-        self.today += timedelta(days=days)
-        places = self.shop.places
-        write_night(places.snapshots, self.today, self.people, [])
-        for person in self.people:
-            if person.complaint or person.disputed or person.vulnerable or person.profit > 0:
-                self.blocked[person.customer_id].add(self.today)
-        here = sum(person.present for person in self.people)
-        pulled = PullSummary(self.today, {}, {}, here, here, tripped=dict.fromkeys(tripped, "bad"))
-        with writing(self.shop.engine) as session:
-            claim = runs.claim(
-                session, "nightly", self.today, self.now, timedelta(hours=1),
-                today=self.today + timedelta(days=1),
-            )  # fmt: skip
-            made = decide_night(session, self.shop.policies, places, self.shop.sender, pulled)
-            summary = {"pull": as_json(pulled), "decisions": as_json(made)}
-            runs.finish(session, claim, RunState.COMPLETED, summary, self.now)
+    def a_night(self, days: int, tripped: tuple[str, ...]) -> None:
+        self.night(days, tripped)
+
+    @rule(fate=st.sampled_from(["sent", "sent", "sent", "refused", "lost", "later"]))
+    def the_post(self, fate: str) -> None:
+        self.post(fate)
+
+    @rule(who=st.sampled_from(PEOPLE), second=st.sampled_from(PEOPLE))
+    def somebody_releases(self, who: str, second: str) -> None:
+        self.release_what_was_held(who, second)
 
     @rule(
         who=st.integers(0, 4),
@@ -202,20 +116,8 @@ class Ladder(RuleBasedStateMachine):
     another_ordinary_week = rule(days=st.integers(3, 12))(_same_week)
     a_third_ordinary_week = rule(days=st.integers(3, 12))(_same_week)
 
-    def everybody_does_their_work(self) -> None:
-        with reading(self.shop.engine) as session:
-            ids = session.scalars(
-                select(Action.id).where(
-                    Action.state.in_([ActionState.PENDING_APPROVAL, ActionState.APPROVED])
-                )
-            ).all()
-        for action_id in ids:
-            self.attempt(partial(self._complete, action_id=action_id, who="marta"))
-            for who in ("marta", "fran", "diana"):
-                self.attempt(partial(approvals.approve, action_id=action_id, desk=self.desk(who)))
-
     @rule(pick=st.integers(0, 50), who=st.sampled_from(PEOPLE),
-          outcome=st.sampled_from(["unwilling", "unable", "own_fault", "unaware", "not_reached"]))  # fmt: skip
+          outcome=st.sampled_from(["unwilling", "unable", "own_fault", "not_reached"]))  # fmt: skip
     def complete(self, pick: int, who: str, outcome: str) -> None:
         def work(session: Session) -> None:
             action = self.waiting(session, pick)
@@ -223,19 +125,6 @@ class Ladder(RuleBasedStateMachine):
                 self._complete(session, action.id, who, outcome)
 
         self.attempt(work)
-
-    def _complete(
-        self, session: Session, action_id: str, who: str, outcome: str = "unwilling"
-    ) -> None:
-        action = session.get_one(Action, action_id)
-        said = outcome
-        if action.form != "reassessment" and outcome != "not_reached":
-            said = OUTCOMES.get(action.form or "", "talked")
-        answers = ANSWERS.get(action.form or "", {})
-        completing.complete(
-            session, action_id, self.desk(who), outcome=said, note="as we were told on the phone",
-            answers=answers,
-        )  # fmt: skip
 
     @rule(pick=st.integers(0, 50), who=st.sampled_from(PEOPLE), to=st.sampled_from(list(Stage)))
     def reject_or_choose_milder(self, pick: int, who: str, to: Stage) -> None:
@@ -283,18 +172,6 @@ class Ladder(RuleBasedStateMachine):
         person = self.shop.policies.team.get(who)
         self.attempt(lambda s: exclusions.place(s, wish, person, self.now, owner="marta"))
 
-    @rule(who=st.sampled_from(PEOPLE), second=st.sampled_from(PEOPLE))
-    def release_what_was_held(self, who: str, second: str) -> None:
-        def work(session: Session) -> None:
-            for batch in batches.list_open(session):
-                if batch.state is BatchState.HELD:
-                    person = self.shop.policies.team.get(who)
-                    batches.release(session, batch, person, "looked at all of them", self.now)
-
-        self.attempt(work)
-        who = second
-        self.attempt(work)
-
     @rule(who=st.sampled_from(PEOPLE), scope=st.sampled_from(["all", "adverse"]), on=st.booleans())
     def switch(self, who: str, scope: str, *, on: bool) -> None:
         change = switches.start if on else switches.stop
@@ -315,31 +192,6 @@ class Ladder(RuleBasedStateMachine):
                 offers.answer(session, action, self.desk(action.owner), said, counter_fee=None)
 
         self.attempt(work)
-
-    @rule(fate=st.sampled_from(["sent", "sent", "sent", "refused", "lost", "later"]))
-    def post(self, fate: str) -> None:
-        self.unchecked = True
-        rules = delivery.Rules("Europe/Madrid", timedelta(hours=72))
-        with reading(self.shop.engine) as session:
-            ids = session.scalars(
-                select(Message.id).where(
-                    Message.state.in_([MessageState.QUEUED, MessageState.RETRY_WAIT])
-                )
-            ).all()
-        for message_id in ids:
-            with writing(self.shop.engine) as session:
-                claimed = delivery.claim_checked(
-                    session, message_id, self.now, timedelta(minutes=5), rules
-                )
-                if not isinstance(claimed, outbox.Claimed):
-                    continue
-                stage, code = {
-                    "sent": (AttemptStage.REPLIED, 250),
-                    "refused": (AttemptStage.RCPT, 550),
-                    "lost": (AttemptStage.DOT, None),
-                    "later": (AttemptStage.MAIL, 451),
-                }[fate]
-                delivery.record_result(session, claimed, stage, code, "", self.now, rules.timezone)
 
     @rule(pick=st.integers(0, 50))
     def something_bounces(self, pick: int) -> None:

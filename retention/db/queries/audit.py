@@ -1,6 +1,5 @@
 """What we ask of the audit."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import select
@@ -16,9 +15,8 @@ def newest(session: Session, customer_id: str | None, limit: int) -> list[dict[s
     )
     if customer_id is not None:
         query = query.where(AuditRecord.customer_id == customer_id)
-    rows: Iterable[tuple[AuditEvent, AuditRecord | None]] = session.execute(
-        query.order_by(AuditEvent.number.desc()).limit(limit)
-    ).tuples()
+    rows = session.execute(query.order_by(AuditEvent.number.desc()).limit(limit))
+    found: list[tuple[AuditEvent, AuditRecord | None]] = [(event, kept) for event, kept in rows]
     return [
         {
             "number": event.number,
@@ -28,5 +26,5 @@ def newest(session: Session, customer_id: str | None, limit: int) -> list[dict[s
             "by": kept.document.get("by", "retention") if kept is not None else "erased",
             "document": kept.document if kept is not None else None,
         }
-        for event, kept in rows
+        for event, kept in found
     ]

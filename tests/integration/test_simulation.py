@@ -1,0 +1,50 @@
+"""A simulated year: the programme must beat the untreated, and must not win where it cannot."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from retention.cli.simulate import Game, play
+from tests.conftest import ROOT
+from tests.factories.commands import answer, retention
+
+SIZE, SEED, FIRST = 700, 4, date(2025, 11, 1)
+
+
+def restored(tmp_path: Path, *, responds: bool) -> dict[str, Any]:
+    game = Game(SIZE, SEED, FIRST, nights=365, every=14, holdout=0.35, responds=responds)
+    found: dict[str, Any] = play(game, tmp_path, ROOT / "config")["restore"]
+    return found
+
+
+def test_a_year_of_the_ladder_beats_the_untreated_less_what_it_took(tmp_path: Path) -> None:
+    found = restored(tmp_path, responds=True)
+    assert min(found["treated"], found["held_out"]) > 40
+    assert found["net_effect"]["low"] > 0
+    assert found["ended"]["restored"] + found["ended"]["migrated"] > 10
+    assert found["hours"] > 0
+    assert found["messages_per_customer"] > 1
+
+
+def test_a_year_in_a_company_that_does_not_respond_shows_no_effect(tmp_path: Path) -> None:
+    found = restored(tmp_path, responds=False)
+    assert found["effect"]["low"] <= 0 <= found["effect"]["high"]
+    assert found["net_effect"]["low"] <= 0
+
+
+def test_two_policies_side_by_side_on_the_command_line(tmp_path: Path) -> None:
+    patient = shutil.copytree(ROOT / "config", tmp_path / "patient")
+    playbook = patient / "playbooks" / "restore.yaml"
+    text = playbook.read_text("utf-8").replace("stay: 30 days", "stay: 300 days")
+    playbook.write_text(text, "utf-8")
+    done = retention(
+        "simulate", "--nights", "90", "--every", "14", "--size", "150",
+        "--compare", str(patient), "--json", cwd=tmp_path,
+        env={"RETENTION_CONFIG_DIR": str(ROOT / "config")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = answer(done)["simulated"]
+    hasty, slow = (result["restore"] for result in found.values())
+    assert hasty["treated"] == slow["treated"]
+    assert hasty["messages_per_customer"] >= slow["messages_per_customer"]
