@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow.dataset as ds
 
-from benchmarks import bounds, company
+from benchmarks import bounds, company, decisions
 from benchmarks.table import Row, write
 from retention.scoring.costs import load_costs
 from retention.scoring.score import measure_customers
@@ -51,6 +51,7 @@ def main() -> None:
                 features_from_postgresql(url),
                 whole_night(Path(scratch), url),
                 growth(Path(scratch), small, large, rows, more),
+                decided(Path(scratch), small),
                 economics(small),
                 help_text(),
             ]
@@ -116,6 +117,15 @@ def growth(scratch: Path, small: Path, large: Path, rows: int, more: int) -> Row
         "smaller": {k: both[0][k] for k in keys},
         "larger": {k: both[1][k] for k in keys},
     }
+
+
+def decided(scratch: Path, folder: Path) -> Row:
+    """Decide a night with an open case for every tenth customer."""
+    config = config_with(scratch / "decisions", files_text(folder))
+    decide = decisions.prepare(config, scratch / "decided")
+    ours, bound = paired(decide, lambda: from_files(folder))
+    return row("the night's decisions, a tenth with a case", ours, "making that night's features",
+               bound, "<= 1")  # fmt: skip
 
 
 def economics(folder: Path) -> Row:

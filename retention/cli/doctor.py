@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Check = tuple[str, str, str]
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
+_MOST_SKEW = 60.0
 
 
 def doctor(*, as_json: AsJson = False) -> None:
@@ -25,7 +26,7 @@ def doctor(*, as_json: AsJson = False) -> None:
         checks = [("policies", FAIL, f"{error.where}: {error.found}. {error.remedy}")]
     else:
         checks = [("policies", OK, str(shop.policies.home))]
-        parts = (_database, _sources, _mail, _switch, _prefect)
+        parts = (_database, _clock, _sources, _notices, _mail, _switch, _prefect)
         checks += [_checked(part, shop) for part in parts]
     if as_json:
         emit({"checks": [{"part": p, "verdict": v, "detail": d} for p, v, d in checks]})
@@ -78,6 +79,36 @@ def _switch(shop: "Workshop") -> Check:
     if shop.settings.stop_file.exists():
         return ("switch", WARN, f"all sending is stopped; remove {shop.settings.stop_file}")
     return ("switch", OK, "sending is not stopped")
+
+
+def _notices(shop: "Workshop") -> Check:
+    """Say which notice rules nobody has looked at in time; they hold all the same."""
+    from retention.clock import utc_now
+    from retention.services.delivery import today
+
+    on = today(utc_now(), shop.settings.timezone)
+    rules = shop.policies.notices.rules
+    old = [rule.rule_id for rule in rules if rule.review_by < on]
+    if old:
+        return ("notices", WARN, f"to be looked at again: {', '.join(old)}")
+    return ("notices", OK, f"{len(rules)} rules, none to be looked at again yet")
+
+
+def _clock(shop: "Workshop") -> Check:
+    """A clock that is wrong takes leases away and moves dates."""
+    from sqlalchemy import func, select
+
+    from retention.clock import utc_now
+    from retention.db.session import reading
+
+    if shop.engine.dialect.name == "sqlite":
+        return ("clock", OK, "the database has this machine's")
+    with reading(shop.engine) as session:
+        there = session.scalar(select(func.now()))
+    skew = abs((there - utc_now()).total_seconds()) if there else 0.0
+    if skew > _MOST_SKEW:
+        return ("clock", FAIL, f"the database's clock differs by {skew:.0f} s: set both by NTP")
+    return ("clock", OK, "the same here and in the database")
 
 
 def _prefect(_: "Workshop") -> Check:
