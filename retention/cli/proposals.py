@@ -45,6 +45,30 @@ def answer(
         make_console().print(f"Version {offer.version} of the offer is {offer.state}.")
 
 
+@offers_app.command("revise")
+def revise(
+    action_id: Annotated[str, typer.Argument(help="The id of the proposal's action.")],
+    fee: Annotated[str, typer.Option(help="The fee you offer now, per month.")],
+    who: Who,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Propose another fee, for example the customer's own; somebody else approves the message."""
+    from retention.db.session import writing
+    from retention.services.revising import revise as revise_offer
+
+    shop = ready()
+    desk = desk_of(shop, who)
+    amount = _money(fee) or Decimal(0)
+    with writing(shop.engine) as session:
+        made = revise_offer(session, action_id, desk, amount, shop.sender, shop.places)
+        number, version = made.id, made.offer.version if made.offer else 0
+    if as_json:
+        emit({"action": number, "version": version})
+    else:
+        make_console().print(f"{number[:8]} is version {version}; somebody else approves it.")
+
+
 def _money(text: str | None) -> Decimal | None:
     if text is None:
         return None

@@ -50,9 +50,17 @@ def set_state(action: Action, target: ActionState) -> None:
 
 
 def propose(
-    session: Session, case: Case, position: int, step: Step, terms: Terms, work: Work
+    session: Session,
+    case: Case,
+    position: int,
+    step: Step,
+    terms: Terms,
+    work: Work,
+    number: int = 1,
 ) -> Action:
     """Write the action of a step; a message is composed now, byte for byte.
+
+    `number` tells versions apart that are written on the same day.
 
     Without approvers an e-mail goes straight to the outbox; everything else waits for a person. A
     notice that needs a proof of receipt becomes a letter. Raises TemplateError.
@@ -62,7 +70,7 @@ def propose(
     if notice is not None and notice.proof is Proof.RECEIPT:
         kind = ActionKind.LETTER
     action = Action(
-        id=keys.action_id(case.id, case.stage, position, work.as_of),
+        id=keys.action_id(case.id, case.stage, position, work.as_of, number),
         case_id=case.id,
         customer_id=case.customer_id,
         stage=case.stage,

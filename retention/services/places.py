@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from retention.db import snapshots
+from retention.domain.errors import NotFoundError
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -24,6 +27,13 @@ class Places:
     shard_customers: int = 100_000
     parallel_shards: int = 1
     memory: str = "4GB"
+
+    def newest(self) -> date:
+        """Return the date of the newest snapshot. Raises NotFoundError."""
+        days = snapshots.dates(self.snapshots)
+        if not days:
+            raise NotFoundError("snapshots", "no night has run yet", "Run 'retention run' first.")
+        return days[-1]
 
 
 def staged(places: Places, as_of: date) -> Path:

@@ -52,6 +52,7 @@ from retention.services import (
     waivers,
 )
 from retention.services.policy_files import HoldoutDoc
+from retention.services.revising import revise
 from tests.factories.worlds import World
 
 CUSTOMER = "C0"
@@ -467,6 +468,39 @@ def test_answers_to_an_offer(world: World) -> None:
     assert case_of(world).stage is Stage.MIGRATE or case_of(world).waiting_for in (
         "offer_being_answered", "observing"
     )  # fmt: skip
+
+
+def test_a_counter_offer_is_answered_with_a_new_version(world: World) -> None:
+    walk_to(world, Stage.RENEGOTIATE, "renegotiation_proposal")
+    action = waiting(world, template="renegotiation_proposal")
+    approve(world, action.id, "marta")
+    world.post("sent")
+
+    def revised(fee: str) -> Action:
+        with writing(world.shop.engine) as session:
+            return revise(session, action.id, world.desk("marta"), Decimal(fee),
+                          world.shop.sender, world.shop.places)  # fmt: skip
+
+    with writing(world.shop.engine) as session:
+        found = action_queries.get(session, action.id, lock=True)
+        offers.answer(session, found, world.desk("marta"), Answer.COUNTER,
+                      counter_fee=Decimal("52.50"))  # fmt: skip
+    with pytest.raises(NotAllowedError, match="is not between 0 and 65.00"):
+        revised("65.01")
+    new = revised("52.50")
+    with pytest.raises(NotAllowedError, match="is voided. its case is open. Too late"):
+        revised("52.00")
+    with pytest.raises(NotAllowedError, match="has written it"):
+        approve(world, new.id, "marta")
+    approve(world, new.id, "diana")
+    world.post("sent")
+    with reading(world.shop.engine) as session:
+        versions = session.scalars(select(Offer).order_by(Offer.version)).all()
+        states = [(o.version, o.state, o.new_fee, o.void_reason) for o in versions]
+        rendering = session.get_one(Rendering, new.id)
+    assert states[0] == (1, OfferState.VOIDED, states[0][2], "superseded")
+    assert states[1] == (2, OfferState.SENT, Decimal("52.50"), None)
+    assert "52,50" in rendering.text
 
 
 def test_what_is_accepted_gets_time_to_show(world: World) -> None:
