@@ -1,6 +1,8 @@
 """The only reader of environment variables: `RETENTION_*`, or a `.env` file."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -104,6 +106,18 @@ def keep_prefect_quiet(home: Path | None = None) -> None:
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     if home is not None:
         os.environ.setdefault("PREFECT_HOME", str(home.resolve()))
+
+
+@contextmanager
+def kept_environment() -> Iterator[None]:
+    """Put the environment back as it was when the block ends."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        get_settings.cache_clear()
 
 
 def set_environment(values: dict[str, str]) -> None:

@@ -151,7 +151,9 @@ def move(
     shop = ready()
     desk = desk_of(shop, who)
     with writing(shop.engine) as session:
-        row = handovers.move(session, handover_id, desk, choice(HandoverState, to), note)
+        found = handovers.get(session, handover_id)
+        row = handovers.move(session, found.id, desk, choice(HandoverState, to), note,
+                             owner=owner_of(shop, found.customer_id))  # fmt: skip
     _say(row.id, str(row.state), as_json=as_json)
 
 

@@ -271,3 +271,23 @@ def comment(
         action = handling.comment(session, action_id, desk, text)
         done = decided(action, shop, desk.now)
     report([done], as_json=as_json)
+
+
+@app.command("stats")
+def stats(*, as_json: AsJson = False) -> None:
+    """Show how people decide: how long they look, how often they refuse."""
+    from retention.db.session import reading
+    from retention.services.attention import how_people_decide
+
+    shop = ready()
+    with reading(shop.engine) as session:
+        rows = how_people_decide(session, shop.settings.timezone)
+    if as_json:
+        emit({"people": rows})
+        return
+    print_table(
+        "How people decide" if rows else "Nobody has decided anything.",
+        ("person", "decisions", "refused", "not looked at", "in under 10 s", "seconds", "hours"),
+        [tuple(row.values()) for row in rows],
+        right=range(1, 7),
+    )

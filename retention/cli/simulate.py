@@ -2,6 +2,8 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -90,29 +92,20 @@ def play(game: Game, home: Path, config: Path) -> dict[str, Any]:
         return _weigh(company, before, after)
 
 
-def _in(home: Path, port: int, game: Game) -> Any:
+@contextmanager
+def _in(home: Path, port: int, game: Game) -> Iterator[None]:
     """Point this process at a folder of its own for a while."""
-    from contextlib import contextmanager
-
+    from retention import workshop
     from retention.cli.story import point_at
+    from retention.settings import kept_environment
 
-    @contextmanager
-    def pointed() -> Any:
-        import os
-
-        kept = dict(os.environ)
-        point_at(home, port)
-        _hold_out(home / "config" / "guards.yaml", game)
-        try:
+    try:
+        with kept_environment():
+            point_at(home, port)
+            _hold_out(home / "config" / "guards.yaml", game)
             yield
-        finally:
-            os.environ.clear()
-            os.environ.update(kept)
-            from retention import workshop
-
-            workshop.reset()
-
-    return pointed()
+    finally:
+        workshop.reset()
 
 
 def _hold_out(guards: Path, game: Game) -> None:

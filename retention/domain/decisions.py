@@ -12,6 +12,8 @@ from retention.domain.playbook import Playbook, StageRule, Step
 from retention.domain.progress import CaseProgress, StepProgress
 from retention.domain.stages import GUARDED_STAGES, Stage
 
+_WRITTEN = frozenset({ActionState.PENDING_APPROVAL, ActionState.APPROVED, ActionState.DONE})
+
 
 class DecisionKind(StrEnum):
     """What a night can do with a case."""
@@ -124,13 +126,15 @@ def _hindered(obstacle: Obstacle) -> Decision:
 
 
 def _ends_on(case: CaseProgress, playbook: Playbook, days_of: Calendar) -> date | None:
-    """Return when the running notice takes effect: later when its second notice came late."""
+    """Return when the running notice takes effect: as its second notice says, if that is later."""
     if case.notice is None:
         return None
     latest = case.notice.effective_on
     for step, progress in zip(playbook.rule(case.stage).steps, case.steps, strict=True):
-        if step.before_end is not None and step.reaches_customer and progress.done_on is not None:
-            latest = max(latest, step.before_end.after(progress.done_on, days_of))
+        if step.before_end is None or not step.reaches_customer or progress.due_on is None:
+            continue
+        if progress.state in _WRITTEN:
+            latest = max(latest, step.before_end.after(progress.due_on))
     return days_of.next_ending(latest)
 
 
@@ -159,9 +163,11 @@ def _step_before_end(
     today: date,
     ends_on: date,
 ) -> Decision:
-    lead = rule.steps[position].before_end
-    if lead is not None and today < ends_on - timedelta(days=lead.days):
-        return _wait("notice_running")
+    step = rule.steps[position]
+    if step.before_end is not None:
+        ready = step.due.days if step.reaches_customer else 0
+        if today < ends_on - timedelta(days=step.before_end.days + ready):
+            return _wait("notice_running")
     return _work_on_step(case, rule, position, facts, today)
 
 
@@ -240,8 +246,8 @@ def _leave_stage(
     if rule.stage in facts.may_improve:
         return _wait("improving_or_unknown")
     target = playbook.next_stage(case.stage)
-    if target is None:
-        return _close(CaseState.EXPIRED, "ladder_finished")
+    while target is not None and target in case.waived:
+        target = playbook.next_stage(target)
     return _enter(target, "no_improvement", playbook, case, facts)
 
 

@@ -7,6 +7,7 @@ are short texts that point to data or to a note.
 from dataclasses import dataclass, field
 
 TALKED, NOT_REACHED, HANDED_OVER = "talked", "not_reached", "delivered"
+TOO_LATE = "delivered_too_late"
 CONFIRMED, STOPPED = "confirmed", "stopped"
 MAX_ANSWER = 500
 
@@ -64,9 +65,12 @@ FORMS: dict[str, Form] = {
         Form("call", _TALK, {"reaction": "What did the customer say?"}),
         Form(
             "letter",
-            (HANDED_OVER, "returned"),
-            {"proof": "Number of the registered letter, or who signed for it and when"},
-            {HANDED_OVER: ("proof",)},
+            (HANDED_OVER, TOO_LATE, "returned"),
+            {
+                "proof": "Number of the registered letter, or who signed for it",
+                "delivered_on": "The day on which it was signed for (YYYY-MM-DD)",
+            },
+            dict.fromkeys((HANDED_OVER, TOO_LATE), ("proof", "delivered_on")),
         ),
         Form(
             "notice_check",

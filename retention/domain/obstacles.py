@@ -44,5 +44,5 @@ def obstacle_to(stage: Stage, facts: Facts) -> Obstacle | None:
     if stage in ADVERSE_STAGES and not facts.surely_unprofitable:
         return Obstacle("profit_uncertain", withdraw=True)
     if stage in ADVERSE_STAGES and not facts.data_settled:
-        return Obstacle("data_not_settled", withdraw=False)
+        return Obstacle("data_not_settled", withdraw=True)
     return None

@@ -12,12 +12,14 @@ class StepProgress:
     """The latest action of one step: `None` everywhere when there was none yet.
 
     `undelivered` is set while its message has an open fate: `unknown` until a person settles it.
+    `due_on` is the last day on which its message might leave.
     """
 
     state: ActionState | None = None
     proposed_on: date | None = None
     done_on: date | None = None
     undelivered: str | None = None
+    due_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, not_, select
 from sqlalchemy.orm import Session, joinedload
 
 from retention.db.chain import canonical
@@ -129,6 +129,9 @@ def expire_overdue(session: Session, today: date) -> int:
         Case.state == CaseState.OPEN,
         Action.state.in_(sorted(OPEN_ACTION_STATES)),
         Action.due_on < today,
+        # An approved letter may be in the post: only its owner knows what became of it.
+        not_(and_(Action.kind == ActionKind.LETTER, Action.state == ActionState.APPROVED)),
+        Action.form.is_distinct_from("retract_notice"),
     )  # fmt: skip
     return give_up(session, load(session, session.scalars(late).all()), ActionState.EXPIRED)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
-from retention.domain.cases import CaseEventKind, CaseState
+from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar, Period
 from retention.domain.decisions import Decision, DecisionKind, entered
 from retention.domain.errors import TemplateError
@@ -19,6 +19,7 @@ from retention.domain.notices import NoticePlan
 from retention.domain.offers import VoidReason
 from retention.domain.playbook import Playbook, Step
 from retention.domain.progress import CaseProgress
+from retention.domain.stages import ADVERSE_STAGES
 from retention.services import actions, cases, offers
 from retention.services.actions import Work
 from retention.services.composing import Sender
@@ -26,7 +27,7 @@ from retention.services.deciding import Decided
 from retention.services.evidence import Evidence
 from retention.services.known import Known
 from retention.services.policies import Policies
-from retention.services.progress import notice_is_checked, said_before_notice
+from retention.services.progress import RETRACT, notice_is_checked, owes_call, said_before_notice
 from retention.services.receipts import Grounds, write_receipt
 from retention.services.standing import Standing
 from retention.services.terms import Terms, terms_of
@@ -68,6 +69,8 @@ class Applicator:
     def apply(self, decided: Decided, case: Case) -> None:
         """Apply a case's chain of decisions, in order."""
         progress = decided.progress
+        if owes_call(decided.standing) and not _is_calling(case):
+            self._call_back(case)
         for decision, said in zip(decided.chain, decided.said, strict=False):
             self._apply_one(decided, case, decision, progress, said)
             if decision.stage is not None:
@@ -78,6 +81,8 @@ class Applicator:
         if decided.is_new:
             return decided.chain[-1].reason != OVER_CAP_OPEN
         if decided.chain[-1].kind is not DecisionKind.WAIT or len(decided.chain) > 1:
+            return True
+        if owes_call(decided.standing):
             return True
         return decided.chain[-1].withdraw and any(
             a.recipient is not None and a.state in OPEN_ACTION_STATES
@@ -94,13 +99,21 @@ class Applicator:
         self._receipt(decided, decision, decided.progress, decided.said[0], None)
 
     def pause(self, known: Known, standings: Iterable[Standing]) -> None:
-        """Count the cases that nobody looked at, and say why they wait."""
+        """Count the cases that nobody looked at, and say why they wait.
+
+        What nobody can be sure of tonight must not leave: adverse messages are taken back.
+        """
+        adverse: list[str] = []
         for standing in standings:
             reason = known.pause_of(standing)
             if reason is not None:
                 self._count_wait(reason)
                 if reason != standing.waiting_for:
                     self.waits.append({"id": standing.case_id, "waiting_for": reason})
+                if standing.stage in ADVERSE_STAGES:
+                    adverse += [a.action_id for a in standing.actions if a.recipient is not None]
+        found = actions.load(self.session, adverse)
+        self.done.given_up += actions.give_up(self.session, found, ActionState.SUPERSEDED)
 
     def finish(self) -> None:
         """Write the reasons of all waits at once."""
@@ -168,8 +181,9 @@ class Applicator:
             self.done.given_up += given_up
 
     def _leave(self, case: Case, fate: ActionState) -> None:
-        """What still waits is given up; an offer that was not taken counts no longer."""
-        self.done.given_up += actions.give_up(self.session, case.actions, fate)
+        """What still waits is given up, but no call that we owe; open offers count no longer."""
+        waiting = [a for a in case.actions if a.form != RETRACT]
+        self.done.given_up += actions.give_up(self.session, waiting, fate)
         for action in case.actions:
             offers.void(action, VoidReason.CASE_MOVED_ON)
 
@@ -177,21 +191,21 @@ class Applicator:
         outcome = decision.outcome or CaseState.EXPIRED
         self._leave(case, ActionState.CANCELLED)
         cases.close_case(case, outcome, self.as_of, reason=decision.reason)
-        if outcome in (CaseState.RESTORED, CaseState.EXEMPT) and _notices_of(case):
+        stays = outcome not in (CaseState.TERMINATED, CaseState.SELF_CHURNED)
+        held = any(cases.is_standing_notice(action) for action in case.actions)
+        if stays and held and not _is_calling(case):
             self._call_back(case)
 
     def _void_notice(self, case: Case, reason: str) -> None:
         """The clock stops for good: a new notice is needed, and the customer has to be told."""
         case.waiting_for = reason
         self._leave(case, ActionState.SUPERSEDED)
-        for action in _notices_of(case):
-            action.voided_on = self.as_of
-        cases.record_event(case, CaseEventKind.NOTICE_VOIDED, self.as_of, reason)
+        cases.void_notices(case, self.as_of, reason)
         self._call_back(case)
 
     def _call_back(self, case: Case) -> None:
         """The customer holds a notice that no longer counts: somebody has to call."""
-        call = Step(ActionKind.CALL, form="retract_notice", due=_FIVE_WORKDAYS)
+        call = Step(ActionKind.CALL, form=RETRACT, due=_FIVE_WORKDAYS)
         self._write(case, _RETRACT, call, Terms())
         self.done.proposed[f"{case.stage}:retract_notice"] += 1
 
@@ -204,7 +218,9 @@ class Applicator:
         terms = terms_of(decided.playbook, step, row, self.policies, self.as_of)
         if isinstance(terms, str):
             return None, terms
-        terms = _after_conversation(terms, step, decided)
+        terms = self._after_conversation(terms, step, decided)
+        if step.notice and owes_call(decided.standing):
+            return None, "notice_not_called_back"
         if (
             step.notice
             and terms.notice
@@ -220,6 +236,19 @@ class Applicator:
         self.done.proposed[f"{case.stage}:{action.template or action.kind}"] += 1
         return action, None
 
+    def _after_conversation(self, terms: Terms, step: Step, decided: Decided) -> Terms:
+        """A notice repeats what was said; a second notice says when the end truly comes."""
+        said = said_before_notice(decided.standing)
+        running = decided.progress.notice
+        plan = terms.notice
+        if step.before_end is not None and running is not None:
+            days_of = self.policies.calendars.of_customer(*decided.place, self.as_of)
+            leaves_by = step.due.after(self.as_of, self.workdays)
+            ends_on = max(running.effective_on, step.before_end.after(leaves_by))
+            ends_on = days_of.next_ending(ends_on)
+            plan = NoticePlan((ends_on - running.given_on).days, leaves_by, ends_on)
+        return Terms(terms.offer, plan, said.get("alternative", ""), said.get("fee_waived", ""))
+
     def _ask_about_notice(self, case: Case) -> None:
         asked = [a for a in case.actions if a.form == "notice_check"]
         if any(a.state in (ActionState.PENDING_APPROVAL, ActionState.DONE) for a in asked):
@@ -229,8 +258,8 @@ class Applicator:
         self.done.proposed[f"{case.stage}:notice_check"] += 1
 
     def _write(self, case: Case, position: int, step: Step, terms: Terms) -> Action:
-        row = self.evidence.rows[case.customer_id]
-        manager = self.policies.team.account_manager_of(row["account_manager"])
+        row = self.evidence.rows.get(case.customer_id, {})
+        manager = self.policies.team.account_manager_of(row.get("account_manager"))
         work = Work(row, manager, self.sender, self.workdays, self.as_of)
         return actions.propose(self.session, case, position, step, terms, work)
 
@@ -241,26 +270,9 @@ class Applicator:
             self.done.decisions[name] += 1
 
 
-def _notices_of(case: Case) -> list[Action]:
-    """Return the notices that the customer holds."""
-    return [
-        action
-        for action in case.actions
-        if action.effective_on is not None
-        and action.state is ActionState.DONE
-        and action.voided_on is None
-    ]
-
-
-def _after_conversation(terms: Terms, step: Step, decided: Decided) -> Terms:
-    """A notice repeats what was said; a second notice announces what the first one did."""
-    said = said_before_notice(decided.standing)
-    running = decided.progress.notice
-    plan = terms.notice
-    if step.before_end is not None and running is not None:
-        days = (running.effective_on - running.given_on).days
-        plan = NoticePlan(days, running.given_on, running.effective_on)
-    return Terms(terms.offer, plan, said.get("alternative", ""), said.get("fee_waived", ""))
+def _is_calling(case: Case) -> bool:
+    """Return whether somebody is to call already."""
+    return any(a.form == RETRACT and a.state in OPEN_ACTION_STATES for a in case.actions)
 
 
 def open_case(applicator: Applicator, decided: Decided) -> Case:

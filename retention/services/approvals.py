@@ -30,6 +30,7 @@ from retention.services import cases, offers, outbox
 from retention.services.actions import give_up, set_state
 from retention.services.content import content_of
 from retention.services.desk import Desk, may, standing_in
+from retention.services.permits import kept_apart, stopped_by
 
 
 def slots_of(action: Action) -> list[Slot]:
@@ -81,6 +82,8 @@ def approve(session: Session, action_id: str, desk: Desk, *, seen: str | None = 
         refuse(subject, f"is a {action.kind}, not a message", "Use 'retention queue complete'.")
     if action.due_on < desk.on:
         refuse(subject, f"had to leave by {action.due_on}", "The next night proposes it anew.")
+    if action.kind is ActionKind.LETTER:
+        _refuse_letter(session, action, desk, subject)
     content = content_of(action)
     if seen is not None and seen != content:
         refuse(subject, "its content is not what was shown", "Look at it again.")
@@ -102,6 +105,13 @@ def approve(session: Session, action_id: str, desk: Desk, *, seen: str | None = 
         if action.kind is ActionKind.EMAIL:
             outbox.enqueue(session, action, desk.now)
     return action
+
+
+def _refuse_letter(session: Session, action: Action, desk: Desk, subject: str) -> None:
+    """Nobody asks again before a letter is posted, so what stops it counts now."""
+    reason = stopped_by(session, action) or kept_apart(session, action, desk.on)
+    if reason:
+        refuse(subject, f"it may not be posted: {reason}", "Wait until that is over.")
 
 
 def approve_all(session: Session, action_ids: Sequence[str], desk: Desk) -> list[Action]:
@@ -179,6 +189,7 @@ def choose_milder(
     case = action_queries.case_of(session, action)
     give_up(session, case.actions, ActionState.SUPERSEDED)
     said = f"milder:{code}"
+    cases.void_notices(case, desk.on, said, desk.person.person_id)
     cases.enter_stage(case, to, desk.on, reason=said, actor=desk.person.person_id)
     desk.tell(session, "case.milder", action, to=to, code=code, reason=reason)
     return action

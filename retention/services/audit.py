@@ -12,14 +12,19 @@ from retention.db import snapshots
 from retention.db.chain import GENESIS, Entry, canonical, head_of, link, record, seal, sha256
 from retention.db.models import (
     Action,
+    Approval,
     AuditEvent,
     AuditRecord,
     Case,
     Comment,
+    DeliveryAttempt,
     Exclusion,
+    Handover,
+    Message,
     Offer,
     Receipt,
     Rendering,
+    Waiver,
 )
 from retention.domain.cases import CaseState
 from retention.domain.errors import AuditBrokenError, NotAllowedError
@@ -44,6 +49,9 @@ class Head:
         if len(parts) < 2 or not parts[0].isdigit():  # noqa: PLR2004 - number and hash
             raise AuditBrokenError(where, f"'{line[:60]}' is no head", "Use an exported file.")
         return cls(int(parts[0]), parts[1])
+
+
+_NOTHING_YET = Head(0, GENESIS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ def verify(session: Session, heads: list[Head]) -> Verdict:
     without an erasure, and receipts that are no longer what was recorded.
     """
     findings: list[Finding] = []
-    wanted = {head.number: head.hash for head in heads}
+    wanted = {head.number: head.hash for head in heads if head != _NOTHING_YET}
     before, number, gone, allowed = GENESIS, 0, set(), set()
     for event, kept in _events(session):
         number += 1
@@ -191,4 +199,31 @@ def _erase_rows(session: Session, customer_id: str) -> None:
     session.execute(
         update(Action).where(Action.customer_id == customer_id).values(note=None, answers=None)
     )
+    session.execute(
+        update(Message)
+        .where(Message.action_id.in_(theirs))
+        .values(last_text=None)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Approval)
+        .where(Approval.action_id.in_(theirs))
+        .values(reason=None)
+        .execution_options(synchronize_session=False)
+    )
+    messages = select(Message.id).where(Message.action_id.in_(theirs)).scalar_subquery()
+    session.execute(
+        update(DeliveryAttempt)
+        .where(DeliveryAttempt.message_id.in_(messages))
+        .values(reply=None)
+        .execution_options(synchronize_session=False)
+    )
+    cases = select(Case.id).where(Case.customer_id == customer_id).scalar_subquery()
+    session.execute(
+        update(Waiver)
+        .where(Waiver.case_id.in_(cases))
+        .values(reason=_GONE, note=None)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(update(Handover).where(Handover.customer_id == customer_id).values(note=None))
     session.execute(update(Exclusion).where(Exclusion.customer_id == customer_id).values(note=""))

@@ -41,8 +41,8 @@ def list_due(session: Session, now: datetime, limit: int, doc: CanaryDoc) -> lis
 def _allowed(session: Session, batch: str, rule: CanaryRule, now: datetime) -> int:
     progress = _progress(session, batch)
     switch = session.get(Switch, switches.canary_of(batch))
-    if switch is not None and not switch.stopped:
-        return progress.size
+    if switch is not None:
+        return 0 if switch.stopped else progress.size
     return may_leave(progress, rule, now) or 0
 
 

@@ -4,9 +4,11 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from retention.db.models import Case, CaseEvent, PlaybookVersion
+from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
 from retention.domain import keys
+from retention.domain.actions import ActionState
 from retention.domain.cases import CASE_MOVES, CaseEventKind, CaseState
+from retention.domain.messages import MessageState
 from retention.domain.playbook import Playbook
 from retention.domain.stages import Stage
 from retention.domain.transitions import require_move
@@ -64,6 +66,28 @@ def close_case(
     case.state = outcome
     case.closed_on = as_of
     case.waiting_for = None
+
+
+def is_standing_notice(action: Action) -> bool:
+    """Return whether the customer holds this notice, or may: one whose fate nobody knows counts."""
+    if action.effective_on is None or action.voided_on is not None:
+        return False
+    message = action.message
+    lost = message is not None and message.state is MessageState.UNKNOWN
+    return action.state is ActionState.DONE or lost
+
+
+def void_notices(case: Case, on: date, reason: str, actor: str = NIGHT) -> bool:
+    """Void the notices that a customer holds; return whether there were any.
+
+    The clock has stopped for good. Somebody has to call: the next night sees to it.
+    """
+    standing = [action for action in case.actions if is_standing_notice(action)]
+    for action in standing:
+        action.voided_on = on
+    if standing:
+        record_event(case, CaseEventKind.NOTICE_VOIDED, on, reason, actor)
+    return bool(standing)
 
 
 def record_event(

@@ -1,12 +1,14 @@
 """People log what they did by hand: reviews, calls and letters. That is the deed itself."""
 
+from datetime import date
+
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, PlaybookVersion
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseEventKind
-from retention.domain.forms import FORMS, HANDED_OVER, MAX_ANSWER, TALKED, Form
+from retention.domain.forms import FORMS, HANDED_OVER, MAX_ANSWER, TALKED, TOO_LATE, Form
 from retention.domain.people import Permission, refuse
 from retention.domain.playbook import Playbook
 from retention.domain.stages import Stage
@@ -18,7 +20,7 @@ from retention.services.desk import Desk, may
 from retention.services.policies import Policies
 
 _REASSESSMENT = "reassessment"
-_DEEDS = frozenset({TALKED, HANDED_OVER})
+_DEEDS = frozenset({TALKED, HANDED_OVER, TOO_LATE})
 
 
 def complete(
@@ -50,6 +52,8 @@ def complete(
     if outcome not in known:
         refuse(subject, f"'{outcome}' is no outcome of it", f"Use one of: {', '.join(known)}.")
     answers = _checked(form, outcome, answers or {}, subject)
+    if action.kind is ActionKind.LETTER and outcome in (HANDED_OVER, TOO_LATE):
+        outcome = _in_time(action, desk, answers["delivered_on"], subject)
     action.outcome, action.note, action.answers = outcome, note, answers
     action.case.waiting_for = "the_next_night"
     if action.form == _REASSESSMENT:
@@ -90,12 +94,29 @@ def _checked(form: Form, outcome: str, answers: dict[str, str], subject: str) ->
     return {name: text.strip() for name, text in answers.items()}
 
 
+def _in_time(action: Action, desk: Desk, delivered_on: str, subject: str) -> str:
+    """A notice that came after its last day names an end that is too soon: it counts no longer."""
+    try:
+        day = date.fromisoformat(delivered_on)
+    except ValueError:
+        refuse(subject, f"'{delivered_on}' is no date", "Write for example 2026-10-31.")
+    if not action.proposed_on <= day <= desk.on:
+        refuse(subject, f"it cannot have been delivered on {day}", "Correct the date.")
+    late = action.effective_on is not None and day > action.due_on
+    return TOO_LATE if late else HANDED_OVER
+
+
 def _settle(action: Action, desk: Desk, outcome: str) -> None:
     if action.kind is not ActionKind.REVIEW and outcome not in _DEEDS:
         set_state(action, ActionState.EXPIRED)
         return
     action.done_on = desk.on
+    if action.kind is ActionKind.LETTER:
+        action.done_on = date.fromisoformat((action.answers or {})["delivered_on"])
     set_state(action, ActionState.DONE)
+    if outcome == TOO_LATE:
+        action.voided_on = desk.on
+        return
     kind = CaseEventKind.REVIEWED
     if action.kind is ActionKind.CALL:
         kind = CaseEventKind.CONVERSATION
@@ -115,7 +136,7 @@ def _ask_for_waivers(session: Session, action: Action, desk: Desk, outcome: str,
             f"'{outcome}' would skip {', '.join(skipped)}",
             "Say why with --note; a second person has to agree.",
         )
-    for stage in skipped:
+    for stage in waivers.not_asked_for(session, action.case, skipped):
         waivers.request(session, action.case, stage, desk, reason=note, owner=action.owner)
 
 

@@ -12,14 +12,14 @@ from retention.db.models import Action, Message
 from retention.domain.actions import ActionState
 from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
-from retention.domain.exclusions import ExclusionKind, in_force
-from retention.domain.messages import AttemptStage, MessageClass, MessageState
+from retention.domain.messages import AttemptStage, MessageState
 from retention.domain.offers import OfferState
-from retention.services import exclusions, offers, outbox, switches
+from retention.services import offers, outbox
 from retention.services.actions import set_state
 from retention.services.approvals import given, slots_of
 from retention.services.content import content_of
 from retention.services.outbox import Claimed
+from retention.services.permits import kept_apart, stopped_by
 
 _FOR_EVER = timedelta(days=36500)
 
@@ -79,39 +79,13 @@ def check(session: Session, message_id: str, now: datetime, rules: Rules) -> Ref
 
 
 def _stopped(session: Session, action: Action) -> Refusal | None:
-    scopes = switches.scopes_of(action.case.playbook, action.stage, action.kind)
-    if scopes & switches.stopped(session).keys():
-        return Refusal(MessageState.QUEUED, "it is stopped by a switch")
-    return None
+    scope = stopped_by(session, action)
+    return Refusal(MessageState.QUEUED, f"'{scope}' is stopped") if scope else None
 
 
 def _apart(session: Session, action: Action, on: date) -> Refusal | None:
-    """A hold, an exemption, or a suppression of the class; nothing suppresses a legal notice."""
-    theirs = exclusions.of_customer(session, action.customer_id, on)
-    for kind in (ExclusionKind.HOLD, ExclusionKind.EXEMPTION):
-        found = in_force(theirs, kind, action.case.playbook, on)
-        if found is not None:
-            return Refusal(MessageState.CANCELLED, f"the customer has a {kind}: {found.reason}")
-    message_class = action.rendering.message_class if action.rendering else None
-    if message_class is None or message_class is MessageClass.LEGAL_NOTICE:
-        return None
-    found = in_force(theirs, ExclusionKind.SUPPRESSION, message_class, on)
-    if found is not None:
-        return Refusal(MessageState.CANCELLED, f"suppressed: {found.reason}")
-    if message_class is MessageClass.COMMERCIAL and _has_notice(session, action.customer_id):
-        return Refusal(MessageState.CANCELLED, "the customer has been given notice")
-    return None
-
-
-def _has_notice(session: Session, customer_id: str) -> bool:
-    """Nobody who was given notice is sold anything."""
-    notice = select(Action.id).where(
-        Action.customer_id == customer_id,
-        Action.effective_on.is_not(None),
-        Action.state == ActionState.DONE,
-        Action.voided_on.is_(None),
-    )
-    return session.scalar(notice.limit(1)) is not None
+    reason = kept_apart(session, action, on)
+    return Refusal(MessageState.CANCELLED, reason) if reason else None
 
 
 def _not_approved(action: Action, message: Message, now: datetime, rules: Rules) -> Refusal | None:

@@ -13,6 +13,10 @@ from retention.domain.errors import NotFoundError
 from retention.domain.people import Permission, Person, Role, refuse
 from retention.services.policies import Policies
 
+MIN_REASON = 4
+_NEVER_DEPUTIES = frozenset({Role.OPS, Role.AUDITOR})
+"""Who runs the nights, or reads the audit, approves nothing, in nobody's place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -42,6 +46,8 @@ def standing_in(session: Session, desk: Desk) -> list[StandIn]:
         )
         .order_by(Delegation.id)
     )
+    if desk.person.roles & _NEVER_DEPUTIES:
+        return []
     people = desk.policies.team.people
     known = [people[principal] for principal in dict.fromkeys(rows) if principal in people]
     return [StandIn(person, desk.person.person_id) for person in known]
@@ -77,6 +83,10 @@ def delegate(
         deputy.person_id == principal.person_id or principal != desk.person
     ):
         refuse(subject, "nobody lends a role to themselves", "Name somebody else.")
+    if deputy.roles & _NEVER_DEPUTIES:
+        refuse(subject, f"'{deputy.person_id}' runs or audits the programme", "Name another.")
+    if len(reason.strip()) < MIN_REASON:
+        refuse(subject, "the reason says nothing", "Say why.")
     if not desk.on <= ends_on or ends_on < starts_on:
         refuse(subject, f"it would run from {starts_on} to {ends_on}", "Correct the dates.")
     row = Delegation(

@@ -126,20 +126,25 @@ def list_in_force(
 
 
 def by_customer(session: Session, today: date) -> dict[str, tuple[Exclusion, ...]]:
-    """Return each customer's exclusions, as the rules see them."""
+    """Return each customer's exclusions, as the rules see them.
+
+    What was placed counts at once: a night of yesterday that runs today must know of it.
+    """
     found: dict[str, tuple[Exclusion, ...]] = defaultdict(tuple)
     for row in list_in_force(session, today):
-        found[row.customer_id] += (_as_rule(row),)
+        found[row.customer_id] += (_as_rule(row, today),)
     return found
 
 
 def of_customer(session: Session, customer_id: str, today: date) -> tuple[Exclusion, ...]:
     """Return one customer's exclusions, as the rules see them."""
-    return tuple(_as_rule(row) for row in list_in_force(session, today, customer_id))
+    rows = list_in_force(session, today, customer_id)
+    return tuple(_as_rule(row, today) for row in rows)
 
 
-def _as_rule(row: ExclusionRow) -> Exclusion:
-    return Exclusion(row.kind, row.scope, row.reason, row.starts_on, row.ends_on)
+def _as_rule(row: ExclusionRow, today: date) -> Exclusion:
+    since = min(row.starts_on, today)
+    return Exclusion(row.kind, row.scope, row.reason, since, row.ends_on)
 
 
 def _tell(session: Session, row: ExclusionRow, what: str, person: Person, now: datetime) -> None:

@@ -79,7 +79,13 @@ def offer(
 
 
 def move(
-    session: Session, handover_id: str, desk: Desk, target: HandoverState, note: str
+    session: Session,
+    handover_id: str,
+    desk: Desk,
+    target: HandoverState,
+    note: str,
+    *,
+    owner: str,
 ) -> Handover:
     """Record the next step of a hand-over. Only the partner's word, in `note`, confirms it.
 
@@ -87,8 +93,8 @@ def move(
     """
     row = get(session, handover_id)
     subject = f"hand-over {row.id[:8]}"
-    if not desk.person.may(Permission.ANSWER):
-        refuse(subject, f"'{desk.person.person_id}' may not change it", "Ask an account manager.")
+    if not may(session, desk, Permission.ANSWER, owner):
+        refuse(subject, f"'{desk.person.person_id}' may not change it", f"Ask {owner}.")
     if target is HandoverState.CONFIRMED and not note.strip():
         refuse(subject, "who has confirmed it?", "Name the person at the partner with --note.")
     require_move(HANDOVER_MOVES, row.state, target, subject=subject)

@@ -21,8 +21,10 @@ from retention.domain.people import Permission, refuse
 from retention.domain.transitions import require_move
 from retention.services.desk import Desk, may
 
-_STANDING = (OfferState.SENT, OfferState.VIEWED, OfferState.COUNTERED)
-_ANSWERABLE = frozenset({*_STANDING, OfferState.ACCEPTED, OfferState.DECLINED})
+_UNANSWERED = (OfferState.SENT, OfferState.VIEWED)
+_ANSWERABLE = frozenset(
+    {*_UNANSWERED, OfferState.COUNTERED, OfferState.ACCEPTED, OfferState.DECLINED}
+)
 
 
 def draft(session: Session, action: Action, proposal: Proposal, currency: str) -> Offer:
@@ -65,17 +67,23 @@ def follow(action: Action, target: OfferState) -> None:
 
 
 def void(action: Action, reason: VoidReason) -> None:
-    """Void an offer that never reached its customer or counts no longer."""
+    """Void an offer that never reached its customer or counts no longer.
+
+    What was agreed stays agreed when the case moves on.
+    """
+    agreed = action.offer is not None and action.offer.state is OfferState.ACCEPTED
+    if agreed and reason is VoidReason.CASE_MOVED_ON:
+        return
     if action.offer is not None and OfferState.VOIDED in OFFER_MOVES[action.offer.state]:
         set_state(action.offer, OfferState.VOIDED)
         action.offer.void_reason = reason
 
 
 def expire_late(session: Session, today: date) -> None:
-    """Expire every offer that was not answered in time."""
+    """Expire every offer that was not answered in time; a counter-offer waits for us."""
     session.execute(
         update(Offer)
-        .where(Offer.state.in_(sorted(_STANDING)), Offer.expires_on < today)
+        .where(Offer.state.in_(sorted(_UNANSWERED)), Offer.expires_on < today)
         .values(state=OfferState.EXPIRED)
     )
 

@@ -19,6 +19,9 @@ from retention.services.standing import ActionStanding, Standing
 ADDRESS_CHANGED = "address_changed"
 """Outcome of a message that was taken back because its customer has another address now."""
 
+RETRACT = "retract_notice"
+"""The call that takes a notice back."""
+
 _GONE = frozenset({"cancelled", "canceled", "closed", "churned", "ended", "inactive", "terminated"})
 _TIME_TO_SHOW = timedelta(days=90)
 _GIVEN_BACK = frozenset({ActionState.SUPERSEDED, ActionState.CANCELLED})
@@ -83,6 +86,17 @@ def notice_is_checked(standing: Standing) -> bool:
     )
 
 
+def owes_call(standing: Standing) -> bool:
+    """Return whether a notice was voided and nobody has told the customer yet."""
+    voided = [a.voided_on for a in standing.actions if a.voided_on is not None]
+    told = [
+        a.done_on
+        for a in standing.actions
+        if a.form == RETRACT and a.state is ActionState.DONE and a.done_on is not None
+    ]
+    return bool(voided) and max(told, default=date.min) < max(voided)
+
+
 def said_before_notice(standing: Standing) -> dict[str, str]:
     """Return the answers of the conversation that a notice follows."""
     talks = [a for a in standing.actions if _belongs(a, standing) and _is_conversation(a)]
@@ -130,7 +144,7 @@ def _step(action: ActionStanding | None) -> StepProgress:
         state = ActionState.EXPIRED
     lost = "unknown" if action.message is MessageState.UNKNOWN else None
     done_on = action.done_on if state is ActionState.DONE else None
-    return StepProgress(state, action.proposed_on, done_on, lost)
+    return StepProgress(state, action.proposed_on, done_on, lost, action.due_on)
 
 
 def _served(standing: Standing, playbook: Playbook) -> frozenset[Stage]:

@@ -87,6 +87,7 @@ def _step(found: dict[str, Any]) -> StepProgress:
         proposed_on=_day(found["proposed_on"]),
         done_on=_day(found["done_on"]),
         undelivered=found["undelivered"],
+        due_on=_day(found["due_on"]),
     )
 
 

@@ -9,6 +9,7 @@ from retention.db.models import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
+from retention.domain.errors import NotFoundError
 from retention.domain.offers import OfferKind, OfferState, Proposal, VoidReason
 from retention.domain.people import Permission, Role, refuse
 from retention.services import actions, offers
@@ -53,6 +54,10 @@ def revise(
         refuse(subject, f"a fee of {fee} is not between 0 and {most:.2f}", "Offer less.")
     evidence = Evidence(places.newest(), {})
     add_rows(evidence, places.snapshots, [old.customer_id])
+    if old.customer_id not in evidence.rows:
+        raise NotFoundError(
+            f"customer '{old.customer_id}'", "is not in the newest night", "Wait for the data."
+        )
     proposal = Proposal(OfferKind(offer.kind), offer.current_fee, fee, terms.expires.after(desk.on))
     offers.void(old, VoidReason.SUPERSEDED)
     work = Work(

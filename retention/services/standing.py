@@ -28,6 +28,7 @@ _ACTION = (
     Action.state,
     Action.proposed_on,
     Action.done_on,
+    Action.due_on,
     Action.effective_on,
     Action.voided_on,
     Action.outcome,
@@ -49,6 +50,7 @@ class ActionStanding:
     state: ActionState
     proposed_on: date
     done_on: date | None
+    due_on: date
     effective_on: date | None
     voided_on: date | None
     outcome: str | None
@@ -117,9 +119,11 @@ def _actions(session: Session) -> dict[str, list[ActionStanding]]:
     found: dict[str, list[ActionStanding]] = defaultdict(list)
     for row in rows:
         found[row.case_id].append(
-            ActionStanding(row.id, row.stage, row.step, row.kind, row.form, row.state,
-                           row.proposed_on, row.done_on, row.effective_on, row.voided_on,
-                           row.outcome, row.answers or {}, row.message_state, row.recipient)
+            ActionStanding(
+                row.id, row.stage, row.step, row.kind, row.form, row.state, row.proposed_on,
+                row.done_on, row.due_on, row.effective_on, row.voided_on, row.outcome,
+                row.answers or {}, row.message_state, row.recipient,
+            )
         )  # fmt: skip
     return found
 

@@ -1,5 +1,7 @@
 """Skip a stage: one person asks and says why, another one agrees."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -43,6 +45,16 @@ def request(
     session.flush()
     _tell(session, waiver, case.customer_id, desk, "waiver.requested", reason)
     return waiver
+
+
+def not_asked_for(session: Session, case: Case, stages: Iterable[Stage]) -> list[Stage]:
+    """Return the stages for which nobody waits for an answer, and nobody has got one."""
+    asked = {
+        waiver.stage
+        for waiver in session.scalars(select(Waiver).where(Waiver.case_id == case.id))
+        if waiver.state is not WaiverState.REFUSED
+    }
+    return [stage for stage in stages if stage not in asked]
 
 
 def decide(

@@ -1,7 +1,9 @@
 """Holds, waivers, caps, approvals, offers, hand-overs and the audit, on a small world."""
 
+import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -36,12 +38,14 @@ from retention.domain.handovers import HandoverState
 from retention.domain.holdouts import Arm
 from retention.domain.limits import BatchState
 from retention.domain.messages import MessageState
+from retention.domain.notices import NoticeRule, Proof
 from retention.domain.offers import Answer, OfferState
 from retention.domain.stages import Stage
 from retention.services import (
     approvals,
     audit,
     batches,
+    completing,
     desk,
     exclusions,
     handling,
@@ -51,11 +55,13 @@ from retention.services import (
     switches,
     waivers,
 )
+from retention.services.attention import how_people_decide
 from retention.services.policy_files import HoldoutDoc
 from retention.services.revising import revise
 from tests.factories.worlds import World
 
 CUSTOMER = "C0"
+FAR = date(2099, 1, 1)
 
 
 @pytest.fixture
@@ -209,7 +215,10 @@ def test_a_complaint_voids_a_running_notice_and_somebody_calls(world: World, tro
     with reading(world.shop.engine) as session:
         held = session.get_one(Action, notice.id)
         assert held.voided_on == world.today
-    assert waiting(world, form="retract_notice").owner == "marta"
+    call = waiting(world, form="retract_notice")
+    assert call.owner == "marta"
+    with writing(world.shop.engine) as session:
+        completing.complete(session, call.id, world.desk("marta"), outcome="talked")
     for _ in range(20):
         world.night(10)
     assert case_of(world).state is CaseState.OPEN
@@ -250,7 +259,10 @@ def test_a_notice_that_may_have_left_waits_for_a_person(world: World) -> None:
 
 
 def test_a_country_that_nobody_knows_needs_a_person_and_a_registered_letter(world: World) -> None:
-    world.people[0].country = "JP"
+    policies = world.shop.policies
+    by_post = NoticeRule("es-post", 30, 0, "ES", None, Proof.RECEIPT, "a law", "high", FAR)
+    rules = replace(policies.notices, rules=(by_post,))
+    object.__setattr__(world.shop, "policies", replace(policies, notices=rules))
     walk_to(world, Stage.TERMINATE)
     world.everybody_does_their_work()
     world.night(5)
@@ -323,7 +335,9 @@ def test_a_deputy_acts_within_the_dates_and_it_is_written_down(world: World) -> 
         desk.delegate(session, world.desk("james"), team.get("james"), on, on,
                       principal=team.get("marta"), reason="holiday")  # fmt: skip
     with writing(world.shop.engine) as session:
-        row = desk.delegate(session, world.desk("marta"), team.get("james"), on, on, reason="away")
+        row = desk.delegate(
+            session, world.desk("marta"), team.get("james"), on, on, reason="away today"
+        )
         number = row.id
     approve(world, action.id, "james")
     with reading(world.shop.engine) as session:
@@ -349,6 +363,9 @@ def test_adverse_messages_are_never_approved_in_bulk_and_others_only_when_seen(
     with reading(world.shop.engine) as session:
         given = session.scalars(select(Approval).where(Approval.action_id == action.id)).one()
         assert given.dwell_seconds == 0
+        (row,) = how_people_decide(session, "Europe/Madrid")
+        assert (row["person"], row["decisions"], row["hasty"]) == ("marta", 1, 1)
+        assert row["median_hours_waited"] == 3.0
     with pytest.raises(NotAllowedError, match="At most 20"), \
             writing(world.shop.engine) as session:  # fmt: skip
         approvals.approve_all(session, [action.id] * 21, world.desk("marta"))
@@ -465,9 +482,7 @@ def test_answers_to_an_offer(world: World) -> None:
     assert answer(Answer.COUNTER, "52.50") is OfferState.COUNTERED
     for _ in range(5):
         world.night(10)
-    assert case_of(world).stage is Stage.MIGRATE or case_of(world).waiting_for in (
-        "offer_being_answered", "observing"
-    )  # fmt: skip
+    assert case_of(world).waiting_for == "offer_being_answered"
 
 
 def test_a_counter_offer_is_answered_with_a_new_version(world: World) -> None:
@@ -535,17 +550,33 @@ def test_prepaying_and_a_partner_who_confirms_both_migrate(world: World) -> None
         assert handovers.places_left(session, partners["norte"]) == 24
         number = row.id
     with pytest.raises(MoveNotAllowedError), writing(world.shop.engine) as session:
-        handovers.move(session, number, world.desk("marta"), HandoverState.CONFIRMED, "Ana, Norte")
+        handovers.move(
+            session,
+            number,
+            world.desk("marta"),
+            HandoverState.CONFIRMED,
+            "Ana, Norte",
+            owner="marta",
+        )
     for step in (HandoverState.CONSENTED, HandoverState.REQUESTED):
         with writing(world.shop.engine) as session:
-            handovers.move(session, number, world.desk("marta"), step, "")
+            handovers.move(session, number, world.desk("marta"), step, "", owner="marta")
     world.night(5)
     assert case_of(world).state is CaseState.OPEN
     with pytest.raises(NotAllowedError, match="who has confirmed"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        handovers.move(session, number, world.desk("marta"), HandoverState.CONFIRMED, "")
+        handovers.move(
+            session, number, world.desk("marta"), HandoverState.CONFIRMED, "", owner="marta"
+        )
     with writing(world.shop.engine) as session:
-        handovers.move(session, number, world.desk("marta"), HandoverState.CONFIRMED, "Ana, Norte")
+        handovers.move(
+            session,
+            number,
+            world.desk("marta"),
+            HandoverState.CONFIRMED,
+            "Ana, Norte",
+            owner="marta",
+        )
     world.night(5)
     assert case_of(world).state is CaseState.MIGRATED
 
@@ -637,9 +668,183 @@ def test_holdouts_are_whole_groups_drawn_once(world: World) -> None:
 
 
 def _with_holdout(policies: Any, rules: HoldoutDoc) -> Any:
-    from dataclasses import replace
-
     return replace(policies, holdout=rules)
+
+
+def test_a_hold_counts_for_a_night_of_yesterday_that_runs_today(world: World) -> None:
+    walk_to(world, Stage.RENEGOTIATE, "renegotiation_proposal")
+    world.today += timedelta(days=5)
+    place(world, ExclusionKind.HOLD)
+    world.night(0)
+    assert case_of(world).waiting_for == "on_hold:dispute"
+
+
+def given_notice(world: World) -> Action:
+    walk_to(world, Stage.TERMINATE, "termination_notice")
+    notice = waiting(world, template="termination_notice")
+    approve(world, notice.id, "marta")
+    approve(world, notice.id, "diana")
+    world.post("sent")
+    return notice
+
+
+def test_an_adverse_message_is_taken_back_while_the_data_is_bad(world: World) -> None:
+    walk_to(world, Stage.TERMINATE, "termination_notice")
+    notice = waiting(world, template="termination_notice")
+    approve(world, notice.id, "marta")
+    world.night(1, tripped=("tickets",))
+    assert case_of(world).waiting_for == "source_held"
+    assert ask(world, lambda s: s.get_one(Action, notice.id)).state is ActionState.SUPERSEDED
+
+
+def test_the_call_that_takes_a_notice_back_is_owed_until_somebody_has_talked(
+    world: World,
+) -> None:
+    notice = given_notice(world)
+    world.people[0].complaint = True
+    world.night(5)
+    call = waiting(world, form="retract_notice")
+    with writing(world.shop.engine) as session:
+        completing.complete(session, call.id, world.desk("marta"), outcome="not_reached")
+    world.people[0].complaint = False
+    for _ in range(8):
+        world.night(9)
+    again = waiting(world, form="retract_notice")
+    assert again.id != call.id
+    assert case_of(world).waiting_for == "notice_not_called_back"
+    with writing(world.shop.engine) as session:
+        completing.complete(session, again.id, world.desk("marta"), outcome="talked")
+    world.night(9)
+    assert waiting(world, template="termination_notice").id != notice.id
+
+
+def test_choosing_something_milder_voids_a_running_notice(world: World) -> None:
+    notice = given_notice(world)
+    for _ in range(10):
+        world.night(5)
+        second = [a for a in case_of(world).actions if a.template == "second_notice"]
+        if second:
+            break
+    with writing(world.shop.engine) as session:
+        approvals.choose_milder(session, second[0].id, world.desk("diana"), Stage.EDUCATE,
+                                code=ReasonCode.TOO_HARD, reason="they will learn")  # fmt: skip
+    assert ask(world, lambda s: s.get_one(Action, notice.id)).voided_on is not None
+    world.night(5)
+    assert waiting(world, form="retract_notice").owner == "marta"
+
+
+def test_the_second_notice_says_the_day_on_which_it_ends(world: World) -> None:
+    given_notice(world)
+    for _ in range(10):
+        world.night(5)
+        world.everybody_does_their_work()
+        world.post("sent")
+        second = [a for a in case_of(world).actions if a.template == "second_notice"]
+        if second:
+            break
+    with reading(world.shop.engine) as session:
+        text = session.get_one(Rendering, second[0].id).text
+    for _ in range(15):
+        world.night(3)
+        world.everybody_does_their_work()
+        if case_of(world).state is CaseState.TERMINATED:
+            break
+        world.post("sent")
+    closed = case_of(world).closed_on
+    assert closed is not None
+    said = re.search(r"termina el \w+, (\d+) de (\w+)", text)
+    assert said is not None
+    months = dict(zip(("marzo", "abril", "mayo", "junio", "julio"), range(3, 8), strict=True))
+    day = date(closed.year, months[said[2]], int(said[1]))
+    assert day <= closed
+
+
+def test_an_exemption_of_a_vanished_customer_with_a_notice_stops_no_night(world: World) -> None:
+    given_notice(world)
+    world.people[0].present = False
+    place(world, ExclusionKind.EXEMPTION)
+    world.night(5)
+    assert case_of(world).state is CaseState.EXEMPT
+    assert waiting(world, form="retract_notice").owner == "marta"
+
+
+@pytest.mark.parametrize(("late", "outcome"), [(0, "delivered"), (1, "delivered_too_late")])
+def test_a_registered_letter_counts_from_the_day_it_was_signed_for(
+    world: World, late: int, outcome: str
+) -> None:
+    policies = world.shop.policies
+    by_post = NoticeRule("es-post", 30, 0, "ES", None, Proof.RECEIPT, "a law", "high", FAR)
+    rules = replace(policies.notices, rules=(by_post,))
+    object.__setattr__(world.shop, "policies", replace(policies, notices=rules))
+    walk_to(world, Stage.TERMINATE)
+    for _ in range(10):
+        world.night(5)
+        world.everybody_does_their_work()
+        world.post("sent")
+        letters = [a for a in case_of(world).actions if a.template == "termination_notice"]
+        if letters:
+            break
+    letter = letters[0]
+    assert letter.kind is ActionKind.LETTER
+    with writing(world.shop.engine) as session:
+        place_switch = world.shop.policies.team.get("olga")
+        switches.stop(session, "action:letter", place_switch, "printer is down", world.now)
+    with pytest.raises(NotAllowedError, match="may not be posted"):
+        approve(world, letter.id, "marta")
+    with writing(world.shop.engine) as session:
+        switches.start(session, "action:letter", place_switch, "it prints again", world.now)
+    approve(world, letter.id, "marta")
+    approve(world, letter.id, "diana")
+    signed = letter.due_on + timedelta(days=late)
+    world.today = signed + timedelta(days=4)
+    world.night(1)
+    answers = {"proof": "RR123", "delivered_on": signed.isoformat()}
+    with writing(world.shop.engine) as session:
+        done = completing.complete(session, letter.id, world.desk("marta"), outcome="delivered",
+                                   answers=answers)  # fmt: skip
+        assert (done.outcome, done.done_on) == (outcome, signed)
+        assert (done.voided_on is None) == (late == 0)
+    world.night(1)
+    case = case_of(world)
+    assert (case.waiting_for == "notice_running") == (late == 0)
+
+
+def test_a_counter_offer_waits_for_an_answer_and_what_was_agreed_stays(world: World) -> None:
+    walk_to(world, Stage.MIGRATE, "prepaid_migration_offer")
+    action = waiting(world, template="prepaid_migration_offer")
+    approve(world, action.id, "marta")
+    approve(world, action.id, "fran")
+    world.post("sent")
+    with writing(world.shop.engine) as session:
+        found = action_queries.get(session, action.id, lock=True)
+        offers.answer(session, found, world.desk("marta"), Answer.ACCEPT)
+    for _ in range(11):
+        world.night(9)
+    assert case_of(world).stage is Stage.TERMINATE
+    world.people[0].prepaid = True
+    world.night(5)
+    assert case_of(world).state is CaseState.MIGRATED
+
+
+def test_nobody_who_runs_the_nights_stands_in(world: World) -> None:
+    team, on = world.shop.policies.team, world.desk("marta").on
+    for deputy, reason, message in (("olga", "holiday", "runs or audits"),
+                                    ("james", " ", "says nothing")):  # fmt: skip
+        with pytest.raises(NotAllowedError, match=message), writing(world.shop.engine) as session:
+            desk.delegate(session, world.desk("marta"), team.get(deputy), on, on, reason=reason)
+
+
+def test_a_waived_stage_is_passed_over(world: World) -> None:
+    walk_to(world, Stage.EDUCATE)
+    with writing(world.shop.engine) as session:
+        case = open_case_of(session, CUSTOMER)
+        number = waivers.request(session, case, Stage.RENEGOTIATE, world.desk("marta"),
+                                 reason="the price is fixed by law", owner="marta").id  # fmt: skip
+    with writing(world.shop.engine) as session:
+        waivers.decide(session, number, world.desk("diana"), granted=True, note="", owner="marta")
+    walk_to(world, Stage.MIGRATE)
+    stages = [e.to_stage for e in case_of(world).events if e.to_stage]
+    assert stages == [Stage.REASSESS, Stage.EDUCATE, Stage.MIGRATE]
 
 
 # The audit

@@ -197,15 +197,20 @@ def test_a_lost_table_or_column_holds_the_night(
         pull_sources.fn(NIGHT)
 
 
+def claim_in_time(*, take_over: bool = False) -> Any:
+    with travel(morning_after(NIGHT)):
+        return claim_run.fn(NIGHT, take_over=take_over)
+
+
 def test_two_nights_at_once_do_not_both_run(shop: Workshop) -> None:
-    claim_run.fn(NIGHT)
+    claim_in_time()
     with pytest.raises(RunLockedError, match="is held by another process"):
-        claim_run.fn(NIGHT)
+        claim_in_time()
 
 
 def test_a_run_that_was_taken_over_writes_nothing(shop: Workshop) -> None:
-    late = claim_run.fn(NIGHT)
-    claim_run.fn(NIGHT, take_over=True)
+    late = claim_in_time()
+    claim_in_time(take_over=True)
     with pytest.raises(RunLockedError, match="was taken over"), writing(shop.engine) as session:
         runs.finish(session, late, RunState.COMPLETED, {}, morning_after(NIGHT))
 

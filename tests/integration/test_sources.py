@@ -58,7 +58,7 @@ def assert_same(one: Features, other: Features) -> None:
         left, right = getattr(one, name).to_pandas(), getattr(other, name).to_pandas()
         floats = left.select_dtypes("float").columns
         assert left.drop(columns=floats).equals(right.drop(columns=floats))
-        assert ((left[floats] - right[floats]).abs().max() < 1e-9).all()
+        assert ((left[floats] - right[floats]).abs().max().fillna(0.0) < 1e-9).all()
 
 
 @pytest.fixture(scope="module")
