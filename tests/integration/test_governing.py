@@ -259,10 +259,7 @@ def test_a_notice_that_may_have_left_waits_for_a_person(world: World) -> None:
 
 
 def test_a_country_that_nobody_knows_needs_a_person_and_a_registered_letter(world: World) -> None:
-    policies = world.shop.policies
-    by_post = NoticeRule("es-post", 30, 0, "ES", None, Proof.RECEIPT, "a law", "high", FAR)
-    rules = replace(policies.notices, rules=(by_post,))
-    object.__setattr__(world.shop, "policies", replace(policies, notices=rules))
+    world.people[0].country = "JP"
     walk_to(world, Stage.TERMINATE)
     world.everybody_does_their_work()
     world.night(5)
@@ -777,14 +774,9 @@ def test_a_registered_letter_counts_from_the_day_it_was_signed_for(
     rules = replace(policies.notices, rules=(by_post,))
     object.__setattr__(world.shop, "policies", replace(policies, notices=rules))
     walk_to(world, Stage.TERMINATE)
-    for _ in range(10):
-        world.night(5)
-        world.everybody_does_their_work()
-        world.post("sent")
-        letters = [a for a in case_of(world).actions if a.template == "termination_notice"]
-        if letters:
-            break
-    letter = letters[0]
+    world.everybody_does_their_work()
+    world.night(5)
+    letter = waiting(world, template="termination_notice")
     assert letter.kind is ActionKind.LETTER
     with writing(world.shop.engine) as session:
         place_switch = world.shop.policies.team.get("olga")
