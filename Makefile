@@ -43,7 +43,7 @@ check: $(DEV) ## Lint and type-check
 	@$(BIN)/mypy
 
 test: check ## Lint, type-check and run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fmt: $(DEV) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .

@@ -26,6 +26,12 @@ SHARE_OPEN = 0.1
 # Where open cases stand, and how many days ago they came there. The last of each hundred is due.
 _STAGES = ((Stage.REASSESS, 3), (Stage.EDUCATE, 12), (Stage.EDUCATE, 20), (Stage.RENEGOTIATE, 15))
 _DUE_EVERY = 50
+# On a usual night most cases wait for what they waited for the night before.
+_USUAL = {
+    Stage.REASSESS: "step_pending_approval",
+    Stage.EDUCATE: "observing",
+    Stage.RENEGOTIATE: "observing",
+}
 
 
 def prepare(config: Path, state: Path) -> Callable[[], Any]:
@@ -65,7 +71,8 @@ def _open_cases(session: Session, shop: Workshop) -> None:
         case = f"{number:036d}"
         cases.append({"id": case, "customer_id": customer, "playbook": book.name,
                       "version": book.version, "state": CaseState.OPEN, "stage": stage,
-                      "stage_entered_on": since, "opened_on": since})  # fmt: skip
+                      "stage_entered_on": since, "opened_on": since,
+                      "waiting_for": _USUAL[stage]})  # fmt: skip
         events.append(
             {"case_id": case, "number": 1, "kind": CaseEventKind.OPENED, "happened_on": since,
              "to_stage": stage, "reason": "", "actor": ""}

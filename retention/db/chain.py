@@ -8,7 +8,7 @@ Whoever cannot also rewrite a head that was exported earlier cannot change the p
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ from retention.db.models import AuditEvent, AuditRecord
 GENESIS = "0" * 64
 _PENDING = "retention_audit"
 _LOCK = 715_512_026
+_AS_IT_IS = frozenset({str, int, float, bool})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,13 @@ def append_pending(session: Session) -> None:
     events, records = [], []
     for entry in entries:
         number += 1
-        salt = secrets.token_hex(16)
-        sealed = seal(salt, entry.document)
+        salt, document = secrets.token_hex(16), plain(entry.document)
+        sealed = seal(salt, document)
         head = link(head, number, entry.at, entry.kind, entry.subject, sealed)
         events.append({"number": number, "at": entry.at, "kind": entry.kind,
                        "subject": entry.subject, "record_hash": sealed, "hash": head})  # fmt: skip
         records.append({"number": number, "customer_id": entry.customer_id, "salt": salt,
-                        "document": plain(entry.document)})  # fmt: skip
+                        "document": document})  # fmt: skip
     session.execute(insert(AuditEvent), events)
     session.execute(insert(AuditRecord), records)
 
@@ -89,17 +90,23 @@ def sha256(text_: str) -> str:
 
 def canonical(document: dict[str, Any]) -> str:
     """Return a record as text that is the same wherever it was written."""
-    return json.dumps(plain(document), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(
+        document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=plain
+    )
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON keeps it."""
+    """Return a value as JSON keeps it; a dataclass as its fields, a set in order."""
+    if value is None or type(value) in _AS_IT_IS:
+        return value
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
     if isinstance(value, frozenset | set):
         return sorted(plain(item) for item in value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
     if isinstance(value, Decimal):
         return str(value)
     return value.isoformat() if isinstance(value, date | datetime) else value

@@ -1,6 +1,6 @@
 """Why a decision was made, written beside it and never changed."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -84,7 +84,7 @@ def write_receipt(
 
 def as_document(value: Any) -> dict[str, Any]:
     """Return a dataclass of the rules as plain JSON values."""
-    document: dict[str, Any] = plain(asdict(value))
+    document: dict[str, Any] = plain(value)
     return document
 
 
