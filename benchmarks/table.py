@@ -45,7 +45,7 @@ def _profile(measured: Row) -> list[str]:
         "invoice settled by the payments that name it, loose money to the oldest first, as of any",
         "date.",
         "",
-        "The decisions: an open case for every tenth customer, a usual night on which one in fifty is",
+        "The decisions: an open case for every tenth customer, on a usual night: one in fifty is",
         "due; the others wait for what they waited for the night before.",
     ]
 
