@@ -369,7 +369,7 @@ def test_the_law_holds_whatever_happens() -> None:
     run_state_machine_as_test(
         Ladder,
         settings=settings(
-            max_examples=15,
+            max_examples=20,
             stateful_step_count=100,
             deadline=None,
             suppress_health_check=list(HealthCheck),
