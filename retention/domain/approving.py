@@ -12,8 +12,6 @@ from retention.domain.people import Person, Role, refuse
 from retention.domain.stages import ADVERSE_STAGES, Stage
 
 MINIMUM_APPROVERS_ADVERSE = 2
-MAX_BULK = 20
-"""How many messages a person may approve in one go; adverse ones never."""
 
 Slot = frozenset[Role]
 

@@ -31,6 +31,5 @@ class CaseEventKind(StrEnum):
     STAGE_ENTERED = "stage_entered"
     REVIEWED = "reviewed"
     CONVERSATION = "conversation"
-    ROUTED = "routed"
     NOTICE_VOIDED = "notice_voided"
     CLOSED = "closed"

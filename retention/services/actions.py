@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, not_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from retention.db.chain import canonical
@@ -24,7 +24,7 @@ from retention.domain.playbook import Step
 from retention.domain.scores import BY_NAME
 from retention.domain.transitions import require_move
 from retention.services import offers, outbox
-from retention.services.cases import NIGHT
+from retention.services.cases import NIGHT, is_posted
 from retention.services.composing import Sender, compose, written_at
 from retention.services.terms import Terms
 
@@ -129,8 +129,6 @@ def expire_overdue(session: Session, today: date) -> int:
         Case.state == CaseState.OPEN,
         Action.state.in_(sorted(OPEN_ACTION_STATES)),
         Action.due_on < today,
-        # An approved letter may be in the post: only its owner knows what became of it.
-        not_(and_(Action.kind == ActionKind.LETTER, Action.state == ActionState.APPROVED)),
         Action.form.is_distinct_from("retract_notice"),
     )  # fmt: skip
     return give_up(session, load(session, session.scalars(late).all()), ActionState.EXPIRED)
@@ -151,12 +149,15 @@ def load(session: Session, action_ids: Iterable[str]) -> list[Action]:
 
 
 def _give_up(session: Session, action: Action, target: ActionState, fate: MessageState) -> bool:
-    """People and deliveries work while a night decides: look again, locked, before giving up."""
+    """People and deliveries work while a night decides: look again, locked, before giving up.
+
+    An approved letter may be in the post: only its owner knows what became of it.
+    """
     if action.state not in OPEN_ACTION_STATES:
         return False
     session.refresh(action, ["state"], with_for_update=True)
     session.refresh(action, ["message"])
-    if action.state not in OPEN_ACTION_STATES:
+    if action.state not in OPEN_ACTION_STATES or is_posted(action):
         return False
     message: Message | None = action.message
     if not outbox.withdraw(session, message, fate):

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
 from retention.domain import keys
-from retention.domain.actions import ActionState
+from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CASE_MOVES, CaseEventKind, CaseState
 from retention.domain.messages import MessageState
 from retention.domain.playbook import Playbook
@@ -68,13 +68,18 @@ def close_case(
     case.waiting_for = None
 
 
+def is_posted(action: Action) -> bool:
+    """Return whether an action is a letter that may be on its way."""
+    return action.kind is ActionKind.LETTER and action.state is ActionState.APPROVED
+
+
 def is_standing_notice(action: Action) -> bool:
-    """Return whether the customer holds this notice, or may: one whose fate nobody knows counts."""
+    """Return whether a customer holds this notice, or may: lost or in the post counts."""
     if action.effective_on is None or action.voided_on is not None:
         return False
     message = action.message
     lost = message is not None and message.state is MessageState.UNKNOWN
-    return action.state is ActionState.DONE or lost
+    return action.state is ActionState.DONE or lost or is_posted(action)
 
 
 def void_notices(case: Case, on: date, reason: str, actor: str = NIGHT) -> bool:

@@ -1,8 +1,8 @@
 """What else people do with an action: reassign, snooze, comment; and what is escalated."""
 
-from datetime import date
+from datetime import date, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case, Comment
@@ -65,18 +65,19 @@ def comment(session: Session, action_id: str, desk: Desk, text: str) -> Action:
 def escalate_overdue(session: Session, policies: Policies, today: date) -> int:
     """Let a director decide what has waited for too long; return how many actions that is."""
     days_of = policies.calendars.of_company(today)
-    wait = policies.approvals.escalate_after
-    old = session.scalars(
-        select(Action)
-        .join(Case)
+    newest = today
+    while policies.approvals.escalate_after.after(newest, days_of) >= today:
+        newest -= timedelta(days=1)
+    of_open_cases = select(Case.id).where(Case.state == CaseState.OPEN).scalar_subquery()
+    late = session.execute(
+        update(Action)
         .where(
-            Case.state == CaseState.OPEN,
             Action.state == ActionState.PENDING_APPROVAL,
             Action.escalated_on.is_(None),
-            Action.proposed_on < today,
+            Action.proposed_on <= newest,
+            Action.case_id.in_(of_open_cases),
         )
-    ).all()
-    late = [action for action in old if wait.after(action.proposed_on, days_of) < today]
-    for action in late:
-        action.escalated_on = today
-    return len(late)
+        .values(escalated_on=today)
+        .execution_options(synchronize_session=False)
+    )
+    return int(late.rowcount)  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ depends_on = None
 
 _RUN_STATES = ("running", "completed", "held", "failed", "skipped_late", "backfilled")
 _EVENTS = (
-    "opened", "stage_entered", "reviewed", "conversation", "routed", "notice_voided", "closed"
+    "opened", "stage_entered", "reviewed", "conversation", "notice_voided", "closed"
 )  # fmt: skip
 _DECISIONS = ("open", "wait", "propose", "advance", "close", "void_notice")
 _ROLES = (
