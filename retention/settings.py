@@ -1,8 +1,9 @@
 """The only reader of environment variables: `RETENTION_*`, or a `.env` file."""
 
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,9 @@ class Settings(BaseSettings):
     timezone: str = Field("Europe/Madrid", description="the company's time zone (IANA)")
     company_name: str = Field("Example Company", description="as customers read it")
 
+    mail_provider: Literal["relay", "gmail", "gmail_oauth2"] = Field(
+        "relay", description="gmail: an app password; gmail_oauth2: a token file of yagmail"
+    )
     mail_host: str = Field("127.0.0.1")
     mail_port: int = Field(1025, ge=1, le=65535)
     mail_security: Literal["tls", "starttls", "plain"] = Field(
@@ -40,9 +44,32 @@ class Settings(BaseSettings):
     )
     mail_user: str | None = None
     mail_password: SecretStr | None = None
-    mail_from: str = Field("accounts@example.com", description="address customers see")
-    mail_timeout_seconds: float = Field(60.0, gt=0, le=900)
+    mail_oauth2_file: Path | None = None
+    mail_timeout_seconds: float = Field(60.0, gt=0, le=900, description="for each verb")
+    mail_reply_seconds: float = Field(
+        600.0, gt=0, le=3600, description="for the reply after the data; too short makes copies"
+    )
     mail_ca_file: Path | None = Field(None, description="trust this authority besides the system's")
+
+    mail_from: str = Field("accounts@example.com", description="sender of notices and service")
+    mail_news_from: str = Field("news@example.com", description="sender of what can be declined")
+    mail_reply_to: str | None = Field(
+        None, description="mailbox that 'retention inbox' reads; else replies go to the owner only"
+    )
+    mail_bounces_to: str | None = Field(
+        None, description="mailbox for bounces; a token is added to its local part"
+    )
+    mail_postal_address: str = Field("", description="ours, shown in commercial messages")
+    public_url: str | None = Field(
+        None, pattern=r"^https://[a-z0-9.-]+(:\d+)?(/.*)?$", description="of the customer pages"
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="makes the tokens in messages; kept in the state folder if unset"
+    )
+    inbox: str | None = Field(
+        None, description="where answers arrive: maildir:PATH, folder:PATH or imaps://USER@HOST"
+    )
+    inbox_password: SecretStr | None = None
 
     lease_minutes: int = Field(120, ge=1, description="how long a run may hold its business date")
 
@@ -76,6 +103,22 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """Where models are kept."""
         return self.state_dir / "models"
+
+    @property
+    def token_key(self) -> bytes:
+        """The key of the tokens in messages: the configured one, or one made once and kept."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value().encode()
+        path = self.state_dir / "token.key"
+        if not path.exists():
+            self.state_dir.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(f".{os.getpid()}")
+            partial.touch(mode=0o600)
+            partial.write_bytes(secrets.token_hex(32).encode())
+            with suppress(FileExistsError):
+                os.link(partial, path)  # whoever is first has made it
+            partial.unlink()
+        return path.read_bytes()
 
     @property
     def stop_file(self) -> Path:

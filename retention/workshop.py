@@ -7,7 +7,7 @@ from functools import lru_cache
 from sqlalchemy import Engine
 
 from retention.db.session import make_engine
-from retention.mail.transport import MailServer
+from retention.mail.server import MailServer, with_preset
 from retention.services.composing import Sender
 from retention.services.places import Places
 from retention.services.policies import Policies, load_policies
@@ -51,30 +51,45 @@ def build_workshop(settings: Settings) -> Workshop:
             parallel_shards=settings.parallel_shards,
             memory=settings.memory,
         ),
-        sender=Sender(
-            settings.company_name,
-            settings.mail_from,
-            policies.costs.currency,
-            settings.timezone,
-            settings.templates_dir,
-        ),
+        sender=make_sender(settings, policies),
         mail=mail_server(settings),
         lease=timedelta(minutes=settings.lease_minutes),
     )
 
 
+def make_sender(settings: Settings, policies: Policies) -> Sender:
+    """Return who we are in messages."""
+    return Sender(
+        company=settings.company_name,
+        address=settings.mail_from,
+        news_address=settings.mail_news_from,
+        currency=policies.costs.currency,
+        timezone=settings.timezone,
+        templates=settings.templates_dir,
+        token_key=settings.token_key,
+        replies_to=settings.mail_reply_to,
+        bounces_to=settings.mail_bounces_to,
+        postal_address=settings.mail_postal_address,
+        public_url=settings.public_url,
+        hosts=policies.sending.hosts,
+    )
+
+
 def mail_server(settings: Settings) -> MailServer:
-    """Return the configured mail server."""
+    """Return the configured mail server. Raises ConfigError when its provider's preset lacks."""
     password = settings.mail_password
-    return MailServer(
+    server = MailServer(
         host=settings.mail_host,
         port=settings.mail_port,
         security=settings.mail_security,
         timeout=settings.mail_timeout_seconds,
         user=settings.mail_user,
         password=password.get_secret_value() if password else None,
+        oauth2_file=settings.mail_oauth2_file,
         ca_file=settings.mail_ca_file,
+        reply_timeout=settings.mail_reply_seconds,
     )
+    return with_preset(server, settings.mail_provider)
 
 
 def reset() -> None:

@@ -1,26 +1,28 @@
 """The steps of the delivery flow. Each message is claimed, sent and recorded in its own commits."""
 
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any, Self
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from retention.clock import utc_now
 from retention.db import schema
-from retention.db.session import reading, writing
+from retention.db.session import writing
 from retention.domain.errors import NotFoundError
-from retention.domain.messages import AttemptStage, MessageState
+from retention.domain.messages import AttemptStage, MessageState, Verdict
 from retention.domain.summaries import DeliverySummary
+from retention.mail.pacing import Pacer
 from retention.mail.transport import AttemptFailedError, Connection
-from retention.services import canaries, delivery, outbox
-from retention.services.delivery import Refusal
-from retention.services.outbox import Claimed
+from retention.services import canaries, delivery, health, outbox, rounds
+from retention.services.outbox import Claimed, Ending
 from retention.workshop import Workshop, get_workshop
+from tasks.ledger import Ledger
 
-# The longest a conversation may take: six verbs and ten minutes after the final dot (RFC 5321).
-_GRACE = timedelta(minutes=15)
-_RECORD_TRIES = 10
+_CHUNK_PER_LINE = 25
 
 
 class WithdrawnError(Exception):
@@ -41,81 +43,129 @@ def recover_lost() -> int:
 
 @task(cache_policy=NO_CACHE)
 def deliver_due(limit: int) -> DeliverySummary:
-    """Send what is approved and due over one kept connection."""
-    shop = get_workshop()
-    with reading(shop.engine) as session:
-        waiting = canaries.list_due(session, utc_now(), limit, shop.policies.canary)
-    states: dict[str, int] = {}
-    if not waiting or delivery.is_stopped(shop.settings.stop_file):
-        return DeliverySummary({"stopped": len(waiting)} if waiting else {})
-    with Connection(shop.mail) as connection:
-        for message_id in waiting:
-            if delivery.is_stopped(shop.settings.stop_file):
-                break
-            state = _deliver_one(shop, connection, message_id)
-            states[state] = states.get(state, 0) + 1
-    return DeliverySummary(dict(sorted(states.items())))
-
-
-def _rules(shop: Workshop) -> delivery.Rules:
-    valid = timedelta(hours=shop.policies.approvals.valid_hours)
-    return delivery.Rules(shop.settings.timezone, valid)
-
-
-def _deliver_one(shop: Workshop, connection: Connection, message_id: str) -> str:
-    connection.ensure_open()  # before a message is claimed, so that a dead server leaves it queued
-    lease = timedelta(seconds=shop.mail.timeout * len(AttemptStage)) + _GRACE
+    """Send what is approved, due and within the recipients' hours, over kept connections."""
+    shop, now = get_workshop(), utc_now()
     with writing(shop.engine) as session:
-        claimed = delivery.claim_checked(session, message_id, utc_now(), lease, _rules(shop))
-    if claimed is None:
-        return "taken"
-    if isinstance(claimed, Refusal):
-        return "stopped" if claimed.state is MessageState.QUEUED else claimed.state.value
-    return _send(shop, connection, claimed)
+        found = rounds.gather(session, now, limit, shop.policies, shop.settings.timezone)
+        health.stop_when_failing(session, now, shop.policies.sending.errors)
+        stopped = health.why_stopped(session)
+    if stopped or delivery.is_stopped(shop.settings.stop_file):
+        return DeliverySummary({"stopped": len(found.ids)} if found.ids else {}, found.waiting)
+    with PostOffice(shop) as office:
+        states = office.send_all(found.ids)
+    return DeliverySummary({state: n for state, n in sorted(states.items()) if n}, found.waiting)
 
 
-def _send(shop: Workshop, connection: Connection, claimed: Claimed) -> str:
-    def on_stage(stage: AttemptStage) -> None:
-        if stage is AttemptStage.DOT:
-            _pass_the_point_of_no_return(shop, claimed)
-        elif delivery.is_stopped(shop.settings.stop_file):
-            raise WithdrawnError("all sending was stopped")
+class PostOffice:
+    """Several lines to one mail server, and the ledger in which they write."""
 
-    try:
-        code, reply = connection.send(claimed.sender, claimed.recipient, claimed.raw, on_stage)
-    except AttemptFailedError as error:
-        return _record(shop, claimed, error.stage, error.code, error.text)
-    except WithdrawnError as error:
-        return _record(shop, claimed, AttemptStage.RCPT, None, str(error))
-    return _record(shop, claimed, AttemptStage.REPLIED, code, reply)
+    def __init__(self, shop: Workshop) -> None:
+        pace = shop.policies.sending.pace
+        valid = timedelta(hours=shop.policies.approvals.valid_hours)
+        self._shop, self._pace = shop, pace
+        lease = timedelta(seconds=shop.mail.attempt_seconds) * 2
+        self._rules = delivery.Rules(shop.settings.timezone, valid, lease)
+        self._pacer = Pacer(pace.per_second, pace.per_domain)
+        self._ledger = Ledger(shop, self._rules)
+        self._lines = [Connection(shop.mail) for _ in range(pace.connections)]
+        self._ended: list[Future[Any]] = []
+        self._errors: list[BaseException] = []
+        self._closed = False
 
+    def __enter__(self) -> Self:
+        self._ledger.__enter__()
+        return self
 
-def _pass_the_point_of_no_return(shop: Workshop, claimed: Claimed) -> None:
-    """Ask once more and record the dot in one transaction: a night cannot slip in between."""
-    if delivery.is_stopped(shop.settings.stop_file):
-        raise WithdrawnError("all sending was stopped")
-    with writing(shop.engine) as session:
-        delivery.lock(session, claimed)
-        refusal = delivery.check(session, claimed.message_id, utc_now(), _rules(shop))
-        if refusal is not None:
-            raise WithdrawnError(refusal.reason)
-        if not outbox.record_stage(session, claimed, AttemptStage.DOT):
-            raise WithdrawnError("the claim was lost")
+    def __exit__(self, *error: object) -> None:
+        for line in self._lines:
+            line.__exit__(*error)
+        self._ledger.__exit__(*error)
 
+    def send_all(self, ids: list[str]) -> Counter[str]:
+        """Send messages chunk by chunk; return how many ended in which state."""
+        states: Counter[str] = Counter()
+        size = _CHUNK_PER_LINE * len(self._lines)
+        with ThreadPoolExecutor(len(self._lines)) as pool:
+            for start in range(0, len(ids), size):
+                if self._must_stop():
+                    break
+                chunk = self._claim(ids[start : start + size], states)
+                shares = [chunk[n :: len(self._lines)] for n in range(len(self._lines))]
+                list(pool.map(self._send_share, self._lines, shares))
+                self._collect(states)
+        return states
 
-def _record(
-    shop: Workshop, claimed: Claimed, stage: AttemptStage, code: int | None, reply: str
-) -> str:
-    """Write the result down, however long others keep the database busy."""
-    for tries_left in reversed(range(_RECORD_TRIES)):
+    def _must_stop(self) -> bool:
+        if self._closed or delivery.is_stopped(self._shop.settings.stop_file):
+            return True
+        with writing(self._shop.engine) as session:
+            return health.stop_when_failing(session, utc_now(), self._shop.policies.sending.errors)
+
+    def _claim(self, ids: list[str], states: Counter[str]) -> list[Claimed]:
+        with writing(self._shop.engine) as session:
+            claims = delivery.claim_checked(session, ids, utc_now(), self._rules)
+        for refusal in claims.refused.values():
+            waits = refusal.state is MessageState.QUEUED
+            states["stopped" if waits else refusal.state.value] += 1
+        states["taken"] += len(ids) - len(claims.taken) - len(claims.refused)
+        return claims.taken
+
+    def _send_share(self, line: Connection, share: list[Claimed]) -> None:
+        for claimed in share:
+            if self._closed:
+                self._end(claimed, AttemptStage.CLAIMED, None, "the round ended before it",
+                          Verdict.TAKEN_BACK)  # fmt: skip
+                continue
+            self._pacer.wait_for(claimed.recipient)
+            if line.sent >= self._pace.messages_per_connection:
+                line.close()
+            try:
+                self._send(line, claimed)
+            except DBAPIError as error:
+                self._closed = True
+                self._errors.append(error)
+
+    def _send(self, line: Connection, claimed: Claimed) -> None:
+        def on_stage(stage: AttemptStage) -> None:
+            if delivery.is_stopped(self._shop.settings.stop_file):
+                raise WithdrawnError("all sending was stopped")
+            if stage is AttemptStage.DOT:
+                refusal = self._ledger.pass_dot(claimed)
+                if refusal is not None:
+                    raise WithdrawnError(refusal)
+
         try:
-            with writing(shop.engine) as session:
-                state = delivery.record_result(
-                    session, claimed, stage, code, reply, utc_now(), shop.settings.timezone
-                )
-        except OperationalError:
-            if not tries_left:
-                raise
+            code, reply = line.send(claimed.sender, claimed.recipient, claimed.raw, on_stage)
+        except AttemptFailedError as error:
+            # Nobody answered, or nobody will have us: the messages behind this one need not try.
+            unreached = error.stage is AttemptStage.CONNECTED
+            again = error.verdict is Verdict.TRY_AGAIN
+            self._closed |= error.verdict is Verdict.SERVER or (unreached and again)
+            self._end(claimed, error.stage, error.code, error.text, error.verdict)
+        except WithdrawnError as error:
+            self._end(claimed, AttemptStage.DATA, None, str(error), Verdict.TAKEN_BACK)
         else:
-            return state.value if state else "lost"
-    raise AssertionError("unreachable")
+            self._end(claimed, AttemptStage.REPLIED, code, reply, None)
+
+    def _end(
+        self,
+        claimed: Claimed,
+        stage: AttemptStage,
+        code: int | None,
+        reply: str,
+        verdict: Verdict | None,
+    ) -> None:
+        ending = Ending(claimed, stage, code, reply, verdict, utc_now())
+        self._ended.append(self._ledger.submit(ending))
+
+    def _collect(self, states: Counter[str]) -> None:
+        """Wait until all of a chunk is on record. Raises what kept the ledger from writing."""
+        for ended in self._ended:
+            error = ended.exception()
+            if error is None:
+                states[ended.result() or "lost"] += 1
+            else:
+                self._errors.append(error)
+        self._ended.clear()
+        if self._errors:
+            raise self._errors[0]

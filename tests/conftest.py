@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url, text
 
 from retention import workshop
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 NIGHT = date(2026, 5, 31)
 SIZE = 300
 SEED = 11
+FAST = "per_second: 5000, per_domain: 5000, connections: 1"
 
 keep_prefect_quiet()
 
@@ -112,6 +114,10 @@ def loosen(config: Path, cap: str = "{share: 1.0, count: 10000}", holdout: float
     text = re.sub(r"\{share: \S+ count: \d+\}", cap, guards.read_text("utf-8"))
     text = re.sub(r"restore: 0.10, retain: 0.10", f"restore: {holdout}, retain: {holdout}", text)
     guards.write_text(text.replace("above: 20", "above: 1000"), "utf-8")
+    sending = config / "sending.yaml"
+    text = sending.read_text("utf-8").replace('opens: "09:00"', 'opens: "08:00"')
+    text = text.replace("per_second: 5, per_domain: 2, connections: 2", FAST)
+    sending.write_text(text.replace("messages: 2, days: 7", "messages: 100, days: 7"), "utf-8")
 
 
 def write_sources(config: Path, data: Path) -> None:
@@ -131,6 +137,8 @@ def make_settings(config: Path, state: Path, database_url: str | None = None) ->
         database_url=database_url,
         mail_security="plain",
         mail_timeout_seconds=5,
+        mail_reply_seconds=5,
+        secret_key=SecretStr("a key for tests"),
     )
 
 

@@ -12,6 +12,7 @@ from retention.domain.playbook import Playbook, StageRule, Step
 from retention.domain.progress import CaseProgress, StepProgress
 from retention.domain.stages import GUARDED_STAGES, Stage
 
+REPLY_OPEN = "reply_to_be_read"
 _WRITTEN = frozenset({ActionState.PENDING_APPROVAL, ActionState.APPROVED, ActionState.DONE})
 
 
@@ -78,8 +79,8 @@ def decide(
         return closing
     if ends_on is not None:
         return _notice_runs(case, playbook, facts, today, ends_on)
-    if facts.hold:
-        return _wait(f"on_hold:{facts.hold}", withdraw=True)
+    if facts.hold or case.reply_open:
+        return _wait(f"on_hold:{facts.hold}", withdraw=True) if facts.hold else _wait(REPLY_OPEN)
     return _in_stage(case, playbook, facts, today, days_of)
 
 
@@ -145,6 +146,8 @@ def _notice_runs(
     protected = facts.hold or (facts.blocks[0] if facts.blocks else None)
     if protected:
         return Decision(DecisionKind.VOID_NOTICE, f"blocked:{protected}", withdraw=True)
+    if case.reply_open:
+        return _wait(REPLY_OPEN)  # the clock runs on, but nothing ends before it was read
     rule = playbook.rule(case.stage)
     position = _first_unfinished(case, rule, facts)
     if position is not None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 TALKED, NOT_REACHED, HANDED_OVER = "talked", "not_reached", "delivered"
 TOO_LATE = "delivered_too_late"
 CONFIRMED, STOPPED = "confirmed", "stopped"
+ANSWERED, CONTESTED = "answered", "contested"
+REPLY = "customer_reply"
 MAX_ANSWER = 500
 
 
@@ -62,6 +64,12 @@ FORMS: dict[str, Form] = {
         Form("check_in", _TALK, {"reaction": "What did the customer say?"}),
         Form("reward", _TALK, {"reaction": "What did the customer say?"}),
         Form("retract_notice", _TALK, {"reaction": "What did the customer say?"}),
+        Form(
+            "customer_reply",
+            (ANSWERED, CONTESTED, "nothing_to_do"),
+            {"reaction": "What does the customer want, and what did you answer?"},
+            dict.fromkeys((ANSWERED, CONTESTED), ("reaction",)),
+        ),
         Form("call", _TALK, {"reaction": "What did the customer say?"}),
         Form(
             "letter",

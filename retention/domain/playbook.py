@@ -19,7 +19,8 @@ class Step:
     counts back from the day on which a running notice takes effect. `due` is how long people have
     to decide. An empty `approval` means that no person is asked. A rejected or expired step is
     proposed anew after `again`. With `when`, a condition on scores, the step is for those customers
-    only for whom it is known to be true.
+    only for whom it is known to be true; an `optional` one for those who have not declined such
+    messages. A stage counts without the steps that are not for everybody.
     """
 
     action: ActionKind
@@ -33,6 +34,12 @@ class Step:
     notice: bool = False
     before_end: Period | None = None
     when: str | None = None
+    optional: bool = False
+
+    @property
+    def for_everybody(self) -> bool:
+        """Whether no customer is spared the step."""
+        return self.when is None and not self.optional
 
     @property
     def reaches_customer(self) -> bool:

@@ -37,7 +37,8 @@ class CaseProgress:
     `served` are the stages whose messages were delivered and whose conversations were logged;
     `waived` and `refused` those for which a waiver was granted or refused. `migrated` is set when
     the receiver has confirmed, `prepaid_agreed` when the customer has accepted to prepay.
-    `offer_open` is set while an answer is to be worked on.
+    `offer_open` is set while an answer is to be worked on, `reply_open` while nobody has dealt with
+    what the customer wrote.
     """
 
     stage: Stage
@@ -53,3 +54,4 @@ class CaseProgress:
     prepaid_agreed: bool = False
     migrated: bool = False
     notice: Notice | None = None
+    reply_open: bool = False

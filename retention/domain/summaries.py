@@ -61,9 +61,10 @@ class NightSummary:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySummary:
-    """What one delivery round did: messages by the state they ended in."""
+    """What one delivery round did: messages by their new state; others by what they wait for."""
 
     states: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:

@@ -16,8 +16,21 @@ _FORBIDDEN = ("\r", "\n", "\0")
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message."""
+
+    name: str
+    kind: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who sends to whom, and when the message was written."""
+    """Who sends to whom, where answers go, and when the message was written.
+
+    `unsubscribe` are the addresses that stop messages like this one; https ones act at one click
+    (RFC 8058). `list_id` names the stream that it stops.
+    """
 
     company: str
     sender: str
@@ -26,6 +39,9 @@ class Envelope:
     message_id: str
     written_at: datetime
     language: str
+    reply_name: str = ""
+    unsubscribe: tuple[str, ...] = ()
+    list_id: str | None = None
 
 
 def usable_address(address: str | None) -> str | None:
@@ -48,7 +64,9 @@ def message_id_for(action_key: str, sender: str) -> str:
     return f"<{action_key}@{sender.rpartition('@')[2]}>"
 
 
-def build_bytes(rendered: Rendered, envelope: Envelope) -> bytes:
+def build_bytes(
+    rendered: Rendered, envelope: Envelope, attachments: tuple[Attachment, ...] = ()
+) -> bytes:
     """Return the message as it goes over the wire: the same input gives the same bytes.
 
     Raises ValueError when a header would hold a line break.
@@ -60,20 +78,42 @@ def build_bytes(rendered: Rendered, envelope: Envelope) -> bytes:
         message[name] = value
     message.set_content(rendered.text, cte="quoted-printable")
     message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    for file in attachments:
+        main, _, sub = file.kind.partition("/")
+        message.add_attachment(file.data, maintype=main, subtype=sub, filename=file.name)
     message["Content-Language"] = envelope.language  # making the parts drops Content-* headers
-    digest = hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()
-    message.set_boundary(f"=_{digest[:32]}")
+    _set_boundaries(message, rendered)
     return message.as_bytes()
 
 
+def _set_boundaries(message: EmailMessage, rendered: Rendered) -> None:
+    """Boundaries that depend on nothing but the words."""
+    digest = hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()
+    several = [part for part in message.walk() if part.is_multipart()]
+    for number, part in enumerate(several):
+        part.set_boundary(f"=_{number}_{digest[:32]}")
+
+
 def _headers(rendered: Rendered, envelope: Envelope) -> dict[str, str | Address]:
-    user, _, domain = envelope.sender.rpartition("@")
-    return {
+    headers: dict[str, str | Address] = {
         "Date": format_datetime(envelope.written_at),
-        "From": Address(envelope.company, user, domain),
+        "From": _address(envelope.company, envelope.sender),
         "To": envelope.recipient,
-        "Reply-To": envelope.reply_to,
+        "Reply-To": _address(envelope.reply_name, envelope.reply_to),
         "Subject": rendered.subject,
         "Message-ID": envelope.message_id,
         "Auto-Submitted": "auto-generated",
+        "X-Entity-Ref-ID": envelope.message_id.strip("<>"),
     }
+    if envelope.list_id:
+        headers["List-Id"] = f"<{envelope.list_id}>"
+    if envelope.unsubscribe:
+        headers["List-Unsubscribe"] = ", ".join(f"<{where}>" for where in envelope.unsubscribe)
+    if any(where.startswith("https:") for where in envelope.unsubscribe):
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
+def _address(name: str, address: str) -> Address:
+    user, _, domain = address.rpartition("@")
+    return Address(name, user, domain)

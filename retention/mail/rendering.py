@@ -8,16 +8,17 @@ import html as html_escaping
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
 
 import css_inline
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_time
 from babel.numbers import format_currency
 from jinja2 import FileSystemLoader, StrictUndefined, pass_context
 from jinja2 import Template as JinjaTemplate
@@ -27,6 +28,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from retention.domain.errors import TemplateError
+from retention.mail.documents import to_blocks
+from retention.mail.language import check_language
 from retention.mail.markdown import parse, to_html, to_text
 from retention.mail.templates import Template
 
@@ -35,9 +38,10 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u206
 _HREF = re.compile(r'href="([^"]*)"')
 _SCHEMES = ("mailto:", "tel:", "https://")
 MAX_VALUE = 300
+MAX_HTML_BYTES = 60 * 1024
 _VALUES = "_placed_values"
 
-Plain = str | int | Decimal | date | None
+Plain = str | int | Decimal | date | datetime | None
 Values = Mapping[str, Mapping[str, Plain] | Plain]
 
 
@@ -49,28 +53,41 @@ class Rendered:
     preheader: str
     text: str
     html: str
+    blocks: tuple[dict[str, Any], ...] = ()
 
 
-def render(root: Path, template: Template, values: Values, locale: str, currency: str) -> Rendered:
-    """Render `template` with `values` in a customer's locale.
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a customer writes money and dates, and which hosts links may lead to."""
+
+    locale: str
+    currency: str
+    hosts: frozenset[str] = frozenset()
+    timezone: str = "UTC"
+
+
+def render(root: Path, template: Template, values: Values, manner: Manner) -> Rendered:
+    """Render `template` with `values` in a customer's manner.
 
     `values` holds plain text, numbers, dates and mappings of them, nothing with methods of its own.
-    Raises TemplateError when a value is missing or the template is broken.
+    Raises TemplateError when a value is missing, the template is broken, or the message too large.
     """
     placed: list[str] = []
-    context = {**values, "locale": locale, "currency": currency, _VALUES: placed}
+    context = {**values, "manner": manner, _VALUES: placed}
     name = f"{template.purpose}/{template.language}.md"
     try:
         front = template.front
         subject = _one_line(_compiled(root, front.subject).render(context), placed)
         preheader = _one_line(_compiled(root, front.preheader).render(context), placed)
         tokens = parse(_compiled(root, template.body).render(context))
-        body = _fill_html(to_html(tokens), placed)
+        body = _fill_html(to_html(tokens), placed, manner.hosts)
         text = to_text(tokens, lambda part: _fill(part, placed))
         html = _dressed(root, template.language, subject, preheader, body, str(values["company"]))
+        blocks = to_blocks(tokens, lambda part: _fill(part, placed)) if front.pdf else []
+        _refuse_large(html)
     except (JinjaError, ValueError) as error:
         raise TemplateError(name, str(error), "Correct the template or its values.") from error
-    return Rendered(subject, preheader, text, html)
+    return Rendered(subject, preheader, text, html, tuple(blocks))
 
 
 @lru_cache(maxsize=4)
@@ -83,14 +100,16 @@ def _environment(root: Path) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         autoescape=False,
     )
-    environment.filters.update(money=_money, long_date=_long_date)
+    environment.filters.update(money=_money, long_date=_long_date, moment=_moment)
     return environment
 
 
 @lru_cache(maxsize=256)
 def _compiled(root: Path, source: str) -> JinjaTemplate:
     """Compile a template's text once: compiling costs far more than rendering."""
-    return _environment(root).from_string(source)
+    environment = _environment(root)
+    check_language(environment, source)
+    return environment.from_string(source)
 
 
 @pass_context
@@ -104,16 +123,30 @@ def _place(context: Context, value: object) -> str:
 
 @pass_context
 def _money(context: Context, amount: Decimal) -> str:
-    return format_currency(amount, context["currency"], locale=_locale(context["locale"]))
+    manner: Manner = context["manner"]
+    return format_currency(amount, manner.currency, locale=locale_of(manner.locale))
 
 
 @pass_context
 def _long_date(context: Context, day: date) -> str:
-    return format_date(day, "full", locale=_locale(context["locale"]))
+    return long_date(day, context["manner"].locale)
+
+
+@pass_context
+def _moment(context: Context, at: datetime) -> str:
+    """The day and the time, in the customer's own zone."""
+    manner: Manner = context["manner"]
+    local, locale = at.astimezone(ZoneInfo(manner.timezone)), locale_of(manner.locale)
+    return f"{format_date(local, 'full', locale)}, {format_time(local, 'short', locale=locale)}"
+
+
+def long_date(day: date, locale: str) -> str:
+    """Return a date with its weekday written out, as people there write it."""
+    return format_date(day, "full", locale=locale_of(locale))
 
 
 @lru_cache(maxsize=64)
-def _locale(name: str) -> Locale:
+def locale_of(name: str) -> Locale:
     """Return the locale, or that of its language when the country is unusual for it."""
     for candidate in (name, name.split("_", maxsplit=1)[0], "en"):
         try:
@@ -131,15 +164,35 @@ def _one_line(text: str, placed: list[str]) -> str:
     return " ".join(_fill(text, placed).split())
 
 
-def _fill_html(html: str, placed: list[str]) -> str:
+def _fill_html(html: str, placed: list[str], hosts: frozenset[str]) -> str:
     def link(match: re.Match[str]) -> str:
-        if not match[1].startswith(_SCHEMES):
+        whole = _PLACE.fullmatch(match[1])
+        target = placed[int(whole[1])] if whole else html_escaping.unescape(match[1])
+        if not target.startswith(_SCHEMES):
             raise ValueError(f"a link must begin with one of {', '.join(_SCHEMES)}")
-        address = _PLACE.sub(lambda m: quote(placed[int(m[1])], safe="@+ "), match[1])
+        if target.startswith("https://"):
+            _require_own_host(target, hosts)
+        address = target
+        if not whole:
+            address = _PLACE.sub(lambda m: quote(placed[int(m[1])], safe="@+ "), target)
         return f'href="{html_escaping.escape(address).replace(" ", "")}"'
 
     linked = _HREF.sub(link, html)
     return _PLACE.sub(lambda match: html_escaping.escape(placed[int(match[1])]), linked)
+
+
+def _refuse_large(html: str) -> None:
+    if len(html.encode()) > MAX_HTML_BYTES:
+        raise ValueError(f"the message is larger than {MAX_HTML_BYTES // 1024} KB")
+
+
+def _require_own_host(address: str, hosts: frozenset[str]) -> None:
+    """A link leads to a host of ours, spelt out in the template or the settings, or nowhere."""
+    parts = urlsplit(address)
+    if parts.username is not None or not (parts.hostname or "").isascii():
+        raise ValueError(f"'{parts.netloc}' is no plain host name")
+    if parts.hostname not in hosts:
+        raise ValueError(f"'{parts.hostname}' is not among the hosts of sending.yaml")
 
 
 def _dressed(

@@ -18,12 +18,18 @@ _PURPOSE = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
 class FrontMatter(PolicyModel):
-    """The head of a template file."""
+    """The head of a template file.
+
+    `pdf` attaches the message as a letter too; `offers` is for messages that sell or propose, which
+    a legal notice never does.
+    """
 
     subject: str = Field(min_length=1)
     preheader: str = Field(min_length=1)
     message_class: MessageClass = Field(alias="class")
     policy: SendPolicy
+    pdf: bool = False
+    offers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

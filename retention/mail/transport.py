@@ -4,72 +4,49 @@ yagmail connects and logs in; it never retries here, never builds a message and 
 password on the terminal. TLS is always verified; plain SMTP is for loopback only.
 """
 
-import ipaddress
 import re
+import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
+from urllib.error import HTTPError
 
 import yagmail
 
-from retention.domain.errors import ConfigError, RetentionError
-from retention.domain.messages import AttemptStage
+from retention.domain.messages import AttemptStage, Verdict, verdict_of
+from retention.mail.deadline import Deadline
+from retention.mail.server import MailServer, check_server
 
 _LEADING_DOT = re.compile(rb"(?m)^\.")
-_OK, _ACCEPTED, _GO_AHEAD = 250, (250, 251), 354
+_OK, _ACCEPTED, _GO_AHEAD, _GOING = 250, (250, 251), 354, 421
+_LOGGED_IN, _REFUSED, _BAD_LOGIN = 235, 400, 535
+_TOO_BIG = 552
+_SERVER_ERROR = 500
 _REPLY_LENGTH = 200
+_NOT_OFFERED = frozenset({"SMTPNotSupportedError", "SMTPException"})
 OnStage = Callable[[AttemptStage], None]
-
-
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """Where and how to hand over mail. `security` is tls, starttls or plain."""
-
-    host: str
-    port: int
-    security: str
-    timeout: float
-    user: str | None = None
-    password: str | None = None
-    ca_file: Path | None = None
-
-
-class ServerUnavailableError(RetentionError):
-    """The server cannot be reached, trusted or logged in to: nothing can be sent now."""
 
 
 class AttemptFailedError(Exception):
     """One message was not accepted, or it is not known whether it was."""
 
-    def __init__(self, stage: AttemptStage, code: int | None, text: str) -> None:
+    def __init__(
+        self, stage: AttemptStage, code: int | None, text: str, verdict: Verdict | None = None
+    ) -> None:
         super().__init__(f"{stage.name}: {code} {text}")
         self.stage = stage
         self.code = code
         self.text = text
+        self.verdict = verdict or verdict_of(stage, code)
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host name can only mean this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+class LoginRefusedError(OSError):
+    """The server does not take our token."""
 
-
-def check_server(server: MailServer) -> None:
-    """Raise ConfigError for a server that we must not talk to as configured."""
-    if server.security == "plain" and not is_loopback(server.host):
-        raise ConfigError(
-            "RETENTION_MAIL_SECURITY",
-            f"'plain' is not allowed for {server.host}",
-            "Use 'tls' or 'starttls'; plain is for loopback only.",
-        )
-    if server.user and not server.password:
-        raise ConfigError(
-            "RETENTION_MAIL_PASSWORD", "is missing", "Set it, or remove RETENTION_MAIL_USER."
-        )
+    def __init__(self, code: int, text: bytes) -> None:
+        super().__init__(text)
+        self.smtp_code = code if code >= _REFUSED else _BAD_LOGIN
+        self.smtp_error = text
 
 
 class Connection:
@@ -79,22 +56,42 @@ class Connection:
         check_server(server)
         self._server = server
         self._client: Any = None
+        self._deadline = Deadline()
+        self.sent = 0
 
     def __enter__(self) -> Self:
-        self.open()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        self._deadline.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a conversation to go on with."""
+        return self._client is not None
 
     def open(self) -> None:
-        """Connect, verify TLS, log in. Raises ServerUnavailableError."""
+        """Connect, verify TLS, log in. Raises AttemptFailedError; nothing was sent then."""
+        self._client, self.sent = self._make_client(), 0
+        try:
+            self._client.login()
+            self._client.smtp.ehlo_or_helo_if_needed()
+        except OSError as error:  # smtplib's own errors are OSErrors too
+            self._drop()
+            code, text = _code(error), self._said(error)
+            verdict = _verdict_of_login(error, code)
+            raise AttemptFailedError(AttemptStage.CONNECTED, code, text, verdict) from error
+        self._deadline.rest()
+
+    def _make_client(self) -> Any:
         server = self._server
         context = ssl.create_default_context(cafile=server.ca_file)
         with_tls = server.security == "tls"
-        self._client = yagmail.SMTP(
+        client = _client_class(self._deadline, server)(
             user=server.user,
             password=server.password,
+            oauth2_file=str(server.oauth2_file) if server.oauth2_file else None,
             host=server.host,
             port=server.port,
             smtp_ssl=with_tls,
@@ -104,65 +101,84 @@ class Connection:
             timeout=server.timeout,
             **({"context": context} if with_tls else {}),
         )
-        self._client.set_logging(None)
-        try:
-            self._client.login()
-            self._client.smtp.ehlo_or_helo_if_needed()
-        except OSError as error:  # smtplib's own errors are OSErrors too
-            self._drop()
-            raise ServerUnavailableError(
-                f"mail server {server.host}:{server.port}",
-                f"cannot be used ({_said(error)})",
-                "Check RETENTION_MAIL_* and that the server is up; 'retention doctor' tries it.",
-            ) from error
-
-    def ensure_open(self) -> None:
-        """Connect again if the last conversation ended badly. Raises ServerUnavailableError."""
-        if self._client is None:
-            self.open()
+        client.set_logging(None)
+        return client
 
     def close(self) -> None:
         """Say goodbye, whatever state the connection is in."""
         if self._client is not None:
+            self._deadline.extend(self._server.timeout)
             try:
                 self._client.close()
             except OSError:
                 self._drop()
             self._client = None
+            self._deadline.rest()
 
     def send(self, sender: str, recipient: str, raw: bytes, on_stage: OnStage) -> tuple[int, str]:
-        """Hand over one message, once. Returns the server's final reply.
+        """Hand over one message, once, connecting first if need be. Returns the final reply.
 
         `on_stage` is called before each verb and may raise to withdraw the message; what it does
         at DOT must be durable. Raises AttemptFailedError with the stage that was reached.
         """
-        self.ensure_open()
+        if self._client is None:
+            self.open()
+        self._refuse_unsendable(recipient, raw)
         stage = AttemptStage.CONNECTED
 
         def enter(new: AttemptStage) -> None:
             nonlocal stage
             on_stage(new)
             stage = new
+            self._allow(new)
 
+        smtp = self._client.smtp
         try:
             enter(AttemptStage.MAIL)
-            self._expect(stage, self._client.smtp.mail(sender), (_OK,))
+            self._expect(stage, smtp.mail(sender), (_OK,))
             enter(AttemptStage.RCPT)
-            self._expect(stage, self._client.smtp.rcpt(recipient), _ACCEPTED)
+            self._expect(stage, smtp.rcpt(recipient), _ACCEPTED)
             enter(AttemptStage.DATA)
-            self._expect(stage, self._client.smtp.docmd("DATA"), (_GO_AHEAD,))
+            self._expect(stage, smtp.docmd("DATA"), (_GO_AHEAD,))
             enter(AttemptStage.DOT)
-            self._client.smtp.send(_LEADING_DOT.sub(b"..", raw) + b".\r\n")
-            return self._expect(stage, self._client.smtp.getreply(), (_OK,))
-        except AttemptFailedError:
-            self._reset()
+            smtp.send(_LEADING_DOT.sub(b"..", raw) + b".\r\n")
+            reply = self._expect(stage, smtp.getreply(), (_OK,))
+        except AttemptFailedError as error:
+            self._reset(error)
             raise
         except OSError as error:
+            # Not a reply of the server but smtplib's own word for one that it could not read.
+            said = self._said(error)
             self._drop()
-            raise AttemptFailedError(stage, _code(error), _said(error)) from error
+            raise AttemptFailedError(stage, None, said) from error
         except BaseException:
             self._drop()  # withdrawn in the middle of a conversation: the server must forget it
             raise
+        self._deadline.rest()
+        self.sent += 1
+        return reply
+
+    def _refuse_unsendable(self, recipient: str, raw: bytes) -> None:
+        """What the server says it cannot take is not tried."""
+        if not recipient.isascii():
+            raise AttemptFailedError(
+                AttemptStage.CONNECTED, None, "the address has letters other than ASCII",
+                Verdict.NEVER,
+            )  # fmt: skip
+        limit = self._client.smtp.esmtp_features.get("size", "")
+        if limit.isdigit() and 0 < int(limit) < len(raw):
+            raise AttemptFailedError(
+                AttemptStage.CONNECTED,
+                _TOO_BIG,
+                f"{len(raw)} bytes are more than the {limit} that the server takes",
+                Verdict.NEVER,
+            )
+
+    def _allow(self, stage: AttemptStage) -> None:
+        dot = stage is AttemptStage.DOT
+        seconds = self._server.reply_timeout if dot else self._server.timeout
+        self._deadline.extend(seconds)
+        self._client.smtp.sock.settimeout(seconds)
 
     def _expect(
         self, stage: AttemptStage, reply: tuple[int, bytes], wanted: tuple[int, ...]
@@ -172,19 +188,76 @@ class Connection:
             raise AttemptFailedError(stage, code if code > 0 else None, text)
         return code, text
 
-    def _reset(self) -> None:
+    def _reset(self, error: AttemptFailedError) -> None:
+        """Keep the connection for the next message, unless the server is about to hang up."""
+        if error.code in (_GOING, None):
+            self._drop()
+            return
+        self._deadline.extend(self._server.timeout)
         try:
             self._client.smtp.rset()
         except OSError:
             self._drop()
+        else:
+            self._deadline.rest()
 
     def _drop(self) -> None:
+        self._deadline.rest()
         smtp = getattr(self._client, "smtp", None)
         if smtp is not None:
             smtp.close()
         if self._client is not None:
             self._client.is_closed = True
         self._client = None
+
+    def _said(self, error: OSError) -> str:
+        said = _said(error)
+        return f"the deadline was over; {said}" if self._deadline.has_struck else said
+
+
+def _client_class(deadline: Deadline, server: MailServer) -> type:
+    """Return yagmail's client whose socket is watched from the moment it is connected."""
+
+    class Watched(yagmail.SMTP):  # type: ignore[misc]
+        @property
+        def connection(self) -> type:
+            base = super().connection
+
+            class WatchedConnection(base):  # type: ignore[misc, valid-type]
+                def _get_socket(self, *arguments: Any) -> socket.socket:
+                    made: socket.socket = super()._get_socket(*arguments)
+                    deadline.watch(made, server.timeout)
+                    return made
+
+                def putcmd(self, *arguments: Any) -> None:
+                    deadline.extend(server.timeout)
+                    super().putcmd(*arguments)
+
+                def docmd(self, cmd: str, args: str = "") -> tuple[int, bytes]:
+                    code, text = super().docmd(cmd, args)
+                    if cmd == "AUTH" and args.startswith("XOAUTH2") and code != _LOGGED_IN:
+                        raise LoginRefusedError(code, text)  # yagmail does not look
+                    return code, text
+
+                def starttls(self, *arguments: Any, **options: Any) -> Any:
+                    found = super().starttls(*arguments, **options)
+                    deadline.watch(self.sock, server.timeout)
+                    return found
+
+            return WatchedConnection
+
+    return Watched
+
+
+def _verdict_of_login(error: OSError, code: int | None) -> Verdict:
+    """What a server that will not have us means: without a reply it may be the line."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Verdict.SERVER
+    if code is None and type(error).__name__ in _NOT_OFFERED:
+        return Verdict.SERVER
+    if isinstance(error, HTTPError):  # the provider's token service
+        return Verdict.SERVER if error.code < _SERVER_ERROR else Verdict.TRY_AGAIN
+    return verdict_of(AttemptStage.CONNECTED, code)
 
 
 def _code(error: OSError) -> int | None:

@@ -34,6 +34,7 @@ class StepDoc(PolicyModel):
     approval: Slots | None = None
     notice: bool = False
     when: ConditionText | None = None
+    optional: bool = False
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -85,8 +86,10 @@ class StageDoc(PolicyModel):
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
-        if all(step.when is not None for step in self.steps):
-            raise ValueError("at least one step must be for everybody: leave out its 'when'")
+        if all(step.when is not None or step.optional for step in self.steps):
+            raise ValueError(
+                "at least one step must be for everybody: leave out its 'when' or 'optional'"
+            )
         for step in self.steps:
             approvers = len(step.approval or ())
             adverse = self.stage in ADVERSE_STAGES and step.action in _WRITTEN

@@ -1,9 +1,12 @@
-"""A message to an address that its customer no longer has is taken back and written anew."""
+"""Addresses: a message to one that its customer no longer has is written anew; dead ones."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from retention.db.models import DeadAddress
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
 from retention.services import actions
 from retention.services.evidence import Evidence
@@ -32,6 +35,14 @@ def take_back_wrongly_addressed(
             _note(wrong[action.id], action.id)
         taken += count
     return taken
+
+
+def dead(session: Session, addresses: Collection[str] | None = None) -> set[str]:
+    """Return the addresses that do not take our mail: of the given ones, or all of them."""
+    query = select(DeadAddress.address).where(DeadAddress.released_at.is_(None))
+    if addresses is not None:
+        query = query.where(DeadAddress.address.in_([a.casefold() for a in addresses]))
+    return set(session.scalars(query))
 
 
 def _is_wrong(action: ActionStanding, address: str | None) -> bool:

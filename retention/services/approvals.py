@@ -30,7 +30,7 @@ from retention.services import cases, offers, outbox
 from retention.services.actions import give_up, set_state
 from retention.services.content import content_of
 from retention.services.desk import Desk, may, standing_in
-from retention.services.permits import kept_apart, stopped_by
+from retention.services.permits import kept_apart, look_around, stopped_by
 
 
 def slots_of(action: Action) -> list[Slot]:
@@ -109,7 +109,12 @@ def approve(session: Session, action_id: str, desk: Desk, *, seen: str | None = 
 
 def _refuse_letter(session: Session, action: Action, desk: Desk, subject: str) -> None:
     """Nobody asks again before a letter is posted, so what stops it counts now."""
-    reason = stopped_by(session, action) or kept_apart(session, action, desk.on)
+    around = look_around(session, [action.customer_id], desk.on)
+    playbook = action.case.playbook
+    message_class = action.rendering.message_class if action.rendering else None
+    reason = stopped_by(around, playbook, action.stage, action.kind) or kept_apart(
+        around, action.customer_id, playbook, message_class, desk.on
+    )
     if reason:
         refuse(subject, f"it may not be posted: {reason}", "Wait until that is over.")
 

@@ -17,7 +17,7 @@ _BAD = (MessageState.FAILED, MessageState.BOUNCED_HARD, MessageState.COMPLAINED)
 _UNSETTLED = (MessageState.UNKNOWN, MessageState.SENDING, MessageState.BOUNCED_SOFT)
 
 
-def list_due(session: Session, now: datetime, limit: int, doc: CanaryDoc) -> list[str]:
+def list_due(session: Session, now: datetime, doc: CanaryDoc) -> list[str]:
     """Return the ids of messages that may leave now, oldest first.
 
     A large batch whose canaries went wrong is stopped; a person starts it with its switch.
@@ -27,7 +27,11 @@ def list_due(session: Session, now: datetime, limit: int, doc: CanaryDoc) -> lis
     rows = session.execute(
         select(Action.batch, Message.not_before, Message.id)
         .join(Action, Action.id == Message.action_id)
-        .where(Message.state.in_(sorted(CLAIMABLE_STATES)), Message.not_before <= now)
+        .where(
+            Message.state.in_(sorted(CLAIMABLE_STATES)),
+            Message.not_before <= now,
+            Message.held_by.is_(None),
+        )
         .order_by(Message.not_before, Message.id)
     )
     for batch, not_before, message_id in rows:
@@ -35,7 +39,7 @@ def list_due(session: Session, now: datetime, limit: int, doc: CanaryDoc) -> lis
     found: list[tuple[datetime, str]] = []
     for batch, messages in due.items():
         found += messages[: _allowed(session, batch, rule, now)]
-    return [message_id for _, message_id in sorted(found)[:limit]]
+    return [message_id for _, message_id in sorted(found)]
 
 
 def _allowed(session: Session, batch: str, rule: CanaryRule, now: datetime) -> int:

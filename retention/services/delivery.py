@@ -1,32 +1,35 @@
-"""May this message leave now? Asked when it is claimed and again just before its data is sent."""
+"""May these messages leave now? Asked when they are claimed and again just before their data."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from retention.db.models import Action, Message
+from retention.db.models import Action
 from retention.domain.actions import ActionState
 from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
-from retention.domain.messages import AttemptStage, MessageState
+from retention.domain.messages import MessageState, Verdict
 from retention.domain.offers import OfferState
-from retention.services import offers, outbox
+from retention.services import addresses, offers, outbox, postings
 from retention.services.actions import set_state
 from retention.services.approvals import given, slots_of
 from retention.services.content import content_of
-from retention.services.outbox import Claimed
-from retention.services.permits import kept_apart, stopped_by
+from retention.services.outbox import Claimed, Ending
+from retention.services.permits import Surroundings, kept_apart, look_around, stopped_by
+from retention.services.postings import Posting
 
 _FOR_EVER = timedelta(days=36500)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a message may not leave, and the state it takes."""
+    """Why a message may not leave, and the state it takes: `queued` lets it wait."""
 
     state: MessageState
     reason: str
@@ -34,105 +37,177 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is asked before a message leaves: the company's zone, how long approvals count."""
+    """What is asked before a message leaves: the company's zone, how long approvals count.
+
+    `lease` is for how long a worker has what it has claimed, and again from the dot on.
+    """
 
     timezone: str
     approvals_valid: timedelta
+    lease: timedelta = timedelta(minutes=30)
 
 
-def claim_checked(
-    session: Session, message_id: str, now: datetime, lease: timedelta, rules: Rules
-) -> Claimed | Refusal | None:
-    """Claim a message that may leave. A refused one is settled here; None means it is taken.
+@dataclass(slots=True)
+class Claims:
+    """What a worker got of the messages it asked for."""
 
-    What a switch has stopped stays as it is: its refusal says `queued`.
-    """
-    stopped = _stopped(session, _action_of(session, message_id))
-    if stopped is not None:
-        return stopped
-    claimed = outbox.claim(session, message_id, now, lease)
-    if claimed is None:
-        return None
-    refusal = check(session, message_id, now, rules)
-    if refusal is not None:
-        settle_refusal(session, claimed, refusal)
-        return refusal
-    return claimed
+    taken: list[Claimed] = field(default_factory=list)
+    refused: dict[str, Refusal] = field(default_factory=dict)
 
 
-def check(session: Session, message_id: str, now: datetime, rules: Rules) -> Refusal | None:
-    """Return why a message may not leave, or None when it may."""
-    message = session.get_one(Message, message_id)
-    action = _action_of(session, message_id)
+def claim_checked(session: Session, ids: Sequence[str], now: datetime, rules: Rules) -> Claims:
+    """Claim the messages that may leave. The others are settled here, or wait and say why."""
+    found = postings.load(session, ids)
+    refused = check(session, found, now, rules)
+    refused |= _not_approved(session, [p for p in found if p.message_id not in refused], now, rules)
+    _settle_refused(session, found, refused)
+    free = [message_id for message_id in ids if message_id not in refused]
+    return Claims(outbox.claim(session, free, now, rules.lease), refused)
+
+
+def check(
+    session: Session, found: Sequence[Posting], now: datetime, rules: Rules
+) -> dict[str, Refusal]:
+    """Return which messages may not leave at this moment, and why."""
     on = today(now, rules.timezone)
-    if message.send_until < on:
+    around = look_around(session, {posting.customer_id for posting in found}, on)
+    dead = addresses.dead(session, {posting.recipient for posting in found})
+    refusals = {}
+    for posting in found:
+        refusal = _out_of_time(posting, on) or _obstacle(posting, around, dead, on)
+        if refusal is not None:
+            refusals[posting.message_id] = refusal
+    return refusals
+
+
+def _out_of_time(posting: Posting, on: date) -> Refusal | None:
+    if posting.send_until < on:
         return Refusal(MessageState.EXPIRED, "its last day for sending is over")
-    if action.state is not ActionState.APPROVED or action.case.state is not CaseState.OPEN:
+    if posting.action_state is not ActionState.APPROVED or posting.case_state is not CaseState.OPEN:
         return Refusal(MessageState.CANCELLED, "the action is no longer approved")
-    if action.case.stage is not action.stage:
+    if posting.case_stage is not posting.stage:
         return Refusal(MessageState.CANCELLED, "the case has moved to another stage")
-    return (
-        _stopped(session, action)
-        or _apart(session, action, on)
-        or _not_approved(action, message, now, rules)
-    )
+    return None
 
 
-def _stopped(session: Session, action: Action) -> Refusal | None:
-    scope = stopped_by(session, action)
-    return Refusal(MessageState.QUEUED, f"'{scope}' is stopped") if scope else None
+def _obstacle(
+    posting: Posting, around: Surroundings, dead: Collection[str], on: date
+) -> Refusal | None:
+    scope = stopped_by(around, posting.playbook, posting.stage, posting.kind)
+    if scope is not None:
+        return Refusal(MessageState.QUEUED, f"'{scope}' is stopped")
+    reason = kept_apart(around, posting.customer_id, posting.playbook, posting.message_class, on)
+    if reason is not None:
+        return Refusal(MessageState.CANCELLED, reason)
+    if posting.recipient.casefold() in dead:
+        return Refusal(MessageState.CANCELLED, "the address does not take our mail")
+    if posting.customer_id in around.replied:
+        return Refusal(MessageState.QUEUED, "the customer has written to us")
+    return None
 
 
-def _apart(session: Session, action: Action, on: date) -> Refusal | None:
-    reason = kept_apart(session, action, on)
-    return Refusal(MessageState.CANCELLED, reason) if reason else None
+def _not_approved(
+    session: Session, found: Sequence[Posting], now: datetime, rules: Rules
+) -> dict[str, Refusal]:
+    """Refuse what is not, byte for byte, what the right people have approved lately."""
+    actions = {action.id: action for action in _load(session, [p.action_id for p in found])}
+    refusals = {}
+    for posting in found:
+        refusal = _judge_approval(actions[posting.action_id], posting.content_hash, now, rules)
+        if refusal is not None:
+            refusals[posting.message_id] = refusal
+    return refusals
 
 
-def _not_approved(action: Action, message: Message, now: datetime, rules: Rules) -> Refusal | None:
-    if action.rendering is None or content_of(action) != message.content_hash:
+def _judge_approval(action: Action, content: str, now: datetime, rules: Rules) -> Refusal | None:
+    if action.rendering is None or content_of(action) != content:
         return Refusal(MessageState.CANCELLED, "the content is not what was approved")
-    approvals = given(action, now, rules.approvals_valid)
-    if is_approved(action.stage, slots_of(action), approvals):
+    if is_approved(action.stage, slots_of(action), given(action, now, rules.approvals_valid)):
         return None
     if is_approved(action.stage, slots_of(action), given(action, now, _FOR_EVER)):
         return Refusal(MessageState.EXPIRED, "an approval is too old")
     return Refusal(MessageState.CANCELLED, "an approval is missing")
 
 
-def lock(session: Session, claimed: Claimed) -> None:
-    """Make nights and people wait until this transaction has recorded the point of no return."""
-    session.execute(select(Action.id).where(Action.id == claimed.action_id).with_for_update())
-
-
-def settle_refusal(session: Session, claimed: Claimed, refusal: Refusal) -> None:
-    """Give a refused message its final state, and its action with it."""
-    message = session.get_one(Message, claimed.message_id)
-    outbox.set_state(message, refusal.state)
-    message.last_text = refusal.reason
-    action = _action_of(session, claimed.message_id)
-    if action.state is ActionState.APPROVED:
+def _settle_refused(
+    session: Session, found: Sequence[Posting], refused: dict[str, Refusal]
+) -> None:
+    """Give refused messages their final state, and their actions with them."""
+    alike: dict[Refusal, list[Posting]] = defaultdict(list)
+    for posting in found:
+        if posting.message_id in refused:
+            alike[refused[posting.message_id]].append(posting)
+    for refusal, group in alike.items():
+        ids = [posting.message_id for posting in group]
+        if refusal.state is MessageState.QUEUED:
+            outbox.put_off(session, ids, refusal.reason, None)
+            continue
+        outbox.take_back(session, ids, refusal.state, refusal.reason)
         expired = refusal.state is MessageState.EXPIRED
-        set_state(action, ActionState.EXPIRED if expired else ActionState.CANCELLED)
+        session.execute(
+            update(Action)
+            .where(
+                Action.id.in_([posting.action_id for posting in group]),
+                Action.state == ActionState.APPROVED,
+            )
+            .values(state=ActionState.EXPIRED if expired else ActionState.CANCELLED)
+            .execution_options(synchronize_session=False)
+        )
 
 
-def record_result(
-    session: Session,
-    claimed: Claimed,
-    stage: AttemptStage,
-    code: int | None,
-    reply: str,
-    now: datetime,
-    timezone: str,
-) -> MessageState | None:
-    """Settle an attempt. A message that was sent finishes its step, dated by the sending."""
-    state = outbox.record_end(session, claimed, stage, code, reply, now)
-    if state is MessageState.SENT:
-        action = _action_of(session, claimed.message_id)
-        if action.state is ActionState.APPROVED:
-            set_state(action, ActionState.DONE)
-            offers.follow(action, OfferState.SENT)
-        action.done_on = today(now, timezone)
-    return state
+def pass_dots(
+    session: Session, claims: Sequence[Claimed], now: datetime, rules: Rules
+) -> dict[str, str]:
+    """Ask once more and record the point of no return, in one transaction.
+
+    A night or a person cannot slip in between: their change waits for this one to commit. Returns
+    why messages must not be sent after all.
+    """
+    wanted = sorted(claim.action_id for claim in claims)
+    session.execute(
+        select(Action.id).where(Action.id.in_(wanted)).order_by(Action.id).with_for_update()
+    )
+    found = postings.load(session, [claim.message_id for claim in claims])
+    refused = {key: refusal.reason for key, refusal in check(session, found, now, rules).items()}
+    frozen = {posting.message_id: posting.content_hash for posting in found}
+    for claim in claims:
+        if frozen[claim.message_id] != claim.content_hash:
+            refused.setdefault(claim.message_id, "the content is not what was approved")
+    going = [claim for claim in claims if claim.message_id not in refused]
+    held = outbox.record_dots(session, going, now + rules.lease) if going else set()
+    lost = {claim.message_id for claim in going} - held
+    return refused | dict.fromkeys(lost, "the claim was lost")
+
+
+def record_results(
+    session: Session, endings: Sequence[Ending], timezone: str
+) -> dict[str, MessageState]:
+    """Settle attempts. A message that was sent finishes its step, dated by the sending."""
+    settled = outbox.record_ends(session, endings)
+    sent_on = {
+        ending.claimed.action_id: today(ending.at, timezone)
+        for ending in endings
+        if settled.get(ending.claimed.message_id) is MessageState.SENT
+    }
+    for action in _with_offers(session, sent_on):
+        finish(action, sent_on[action.id])
+    return settled
+
+
+def finish(action: Action, on: date) -> None:
+    """End an action whose message the server has taken; its offer may be answered from now on."""
+    if action.state is ActionState.APPROVED:
+        set_state(action, ActionState.DONE)
+        offers.follow(action, OfferState.SENT)
+    action.done_on = on
+
+
+def has_server_trouble(endings: Sequence[Ending]) -> str | None:
+    """Return what the server says against all of our messages, or None."""
+    for ending in endings:
+        if ending.verdict is Verdict.SERVER:
+            return f"the mail server will not have us: {ending.reply}"
+    return None
 
 
 def is_stopped(stop_file: Path) -> bool:
@@ -145,15 +220,21 @@ def today(now: datetime, timezone: str) -> date:
     return now.astimezone(ZoneInfo(timezone)).date()
 
 
-def _action_of(session: Session, message_id: str) -> Action:
+def _load(session: Session, ids: Collection[str]) -> Sequence[Action]:
     return session.scalars(
         select(Action)
-        .join(Message, Message.action_id == Action.id)
-        .where(Message.id == message_id)
+        .where(Action.id.in_(ids))
         .options(
             joinedload(Action.case),
             joinedload(Action.rendering),
             joinedload(Action.offer),
             selectinload(Action.approvals),
         )
-    ).one()
+    ).all()
+
+
+def _with_offers(session: Session, ids: Collection[str]) -> Sequence[Action]:
+    if not ids:
+        return []
+    query = select(Action).where(Action.id.in_(ids)).options(joinedload(Action.offer))
+    return session.scalars(query).all()

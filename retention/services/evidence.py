@@ -17,9 +17,9 @@ ENTRY, LEAVE, UNLESS, WHEN = "entry", "leave", "unless", "when"
 _FACTS = (
     "s.customer_id, s.kind, s.country, s.region, s.status, s.strategic, s.vulnerable, s.has_email, "
     "s.prepaid, s.contract_ended_on, s.net_profit_12m_high, s.disputed_amount, s.open_complaint, "
-    "p.email"
+    "p.email, p.marketing_consent"
 )
-_EVERYTHING = "s.*, p.name, p.email, p.account_manager, p.timezone"
+_EVERYTHING = "s.*, p.name, p.email, p.account_manager, p.timezone, p.address"
 
 
 @dataclass(slots=True)

@@ -1,10 +1,11 @@
 """Place and release holds, exemptions and suppressions; tell what is in force."""
 
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
@@ -116,13 +117,21 @@ def list_in_force(
     session: Session, today: date, customer_id: str | None = None
 ) -> list[ExclusionRow]:
     """Return what is in force on a day or will be, of everybody or of one customer."""
-    query = select(ExclusionRow).where(
-        ExclusionRow.released_at.is_(None),
-        or_(ExclusionRow.ends_on.is_(None), ExclusionRow.ends_on >= today),
-    )
+    query = _in_force(today)
     if customer_id is not None:
         query = query.where(ExclusionRow.customer_id == customer_id)
-    return list(session.scalars(query.order_by(ExclusionRow.customer_id, ExclusionRow.id)))
+    return list(session.scalars(query))
+
+
+def _in_force(today: date) -> Select[ExclusionRow]:
+    return (
+        select(ExclusionRow)
+        .where(
+            ExclusionRow.released_at.is_(None),
+            or_(ExclusionRow.ends_on.is_(None), ExclusionRow.ends_on >= today),
+        )
+        .order_by(ExclusionRow.customer_id, ExclusionRow.id)
+    )
 
 
 def by_customer(session: Session, today: date) -> dict[str, tuple[Exclusion, ...]]:
@@ -130,16 +139,22 @@ def by_customer(session: Session, today: date) -> dict[str, tuple[Exclusion, ...
 
     What was placed counts at once: a night of yesterday that runs today must know of it.
     """
+    return _by_customer(list_in_force(session, today), today)
+
+
+def _by_customer(rows: Iterable[ExclusionRow], today: date) -> dict[str, tuple[Exclusion, ...]]:
     found: dict[str, tuple[Exclusion, ...]] = defaultdict(tuple)
-    for row in list_in_force(session, today):
+    for row in rows:
         found[row.customer_id] += (_as_rule(row, today),)
     return found
 
 
-def of_customer(session: Session, customer_id: str, today: date) -> tuple[Exclusion, ...]:
-    """Return one customer's exclusions, as the rules see them."""
-    rows = list_in_force(session, today, customer_id)
-    return tuple(_as_rule(row, today) for row in rows)
+def of_customers(
+    session: Session, customers: Collection[str], today: date
+) -> dict[str, tuple[Exclusion, ...]]:
+    """Return the exclusions of some customers, as the rules see them."""
+    rows = session.scalars(_in_force(today).where(ExclusionRow.customer_id.in_(customers)))
+    return _by_customer(rows, today)
 
 
 def _as_rule(row: ExclusionRow, today: date) -> Exclusion:

@@ -13,7 +13,7 @@ from retention.domain.playbook import Playbook
 from retention.domain.stages import PlaybookName
 from retention.domain.summaries import PullSummary
 from retention.playbooks.loading import parse_playbook
-from retention.services import exclusions, runs, switches
+from retention.services import addresses, exclusions, runs, switches
 from retention.services.confirmations import count_nights
 from retention.services.dependence import tables_of
 from retention.services.evidence import LEAVE, Evidence, add_facts, condition_key, gather
@@ -29,7 +29,8 @@ class Known:
     """One night's evidence, the rules in force, and who is apart.
 
     `paused` says why a playbook waits as a whole; `settled` says that all data has been
-    undisturbed for long enough; `leaving` are the customers whose leave condition is confirmed.
+    undisturbed for long enough; `leaving` are the customers whose leave condition is confirmed,
+    `dead` the addresses that do not take our mail.
     """
 
     evidence: Evidence
@@ -37,6 +38,7 @@ class Known:
     paused: dict[PlaybookName, str]
     exclusions: Mapping[str, tuple[Exclusion, ...]]
     settled: bool
+    dead: frozenset[str]
     leaving: set[str] = field(default_factory=set)
 
     def pause_of(self, standing: Standing) -> str | None:
@@ -65,6 +67,7 @@ def look(
         paused=_paused(session, books, pulled),
         exclusions=exclusions.by_customer(session, as_of),
         settled=_is_settled(session, policies, pulled),
+        dead=frozenset(addresses.dead(session)),
     )
     known.leaving = _leaving(session, policies, known, standings, as_of)
     return known

@@ -99,6 +99,7 @@ def _decide(policies: Policies, known: Known, standing: Standing) -> Decided:
         known.exclusions.get(customer, ()),
         leaving=customer in known.leaving,
         data_settled=known.settled,
+        dead=known.dead,
     )
     progress = progress_of(standing, playbook, today)
     row = known.evidence.facts.get(customer, {})

@@ -1,48 +1,80 @@
-"""What keeps a message from its customer now: a switch, a hold, a suppression, a notice."""
+"""What keeps a message from its customer now: switches, holds, suppressions, notices, replies."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action
-from retention.domain.actions import ActionState
-from retention.domain.exclusions import ExclusionKind, in_force
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.exclusions import Exclusion, ExclusionKind, in_force
+from retention.domain.forms import REPLY
 from retention.domain.messages import MessageClass
+from retention.domain.stages import PlaybookName, Stage
 from retention.services import exclusions, switches
 
 
-def stopped_by(session: Session, action: Action) -> str | None:
-    """Return the switch that stops an action, or None; its case must be loaded."""
-    scopes = switches.scopes_of(action.case.playbook, action.stage, action.kind)
-    found = sorted(scopes & switches.stopped(session).keys())
-    return found[0] if found else None
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is in force around some customers: read once, asked for each message.
+
+    `noticed` were given notice, `replied` have written something that nobody has read yet.
+    """
+
+    stopped: frozenset[str]
+    exclusions: dict[str, tuple[Exclusion, ...]]
+    noticed: frozenset[str]
+    replied: frozenset[str]
 
 
-def kept_apart(session: Session, action: Action, on: date) -> str | None:
+def look_around(session: Session, customers: Collection[str], on: date) -> Surroundings:
+    """Return what is in force on a day around `customers`."""
+    notices = select(Action.customer_id).where(
+        Action.customer_id.in_(customers),
+        Action.effective_on.is_not(None),
+        Action.state == ActionState.DONE,
+        Action.voided_on.is_(None),
+    )
+    replies = select(Action.customer_id).where(
+        Action.customer_id.in_(customers),
+        Action.form == REPLY,
+        Action.state.in_(sorted(OPEN_ACTION_STATES)),
+    )
+    return Surroundings(
+        stopped=frozenset(switches.stopped(session)),
+        exclusions=exclusions.of_customers(session, customers, on),
+        noticed=frozenset(session.scalars(notices)),
+        replied=frozenset(session.scalars(replies)),
+    )
+
+
+def stopped_by(
+    around: Surroundings, playbook: PlaybookName, stage: Stage, kind: ActionKind
+) -> str | None:
+    """Return the switch that stops an action, or None."""
+    return min(switches.scopes_of(playbook, stage, kind) & around.stopped, default=None)
+
+
+def kept_apart(
+    around: Surroundings,
+    customer_id: str,
+    playbook: PlaybookName,
+    message_class: MessageClass | None,
+    on: date,
+) -> str | None:
     """Return why a customer is left alone, or None. Nothing suppresses a legal notice."""
-    theirs = exclusions.of_customer(session, action.customer_id, on)
+    theirs = around.exclusions.get(customer_id, ())
     for kind in (ExclusionKind.HOLD, ExclusionKind.EXEMPTION):
-        found = in_force(theirs, kind, action.case.playbook, on)
+        found = in_force(theirs, kind, playbook, on)
         if found is not None:
             return f"the customer has a {kind}: {found.reason}"
-    message_class = action.rendering.message_class if action.rendering else None
     if message_class is None or message_class is MessageClass.LEGAL_NOTICE:
         return None
     found = in_force(theirs, ExclusionKind.SUPPRESSION, message_class, on)
     if found is not None:
         return f"suppressed: {found.reason}"
-    if message_class is MessageClass.COMMERCIAL and _has_notice(session, action.customer_id):
-        return "the customer has been given notice"
+    if message_class is MessageClass.COMMERCIAL and customer_id in around.noticed:
+        return "the customer has been given notice"  # nobody who was given notice is sold anything
     return None
-
-
-def _has_notice(session: Session, customer_id: str) -> bool:
-    """Nobody who was given notice is sold anything."""
-    notice = select(Action.id).where(
-        Action.customer_id == customer_id,
-        Action.effective_on.is_not(None),
-        Action.state == ActionState.DONE,
-        Action.voided_on.is_(None),
-    )
-    return session.scalar(notice.limit(1)) is not None

@@ -11,6 +11,7 @@ from retention.domain.limits import Limits
 from retention.domain.notices import NoticeRules
 from retention.domain.people import Role, Team
 from retention.domain.playbook import Playbook, Step
+from retention.domain.sending import SendingRules
 from retention.domain.stages import PlaybookName
 from retention.mail.templates import load_template
 from retention.playbooks.loading import load_playbooks
@@ -28,6 +29,7 @@ from retention.services.policy_files import (
     PartnersDoc,
     TeamDoc,
 )
+from retention.services.sending_policy import SendingDoc
 from retention.sources.config import SourcesConfig, load_sources
 
 
@@ -51,6 +53,7 @@ class Policies:
     notices: NoticeRules
     calendars: Calendars
     partners: dict[str, Partner]
+    sending: SendingRules
 
 
 def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
@@ -75,6 +78,7 @@ def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
         notices=read_policy(config_dir / "notice_rules.yaml", NoticeDoc).to_rules(),
         calendars=Calendars(calendar),
         partners=read_policy(config_dir / "partners.yaml", PartnersDoc).to_partners(),
+        sending=read_policy(config_dir / "sending.yaml", SendingDoc).to_rules(),
     )
     for playbook in policies.playbooks.values():
         _check_steps(playbook, templates_dir, policies.team)
@@ -111,6 +115,12 @@ def _refuse_wrong_class(where: str, step: Step, templates_dir: Path) -> None:
             where,
             f"template '{step.template}' is {template.front.message_class}",
             "A notice and what follows it need a legal_notice, and only they.",
+        )
+    if (template.front.message_class == "commercial") != step.optional:
+        raise ConfigError(
+            where,
+            f"template '{step.template}' is {template.front.message_class}",
+            "What is commercial can be declined: 'optional: true', and only that.",
         )
 
 

@@ -1,15 +1,16 @@
 """Read a case and tonight's evidence in the words of the rules."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from typing import Any
 
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
 from retention.domain.exclusions import Exclusion, ExclusionKind, in_force
-from retention.domain.forms import CONFIRMED, HANDED_OVER, TALKED
-from retention.domain.messages import DELIVERED_STATES, MessageState
+from retention.domain.forms import CONFIRMED, HANDED_OVER, REPLY, TALKED
+from retention.domain.messages import DELIVERED_STATES, MessageClass, MessageState
 from retention.domain.obstacles import Facts
 from retention.domain.offers import OfferKind, OfferState
-from retention.domain.playbook import Playbook
+from retention.domain.playbook import Playbook, Step
 from retention.domain.progress import CaseProgress, Notice, StepProgress
 from retention.domain.stages import Stage
 from retention.domain.waivers import WaiverState
@@ -53,6 +54,7 @@ def progress_of(standing: Standing, playbook: Playbook, today: date) -> CaseProg
         ),
         migrated=standing.migrated,
         notice=notice,
+        reply_open=any(a.form == REPLY and a.state in OPEN_ACTION_STATES for a in standing.actions),
     )
 
 
@@ -154,7 +156,7 @@ def _served(standing: Standing, playbook: Playbook) -> frozenset[Stage]:
         rule.stage
         for rule in playbook.stages
         if all(
-            step.when is not None or (rule.stage, position) in done
+            not step.for_everybody or (rule.stage, position) in done
             for position, step in enumerate(rule.steps)
         )
     )
@@ -172,8 +174,12 @@ def facts_of(
     *,
     leaving: bool,
     data_settled: bool,
+    dead: Collection[str] = (),
 ) -> Facts:
-    """Return what tonight's data says about the customer of a case."""
+    """Return what tonight's data says about the customer of a case.
+
+    `dead` are the addresses that do not take our mail.
+    """
     customer, today = standing.customer_id, evidence.as_of
     hold = in_force(exclusions, ExclusionKind.HOLD, playbook.name, today)
     exempt = in_force(exclusions, ExclusionKind.EXEMPTION, playbook.name, today)
@@ -188,12 +194,12 @@ def facts_of(
         ended=row["contract_ended_on"] is not None or row["status"] in _GONE,
         prepaid=row["prepaid"] is True,
         leave_confirmed=leaving,
-        reachable=row["has_email"] is True,
+        reachable=row["has_email"] is True and (row["email"] or "").strip().casefold() not in dead,
         surely_unprofitable=high is not None and high < 0,
         data_settled=data_settled,
         blocks=tuple(_blocks(row)),
         may_improve=_may_improve(customer, playbook, evidence),
-        not_for=_not_for(customer, playbook, evidence),
+        not_for=_not_for(customer, playbook, evidence, declines=_declines(row, exclusions, today)),
         hold=held,
         exempt=spared,
     )
@@ -215,19 +221,24 @@ def _may_improve(customer: str, playbook: Playbook, evidence: Evidence) -> froze
     )
 
 
-def _not_for(customer: str, playbook: Playbook, evidence: Evidence) -> frozenset[tuple[Stage, int]]:
+def _declines(row: dict[str, Any], exclusions: tuple[Exclusion, ...], today: date) -> bool:
+    """Return whether a customer has said no to what can be declined. Nothing said is no no."""
+    kind, scope = ExclusionKind.SUPPRESSION, MessageClass.COMMERCIAL
+    return row["marketing_consent"] is False or in_force(exclusions, kind, scope, today) is not None
+
+
+def _not_for(
+    customer: str, playbook: Playbook, evidence: Evidence, *, declines: bool
+) -> frozenset[tuple[Stage, int]]:
+    def is_spared(stage: Stage, position: int, step: Step) -> bool:
+        if step.optional and declines:
+            return True
+        key = condition_key(playbook, WHEN, f"{stage}:{position}")
+        return step.when is not None and not evidence.values[key].get(customer)
+
     return frozenset(
         (rule.stage, position)
         for rule in playbook.stages
         for position, step in enumerate(rule.steps)
-        if step.when is not None
-        and not evidence.values[condition_key(playbook, WHEN, f"{rule.stage}:{position}")].get(
-            customer
-        )
+        if is_spared(rule.stage, position, step)
     )
-
-
-def email_of(evidence: Evidence, customer_id: str) -> str | None:
-    """Return the address a customer has tonight."""
-    row = evidence.facts.get(customer_id)
-    return row["email"] if row else None

@@ -1,4 +1,7 @@
-"""The kill switch: stop everything, a playbook, a stage or a kind of action, at once."""
+"""The kill switch: stop everything, a playbook, a stage or a kind of action, at once.
+
+`mail` stops by itself when the mail server will not have us, or when too much of it fails.
+"""
 
 from datetime import datetime
 
@@ -12,10 +15,11 @@ from retention.domain.errors import NotFoundError
 from retention.domain.people import Permission, Person, refuse, require
 from retention.domain.stages import ADVERSE_STAGES, PlaybookName, Stage
 
-EVERYTHING, ADVERSE = "all", "adverse"
+EVERYTHING, ADVERSE, MAIL = "all", "adverse", "mail"
 SCOPES: tuple[str, ...] = (
     EVERYTHING,
     ADVERSE,
+    MAIL,
     *(f"playbook:{name}" for name in PlaybookName),
     *(f"stage:{stage}" for stage in Stage),
     f"action:{ActionKind.EMAIL}",
@@ -39,6 +43,8 @@ def stopped(session: Session) -> dict[str, str]:
 def scopes_of(playbook: PlaybookName, stage: Stage, kind: ActionKind) -> set[str]:
     """Return the scopes that an action falls under."""
     scopes = {EVERYTHING, f"playbook:{playbook}", f"stage:{stage}", f"action:{kind}"}
+    if kind is ActionKind.EMAIL:
+        scopes.add(MAIL)
     return scopes | {ADVERSE} if stage in ADVERSE_STAGES else scopes
 
 

@@ -1,6 +1,6 @@
 """What a step offers or announces to one customer tonight."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -18,13 +18,15 @@ NO_OFFER, NO_NOTICE = "offer_not_computable", "notice_not_computable"
 class Terms:
     """What a message offers or announces.
 
-    `alternative` and `fees` are what was said in the conversation before the notice.
+    `alternative` and `fees` are what was said in the conversation before the notice; `more` are
+    further values of a message that answers a customer.
     """
 
     offer: Proposal | None = None
     notice: NoticePlan | None = None
     alternative: str = ""
     fees: str = ""
+    more: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def terms_of(

@@ -29,6 +29,7 @@ CANONICAL: dict[str, CanonicalTable] = {
                 "name": TEXT,
                 "email": TEXT,
                 "phone": TEXT,
+                "address": TEXT,
                 "language": TEXT,
                 "country": TEXT,
                 "region": TEXT,

@@ -194,7 +194,7 @@ def _people(company: Company, as_of: date) -> pa.Table:
     return company.db.sql(
         f"""
         SELECT customer_id, name, email, phone, language, country, timezone, kind,
-            account_manager, currency
+            account_manager, currency, address, marketing_consent
         FROM customers
         WHERE created_on IS NULL OR created_on <= DATE '{as_of.isoformat()}'
         ORDER BY customer_id

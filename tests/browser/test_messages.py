@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from retention.mail.rendering import Rendered, render
+from retention.mail.rendering import Manner, Rendered, render
 from retention.mail.templates import list_templates, load_template
 from tests.conftest import ROOT
 from tests.factories.values import EVERY_CASE, LONG_NAME, make_values
@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 
 def rendered(purpose: str, language: str, **facts: Any) -> Rendered:
     template = load_template(TEMPLATES, purpose, language)
-    return render(TEMPLATES, template, make_values(**facts), f"{language}_GB", "EUR")
+    return render(TEMPLATES, template, make_values(**facts), Manner(f"{language}_GB", "EUR"))
 
 
 def words(text: str) -> list[str]:

@@ -22,7 +22,7 @@ from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.domain.errors import RetentionError
 from retention.domain.limits import BatchState
-from retention.domain.messages import AttemptStage, MessageState
+from retention.domain.messages import AttemptStage, MessageState, verdict_of
 from retention.domain.runs import RunState
 from retention.domain.scores import SCORE_COLUMNS, Kind
 from retention.domain.summaries import PullSummary, as_json
@@ -44,7 +44,7 @@ _TYPES = {
 }
 SCHEMA = pa.schema([(column.name, _TYPES[column.kind]) for column in SCORE_COLUMNS])
 _PEOPLE = ("customer_id", "name", "email", "phone", "language", "country", "timezone", "kind",
-           "account_manager", "currency")  # fmt: skip
+           "account_manager", "currency", "address")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -106,6 +106,8 @@ class Somebody:
             "kind": "b2c",
             "account_manager": "marta",
             "currency": "EUR",
+            "address": "Calle Mayor 1\n28013 Madrid",
+            "marketing_consent": None,
         }
 
 
@@ -116,7 +118,8 @@ def write_night(root: Path, as_of: date, people: list[Somebody], ties: list[Any]
     rows = pa.Table.from_pylist([p.scores() for p in here], schema=SCHEMA)
     snapshots.write_shard(root, as_of, snapshots.SCORES, 0, rows)
     named = pa.Table.from_pylist(
-        [p.person() for p in here], schema=pa.schema([(n, pa.string()) for n in _PEOPLE])
+        [p.person() for p in here],
+        schema=pa.schema([*((n, pa.string()) for n in _PEOPLE), ("marketing_consent", pa.bool_())]),
     )
     snapshots.write_shard(root, as_of, snapshots.PEOPLE, 0, named)
     pairs = pa.table(
@@ -252,10 +255,8 @@ class World:
             ).all()
         for message_id in ids:
             with writing(self.shop.engine) as session:
-                claimed = delivery.claim_checked(
-                    session, message_id, self.now, timedelta(minutes=5), rules
-                )
-                if not isinstance(claimed, outbox.Claimed):
+                claims = delivery.claim_checked(session, [message_id], self.now, rules)
+                if not claims.taken:
                     continue
                 stage, code = {
                     "sent": (AttemptStage.REPLIED, 250),
@@ -263,7 +264,10 @@ class World:
                     "lost": (AttemptStage.DOT, None),
                     "later": (AttemptStage.MAIL, 451),
                 }[fate]
-                delivery.record_result(session, claimed, stage, code, "", self.now, rules.timezone)
+                taken = stage is AttemptStage.REPLIED
+                verdict = None if taken else verdict_of(stage, code)
+                ending = outbox.Ending(claims.taken[0], stage, code, "", verdict, self.now)
+                delivery.record_results(session, [ending], rules.timezone)
 
     def release_what_was_held(self, who: str, second: str) -> None:
         def work(session: Session) -> None:

@@ -1,6 +1,7 @@
 """From approval to delivery on SQLite and PostgreSQL, against a real SMTP conversation."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -25,9 +26,10 @@ from retention.domain.messages import AttemptStage, MessageState, SendPolicy
 from retention.domain.playbook import Condition
 from retention.domain.stages import Stage
 from retention.domain.summaries import PullSummary
-from retention.mail.transport import Connection, MailServer, ServerUnavailableError
+from retention.mail.server import MailServer
+from retention.mail.transport import AttemptFailedError, Connection
 from retention.services import actions as action_service
-from retention.services import approvals, canaries, cases, completing, outbox
+from retention.services import approvals, canaries, cases, completing, delivery, outbox
 from retention.services.evidence import Evidence, add_rows
 from retention.services.night import decide_night
 from retention.services.terms import Terms, terms_of
@@ -43,7 +45,8 @@ from tests.conftest import (
 from tests.factories.nights import complete_all, desk_of, morning_after, run_night, run_nights
 from tests.factories.servers import ScriptedServer, make_certificate
 
-MORNING = morning_after(NIGHT)
+# Working hours from Mexico to Spain, and a working day everywhere: Ireland rests on 1 June 2026.
+AFTERNOON = morning_after(NIGHT) + timedelta(days=1, hours=9)
 
 
 @pytest.fixture
@@ -97,9 +100,10 @@ def queued(
     made.engine.dispose()
 
 
-def deliver(limit: int = 1000, now: datetime = MORNING) -> dict[str, int]:
+def deliver(limit: int = 1000, now: datetime = AFTERNOON) -> dict[str, int]:
     with travel(now):
-        return deliver_due.fn(limit).states
+        found = deliver_due.fn(limit)
+    return found.states
 
 
 def one_proposal(shop: Workshop, stage: Stage, position: int | None = None) -> str:
@@ -167,7 +171,7 @@ def test_what_was_queued_is_byte_for_byte_what_the_server_gets(
     assert set(server.accepted) == stored
     assert server.connections == 1
     assert {action.state for action in done} == {ActionState.DONE}
-    assert {action.done_on for action in done} == {MORNING.date()}
+    assert {action.done_on for action in done} == {AFTERNOON.date()}
 
 
 def test_a_second_round_sends_nothing(queued: Workshop, server: ScriptedServer) -> None:
@@ -250,7 +254,7 @@ def test_a_call_in_which_nobody_was_reached_is_no_conversation(queued: Workshop)
 
 
 def test_a_message_that_is_too_late_expires(queued: Workshop, server: ScriptedServer) -> None:
-    assert set(deliver(now=MORNING + timedelta(days=12))) == {"expired"}
+    assert set(deliver(now=AFTERNOON + timedelta(days=14))) == {"expired"}
     assert server.accepted == []
 
 
@@ -271,8 +275,11 @@ def test_stopping_in_the_middle_stops_before_the_next_data(
             queued.settings.stop_file.touch()
 
     server.before_reply = stop_at_second_recipient
-    assert deliver() == {"retry_wait": 1, "sent": 1}
+    assert deliver()["sent"] == 1
     assert len(server.accepted) == 1
+    with reading(queued.engine) as session:
+        states = Counter(session.scalars(select(Message.state)))
+    assert set(states) == {MessageState.SENT, MessageState.QUEUED}
 
 
 def test_a_message_that_is_withdrawn_while_it_is_sent_does_not_leave(
@@ -285,10 +292,10 @@ def test_a_message_that_is_withdrawn_while_it_is_sent_does_not_leave(
                     case.stage = Stage.RENEGOTIATE
 
     server.before_reply = close_the_case
-    assert deliver(limit=1) == {"retry_wait": 1}
+    assert deliver(limit=1) == {"queued": 1}
     assert server.accepted == []
     server.before_reply = lambda _verb: None
-    assert deliver(limit=1, now=MORNING + timedelta(hours=1)) == {"cancelled": 1}
+    assert deliver(limit=1, now=AFTERNOON + timedelta(hours=1)) == {"cancelled": 1}
 
 
 @pytest.mark.parametrize(
@@ -369,17 +376,15 @@ def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
 ) -> None:
     lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
-        first, second = canaries.list_due(session, MORNING, 2, queued.policies.canary)
+        first, second = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:2]
         for message_id in (first, second):
             session.get_one(Message, message_id).policy = SendPolicy.AT_MOST_ONCE
     with writing(queued.engine) as session:
-        claimed = outbox.claim(session, first, MORNING, lease)
-        assert claimed is not None
-        assert outbox.claim(session, second, MORNING, lease) is not None
-        outbox.record_stage(session, claimed, AttemptStage.DOT)
-    with travel(MORNING + timedelta(minutes=4)):
+        claimed, _ = outbox.claim(session, [first, second], AFTERNOON, lease)
+        assert outbox.record_dots(session, [claimed], AFTERNOON + lease) == {first}
+    with travel(AFTERNOON + timedelta(minutes=4)):
         assert recover_lost.fn() == 0
-    with travel(MORNING + timedelta(minutes=6)):
+    with travel(AFTERNOON + timedelta(minutes=6)):
         assert recover_lost.fn() == 2
     with reading(queued.engine) as session:
         assert session.get_one(Message, first).state is MessageState.UNKNOWN
@@ -387,40 +392,68 @@ def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
 
 
 def test_a_late_sender_loses_to_the_one_that_took_over(queued: Workshop) -> None:
+    lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
-        (message_id,) = canaries.list_due(session, MORNING, 1, queued.policies.canary)
-        slow = outbox.claim(session, message_id, MORNING, timedelta(minutes=5))
-    assert slow is not None
-    later = MORNING + timedelta(hours=1)
+        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
+        (slow,) = outbox.claim(session, [message_id], AFTERNOON, lease)
+    later = AFTERNOON + timedelta(hours=1)
     with travel(later):
         recover_lost.fn()
     with writing(queued.engine) as session:
-        assert outbox.claim(session, message_id, later, timedelta(minutes=5)) is not None
+        assert outbox.claim(session, [message_id], later, lease)
+    ending = outbox.Ending(slow, AttemptStage.REPLIED, 250, "", None, later)
     with writing(queued.engine) as session:
-        assert not outbox.record_stage(session, slow, AttemptStage.DOT)
-        assert outbox.record_end(session, slow, AttemptStage.REPLIED, 250, "", later) is None
+        assert outbox.record_dots(session, [slow], later + lease) == set()
+        assert outbox.record_ends(session, [ending]) == {}
         attempts = session.scalars(
             select(DeliveryAttempt).where(DeliveryAttempt.message_id == message_id)
         ).all()
     assert [attempt.number for attempt in attempts] == [1, 2]
 
 
+def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Workshop) -> None:
+    lease = timedelta(minutes=5)
+    with writing(queued.engine) as session:
+        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
+        session.get_one(Message, message_id).policy = SendPolicy.AT_MOST_ONCE
+    with writing(queued.engine) as session:
+        (slow,) = outbox.claim(session, [message_id], AFTERNOON, lease)
+        outbox.record_dots(session, [slow], AFTERNOON + lease)
+    later = AFTERNOON + timedelta(hours=1)
+    with travel(later):
+        recover_lost.fn()
+    assert state_of_message(queued, message_id) is MessageState.UNKNOWN
+    ending = outbox.Ending(slow, AttemptStage.REPLIED, 250, "", None, later)
+    with writing(queued.engine) as session:
+        delivery.record_results(session, [ending], "Europe/Madrid")
+    assert state_of_message(queued, message_id) is MessageState.SENT
+
+
+def state_of_message(shop: Workshop, message_id: str) -> MessageState:
+    with reading(shop.engine) as session:
+        return session.get_one(Message, message_id).state
+
+
 def test_two_workers_never_claim_the_same_message(queued: Workshop) -> None:
     with writing(queued.engine) as session:
-        (message_id,) = canaries.list_due(session, MORNING, 1, queued.policies.canary)
-        assert outbox.claim(session, message_id, MORNING, timedelta(minutes=5)) is not None
+        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
+        assert outbox.claim(session, [message_id], AFTERNOON, timedelta(minutes=5))
     with writing(queued.engine) as session:
-        assert outbox.claim(session, message_id, MORNING, timedelta(minutes=5)) is None
+        assert outbox.claim(session, [message_id], AFTERNOON, timedelta(minutes=5)) == []
 
 
-def test_a_server_that_is_down_leaves_everything_queued(
+def test_a_server_that_is_down_costs_one_try_and_leaves_the_others_queued(
     queued: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_workshop(monkeypatch, replace(queued, mail=replace(queued.mail, port=1)))
-    with pytest.raises(ServerUnavailableError, match="cannot be used"):
-        deliver()
+    states = deliver()
+    assert states["retry_wait"] == 1
     with reading(queued.engine) as session:
-        assert set(session.scalars(select(Message.state))) == {MessageState.QUEUED}
+        kept = Counter(session.scalars(select(Message.state)))
+        tried = session.scalars(select(DeliveryAttempt.stage)).all()
+    assert kept[MessageState.RETRY_WAIT] == 1
+    assert set(kept) == {MessageState.RETRY_WAIT, MessageState.QUEUED}
+    assert max(tried) == AttemptStage.CONNECTED
 
 
 def test_an_unknown_action_is_named(queued: Workshop) -> None:
@@ -428,8 +461,10 @@ def test_an_unknown_action_is_named(queued: Workshop) -> None:
         approve(queued, "nonsense", "marta")
 
 
-def make_server(port: int, security: str, ca: Path | None = None, **extra: str) -> MailServer:
-    return MailServer("localhost", port, security, timeout=5, ca_file=ca, **extra)
+def make_server(
+    port: int, security: str, ca: Path | None = None, user: str | None = None
+) -> MailServer:
+    return MailServer("localhost", port, security, timeout=5, ca_file=ca, user=user)
 
 
 def test_a_certificate_for_another_host_is_refused_before_anything_is_said(
@@ -437,14 +472,14 @@ def test_a_certificate_for_another_host_is_refused_before_anything_is_said(
 ) -> None:
     pem, context = make_certificate(tmp_path, "mail.example.net")
     with ScriptedServer(tls=context) as server:
-        with pytest.raises(ServerUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(AttemptFailedError, match="CERTIFICATE_VERIFY_FAILED"):
             Connection(make_server(server.port, "starttls", pem)).open()
         assert "MAIL" not in server.verbs
 
 
 def test_an_unknown_authority_is_refused(tmp_path: Path) -> None:
     _, context = make_certificate(tmp_path, "localhost")
-    with ScriptedServer(tls=context) as server, pytest.raises(ServerUnavailableError):
+    with ScriptedServer(tls=context) as server, pytest.raises(AttemptFailedError):
         Connection(make_server(server.port, "starttls")).open()
 
 
@@ -460,7 +495,7 @@ def test_a_verified_server_is_used(tmp_path: Path) -> None:
 
 
 def test_a_server_without_starttls_is_not_trusted() -> None:
-    with ScriptedServer() as server, pytest.raises(ServerUnavailableError, match="STARTTLS"):
+    with ScriptedServer() as server, pytest.raises(AttemptFailedError, match="STARTTLS"):
         Connection(make_server(server.port, "starttls")).open()
 
 

@@ -22,12 +22,14 @@ from retention.domain.clauses import ContractTerms, parse_clause
 from retention.domain.dates import WEEKDAYS, Calendar, Period, months_before
 from retention.domain.errors import MoveNotAllowedError, NotAllowedError, NoticeError
 from retention.domain.messages import (
-    MAX_ATTEMPTS,
+    MAX_REFUSALS,
     MESSAGE_MOVES,
     AttemptStage,
     MessageState,
     SendPolicy,
+    Verdict,
     state_after_failure,
+    verdict_of,
 )
 from retention.domain.notices import (
     NoticePlan,
@@ -73,24 +75,30 @@ def test_a_sent_message_is_never_sent_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "code", "policy", "attempt", "state"),
+    ("stage", "code", "policy", "before", "state"),
     [
-        (AttemptStage.MAIL, 451, SendPolicy.AT_MOST_ONCE, 1, MessageState.RETRY_WAIT),
-        (AttemptStage.MAIL, 550, SendPolicy.AT_MOST_ONCE, 1, MessageState.RETRY_WAIT),
-        (AttemptStage.RCPT, 550, SendPolicy.AT_MOST_ONCE, 1, MessageState.FAILED),
-        (AttemptStage.DATA, None, SendPolicy.AT_MOST_ONCE, 1, MessageState.RETRY_WAIT),
-        (AttemptStage.DOT, None, SendPolicy.AT_MOST_ONCE, 1, MessageState.UNKNOWN),
-        (AttemptStage.DOT, None, SendPolicy.AT_LEAST_ONCE, 1, MessageState.RETRY_WAIT),
-        (AttemptStage.DOT, None, SendPolicy.AT_LEAST_ONCE, 2, MessageState.UNKNOWN),
-        (AttemptStage.DOT, 451, SendPolicy.AT_MOST_ONCE, 1, MessageState.RETRY_WAIT),
-        (AttemptStage.DOT, 552, SendPolicy.AT_MOST_ONCE, 1, MessageState.FAILED),
-        (AttemptStage.DATA, 451, SendPolicy.AT_MOST_ONCE, MAX_ATTEMPTS, MessageState.FAILED),
+        (AttemptStage.CONNECTED, 421, SendPolicy.AT_MOST_ONCE, 0, MessageState.RETRY_WAIT),
+        (AttemptStage.CONNECTED, 535, SendPolicy.AT_MOST_ONCE, 0, MessageState.QUEUED),
+        (AttemptStage.MAIL, 451, SendPolicy.AT_MOST_ONCE, 0, MessageState.RETRY_WAIT),
+        (AttemptStage.MAIL, 550, SendPolicy.AT_MOST_ONCE, 0, MessageState.QUEUED),
+        (AttemptStage.RCPT, 550, SendPolicy.AT_MOST_ONCE, 0, MessageState.FAILED),
+        (AttemptStage.DATA, None, SendPolicy.AT_MOST_ONCE, 20, MessageState.RETRY_WAIT),
+        (AttemptStage.DOT, None, SendPolicy.AT_MOST_ONCE, 0, MessageState.UNKNOWN),
+        (AttemptStage.DOT, None, SendPolicy.AT_LEAST_ONCE, 0, MessageState.RETRY_WAIT),
+        (AttemptStage.DOT, None, SendPolicy.AT_LEAST_ONCE, 1, MessageState.UNKNOWN),
+        (AttemptStage.DOT, 451, SendPolicy.AT_MOST_ONCE, 0, MessageState.RETRY_WAIT),
+        (AttemptStage.DOT, 552, SendPolicy.AT_MOST_ONCE, 0, MessageState.FAILED),
+        (AttemptStage.DATA, 451, SendPolicy.AT_MOST_ONCE, MAX_REFUSALS - 1, MessageState.FAILED),
     ],
 )
 def test_what_a_failed_attempt_means(
-    stage: AttemptStage, code: int | None, policy: SendPolicy, attempt: int, state: MessageState
+    stage: AttemptStage, code: int | None, policy: SendPolicy, before: int, state: MessageState
 ) -> None:
-    assert state_after_failure(stage, code, policy, attempt) is state
+    """`before` counts the attempts before this one that ended in the same way."""
+    verdict = verdict_of(stage, code)
+    unsure = before + 1 if verdict is Verdict.UNSURE else 0
+    refusals = before + 1 if code is not None else 0
+    assert state_after_failure(verdict, policy, unsure=unsure, refusals=refusals) is state
 
 
 def make_person(person_id: str, *roles: Role) -> Person:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retention.domain.errors import TemplateError
 from retention.mail.message import Envelope, build_bytes, usable_address
-from retention.mail.rendering import Rendered, render
+from retention.mail.rendering import Manner, Rendered, render
 from retention.mail.templates import list_templates, load_template
 from tests.conftest import ROOT
 from tests.factories.values import EVERY_CASE, make_values
@@ -32,7 +32,7 @@ ENVELOPE = Envelope(
 def make(purpose: str, language: str, **facts: Any) -> Rendered:
     template = load_template(TEMPLATES, purpose, language)
     country = {"es": "ES", "en": "GB"}[language]
-    return render(TEMPLATES, template, make_values(**facts), f"{language}_{country}", "EUR")
+    return render(TEMPLATES, template, make_values(**facts), Manner(f"{language}_{country}", "EUR"))
 
 
 @pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
@@ -93,7 +93,7 @@ def broken(tmp_path: Path, body: str, front: str = "") -> None:
     head = front or "subject: s\npreheader: p\nclass: service\npolicy: at_most_once"
     (folder / "en.md").write_text(f"---\n{head}\n---\n{body}\n", encoding="utf-8")
     template = load_template(tmp_path, "broken", "en")
-    render(tmp_path, template, make_values(), "en_GB", "EUR")
+    render(tmp_path, template, make_values(), Manner("en_GB", "EUR"))
 
 
 @pytest.mark.parametrize(

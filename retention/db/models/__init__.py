@@ -26,7 +26,7 @@ from retention.db.models.cases import (
     Waiver,
 )
 from retention.db.models.foundation import Base
-from retention.db.models.messages import DeliveryAttempt, Message
+from retention.db.models.messages import DeadAddress, DeliveryAttempt, Incoming, Message
 from retention.db.models.runs import Batch, GateOverride, Run, Switch
 
 __all__ = [
@@ -40,12 +40,14 @@ __all__ = [
     "CaseEvent",
     "Comment",
     "Confirmation",
+    "DeadAddress",
     "Delegation",
     "DeliveryAttempt",
     "Exclusion",
     "GateOverride",
     "Handover",
     "Holdout",
+    "Incoming",
     "Message",
     "Offer",
     "PlaybookVersion",

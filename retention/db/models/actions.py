@@ -73,6 +73,10 @@ class Rendering(Base):
     policy: Mapped[SendPolicy]
     message_class: Mapped[MessageClass]
     message_id: Mapped[str] = mapped_column(unique=True)
+    return_path: Mapped[str]
+    token: Mapped[str] = mapped_column(String(64), unique=True, index=True)
+    timezone: Mapped[str | None] = mapped_column(String(64))
+    place: Mapped[str] = mapped_column(String(8))
     text: Mapped[str]
     html: Mapped[str]
     raw: Mapped[bytes] = mapped_column(LargeBinary)

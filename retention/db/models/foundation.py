@@ -15,6 +15,7 @@ from retention.domain.decisions import DecisionKind
 from retention.domain.exclusions import ExclusionKind, ExclusionReason
 from retention.domain.handovers import HandoverState
 from retention.domain.holdouts import Arm
+from retention.domain.incoming import IncomingKind
 from retention.domain.limits import BatchState
 from retention.domain.messages import MessageClass, MessageState, SendPolicy
 from retention.domain.offers import OfferKind, OfferState, VoidReason
@@ -41,6 +42,7 @@ _ENUMS = (
     ExclusionReason,
     HandoverState,
     Arm,
+    IncomingKind,
     BatchState,
     OfferKind,
     OfferState,

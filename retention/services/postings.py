@@ -1,0 +1,72 @@
+"""Messages on their way out, as far as it matters whether they may leave."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Case, Message, Rendering
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.cases import CaseState
+from retention.domain.messages import MessageClass, MessageState
+from retention.domain.stages import PlaybookName, Stage
+
+_COLUMNS = (
+    Message.id.label("message_id"),
+    Message.action_id,
+    Message.state,
+    Message.not_before,
+    Message.send_until,
+    Message.content_hash,
+    Action.customer_id,
+    Action.kind,
+    Action.stage,
+    Action.state.label("action_state"),
+    Action.proposed_on,
+    Case.state.label("case_state"),
+    Case.stage.label("case_stage"),
+    Case.playbook,
+    Rendering.message_class,
+    Rendering.recipient,
+    Rendering.timezone,
+    Rendering.place,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One message, its action and its case."""
+
+    message_id: str
+    action_id: str
+    state: MessageState
+    not_before: datetime
+    send_until: date
+    content_hash: str
+    customer_id: str
+    kind: ActionKind
+    stage: Stage
+    action_state: ActionState
+    proposed_on: date
+    case_state: CaseState
+    case_stage: Stage
+    playbook: PlaybookName
+    message_class: MessageClass
+    recipient: str
+    timezone: str | None
+    place: str
+
+
+def load(session: Session, ids: Collection[str]) -> list[Posting]:
+    """Return messages as they stand now, in the order of `ids`."""
+    rows = session.execute(
+        select(*_COLUMNS)
+        .join(Action, Action.id == Message.action_id)
+        .join(Case, Case.id == Action.case_id)
+        .join(Rendering, Rendering.action_id == Action.id)
+        .where(Message.id.in_(ids))
+    )
+    found = {row.message_id: Posting(**row._mapping) for row in rows}  # noqa: SLF001 - its name
+    return [found[message_id] for message_id in ids if message_id in found]
