@@ -97,12 +97,12 @@ def verdict_of(stage: AttemptStage, reply_code: int | None) -> Verdict:
     """Return what a failure means. `stage` is the last one recorded.
 
     A reply is certain knowledge: a 4xx may be tried again, a 5xx refuses this message, or all of
-    ours when it comes before there was a recipient. Without a reply after the dot the server may
-    hold the message.
+    ours when it comes before there was a recipient. Without one, or with something that is neither,
+    the server may hold the message once the dot was sent.
     """
-    if reply_code is None:
+    if reply_code is None or not 400 <= reply_code < 600:  # noqa: PLR2004 - SMTP classes
         return Verdict.UNSURE if stage is AttemptStage.DOT else Verdict.TRY_AGAIN
-    if 500 <= reply_code < 600:  # noqa: PLR2004 - SMTP classes
+    if reply_code >= 500:  # noqa: PLR2004 - SMTP classes
         return Verdict.SERVER if stage <= AttemptStage.MAIL else Verdict.NEVER
     return Verdict.TRY_AGAIN
 

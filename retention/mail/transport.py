@@ -184,6 +184,8 @@ class Connection:
         self, stage: AttemptStage, reply: tuple[int, bytes], wanted: tuple[int, ...]
     ) -> tuple[int, str]:
         code, text = reply[0], _clean(reply[1])
+        if self._deadline.has_struck:  # what was read is the beginning of a reply, not a reply
+            raise AttemptFailedError(stage, None, f"the deadline was over; {text}")
         if code not in wanted:
             raise AttemptFailedError(stage, code if code > 0 else None, text)
         return code, text

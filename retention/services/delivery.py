@@ -206,7 +206,9 @@ def has_server_trouble(endings: Sequence[Ending]) -> str | None:
     """Return what the server says against all of our messages, or None."""
     for ending in endings:
         if ending.verdict is Verdict.SERVER:
-            return f"the mail server will not have us: {ending.reply}"
+            told = str(ending.code or "") in ending.reply
+            said = ending.reply if told else f"{ending.code} {ending.reply}"
+            return f"the mail server will not have us: {said}"
     return None
 
 

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,31 +15,50 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 Script = dict[str, str]
-"""Verb (or 'banner', 'dot') to a reply, or to 'drop' (hang up) or 'accept-drop' (take, hang up)."""
+"""Verb (or 'banner', 'dot', 'body') to what is done at it: a reply, or one of
+
+drop: hang up; accept-drop: take the message, then hang up; accept-slow: take it, and say nothing;
+slow: say nothing; drip: answer one byte at a time, for ever; accept-reset: take it, answer, and
+reset the connection.
+"""
+_FOR_EVER = 60.0
 
 
 class ScriptedServer:
-    """Speaks just enough SMTP; `before_reply` is called with each verb."""
+    """Speaks just enough SMTP; `before_reply` is called with each verb.
 
-    def __init__(self, script: Script | None = None, tls: ssl.SSLContext | None = None) -> None:
+    `features` are what it offers; STARTTLS is among them when there is a `tls` context.
+    """
+
+    def __init__(
+        self,
+        script: Script | None = None,
+        tls: ssl.SSLContext | None = None,
+        features: tuple[str, ...] = (),
+    ) -> None:
         self.script = script or {}
         self.accepted: list[bytes] = []
         self.verbs: list[str] = []
+        self.said: list[str] = []
         self.connections = 0
+        self.features = features
         self.before_reply: Callable[[str], None] = lambda _verb: None
         self._tls = tls
+        self._ended = threading.Event()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._threads = [threading.Thread(target=self._serve, daemon=True)]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._threads[0].start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._thread.join(10)
+        for thread in self._threads:
+            thread.join(10)
 
     def _serve(self) -> None:
         while True:
@@ -47,24 +67,28 @@ class ScriptedServer:
             except OSError:
                 return
             self.connections += 1
-            try:
-                self._talk(connection)
-            except OSError:
-                pass
-            finally:
-                connection.close()
+            thread = threading.Thread(target=self._talk, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _talk(self, connection: socket.socket) -> None:
-        if self._reply(connection, "banner", "220 ready"):
-            self._commands(connection)
+        try:
+            if self._reply(connection, "banner", "220 ready"):
+                self._commands(connection)
+        except (OSError, ValueError):
+            pass
+        finally:
+            connection.close()
 
     def _commands(self, connection: socket.socket) -> None:
         reader = connection.makefile("rb")
         while line := reader.readline():
-            verb = line.split()[0].decode().upper()
+            said = line.decode().strip()
+            verb = said.split()[0].upper()
             self.verbs.append(verb)
+            self.said.append(said)
             self.before_reply(verb)
-            if verb == "STARTTLS" and self._tls is not None:
+            if verb == "STARTTLS" and self._tls is not None and verb not in self.script:
                 connection.sendall(b"220 go ahead\r\n")
                 with self._tls.wrap_socket(connection, server_side=True) as secured:
                     self._commands(secured)
@@ -77,38 +101,64 @@ class ScriptedServer:
                 ):
                     return
                 continue
-            hello = "250-here\r\n250 STARTTLS" if self._tls else "250 here"
-            if not self._reply(connection, verb, hello if verb == "EHLO" else "250 ok"):
+            if not self._reply(connection, verb, self._usual(verb)):
                 return
             if verb == "QUIT":
                 return
 
+    def _usual(self, verb: str) -> str:
+        if verb == "AUTH":
+            return "235 welcome"
+        if verb != "EHLO":
+            return "250 ok"
+        offered = [*self.features, *(("STARTTLS",) if self._tls else ())]
+        return "\r\n".join([*(f"250-{name}" for name in ("here", *offered)), "250 HELP"])
+
     def _body(self, connection: socket.socket, reader: BinaryIO) -> bool:
+        if self.script.get("body") == "drop":
+            reader.readline()
+            return False
         lines = []
         while (line := reader.readline()) != b".\r\n":
             if not line:
                 return False  # the client hung up before the dot: there is no message
             lines.append(line[1:] if line.startswith(b".") else line)
         outcome = self.script.get("dot", "250 taken")
-        if outcome == "drop":
-            return False
         if outcome.startswith(("2", "accept")):
             self.accepted.append(b"".join(lines))
-        if outcome == "accept-drop":
+        self.before_reply("dot")
+        if outcome in ("drop", "accept-drop"):
             return False
-        connection.sendall(outcome.encode() + b"\r\n")
-        return True
+        if outcome == "accept-reset":
+            connection.sendall(b"250 taken\r\n")
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            return False
+        return self._say(connection, "slow" if outcome == "accept-slow" else outcome)
 
     def _reply(self, connection: socket.socket, verb: str, default: str) -> bool:
-        reply = self.script.get(verb, default)
+        return self._say(connection, self.script.get(verb, default))
+
+    def _say(self, connection: socket.socket, reply: str) -> bool:
+        """Answer; return whether the conversation goes on."""
         if reply == "drop":
             return False
-        connection.sendall(reply.encode() + b"\r\n")
-        return True
+        if reply == "slow":
+            self._ended.wait(_FOR_EVER)
+            return False
+        if reply == "drip":
+            while not self._ended.wait(0.05):
+                connection.sendall(b"2")
+            return False
+        connection.sendall(reply.encode("latin-1") + b"\r\n")
+        return not reply.startswith("421")
 
 
-def make_certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    """A self-signed certificate for `name`: its file, and a server context that uses it."""
+def make_certificate(folder: Path, name: str, *, days: int = 1) -> tuple[Path, ssl.SSLContext]:
+    """A self-signed certificate for `name`: its file, and a server context that uses it.
+
+    It is valid until `days` from now; a negative number makes one that has expired.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -118,8 +168,8 @@ def make_certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
         .issuer_name(who)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=30))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(key, hashes.SHA256())
     )

@@ -2,25 +2,21 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
 from retention.clock import travel
 from retention.db import snapshots
 from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering
-from retention.db.session import make_engine, reading, writing
+from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
-from retention.domain.approving import ReasonCode
 from retention.domain.cases import CaseState
-from retention.domain.dates import WEEKDAYS
 from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.messages import AttemptStage, MessageState, SendPolicy
 from retention.domain.playbook import Condition
@@ -28,135 +24,27 @@ from retention.domain.stages import Stage
 from retention.domain.summaries import PullSummary
 from retention.mail.server import MailServer
 from retention.mail.transport import AttemptFailedError, Connection
-from retention.services import actions as action_service
-from retention.services import approvals, canaries, cases, completing, delivery, outbox
-from retention.services.evidence import Evidence, add_rows
+from retention.services import approvals, canaries, completing, delivery, outbox
 from retention.services.night import decide_night
-from retention.services.terms import Terms, terms_of
-from retention.workshop import Workshop, build_workshop
-from tasks.delivery import deliver_due, recover_lost
+from retention.workshop import Workshop
+from tasks.delivery import recover_lost
 from tests.conftest import (
     NIGHT,
-    PostgresDatabases,
-    copy_config,
-    make_settings,
     use_workshop,
 )
-from tests.factories.nights import complete_all, desk_of, morning_after, run_night, run_nights
+from tests.factories.nights import desk_of
+from tests.factories.outboxes import (
+    AFTERNOON,
+    approve,
+    deliver,
+    message_of,
+    one_proposal,
+    owner,
+    reject,
+    state_of,
+    state_of_message,
+)
 from tests.factories.servers import ScriptedServer, make_certificate
-
-# Working hours from Mexico to Spain, and a working day everywhere: Ireland rests on 1 June 2026.
-AFTERNOON = morning_after(NIGHT) + timedelta(days=1, hours=9)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def prepared(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    company_data: Path,
-) -> Workshop:
-    """The state after four nights: education messages wait in the outbox. Copied by each test."""
-    home = tmp_path_factory.mktemp("prepared")
-    copy_config(home / "config", company_data)
-    url = f"sqlite:///{home / 'state.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").make("retention_prepared")
-    made = build_workshop(make_settings(home / "config", home / "state", url))
-    with pytest.MonkeyPatch.context() as patch:
-        use_workshop(patch, made)
-        run_nights(NIGHT - timedelta(days=1), 3)
-        complete_all(made, NIGHT)
-        run_night(NIGHT)
-    made.engine.dispose()
-    return made
-
-
-@pytest.fixture
-def queued(
-    prepared: Workshop,
-    server: ScriptedServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-) -> Iterator[Workshop]:
-    """A copy of the prepared shop, whose mail goes to `server`."""
-    settings = prepared.settings.model_copy(update={"state_dir": tmp_path / "state"})
-    if prepared.engine.dialect.name == "sqlite":
-        shutil.copy(prepared.settings.state_dir.parent / "state.db", tmp_path / "state.db")
-        url = f"sqlite:///{tmp_path / 'state.db'}"
-    else:
-        databases: PostgresDatabases = request.getfixturevalue("postgres")
-        url = databases.make("retention_state", template="retention_prepared")
-    mail = replace(prepared.mail, port=server.port)
-    made = replace(prepared, settings=settings, engine=make_engine(url), mail=mail)
-    use_workshop(monkeypatch, made)
-    yield made
-    made.engine.dispose()
-
-
-def deliver(limit: int = 1000, now: datetime = AFTERNOON) -> dict[str, int]:
-    with travel(now):
-        found = deliver_due.fn(limit)
-    return found.states
-
-
-def one_proposal(shop: Workshop, stage: Stage, position: int | None = None) -> str:
-    """Bring one case to `stage` and let a night propose its message; return the action's id."""
-    with writing(shop.engine) as session:
-        case = (
-            session.scalars(
-                select(Case)
-                .where(Case.stage == Stage.EDUCATE)
-                .options(joinedload(Case.events), joinedload(Case.actions))
-                .order_by(Case.id)
-            )
-            .unique()
-            .all()[3]
-        )
-        row_of = Evidence(NIGHT, {})
-        add_rows(row_of, shop.places.snapshots, [case.customer_id])
-        for action in case.actions:
-            if action.state is ActionState.APPROVED:
-                session.get_one(Action, action.id).state = ActionState.DONE
-        book = shop.policies.playbooks[case.playbook]
-        cases.enter_stage(case, stage, NIGHT, reason="test")
-        if position is None:
-            position = next(n for n, s in enumerate(book.rule(stage).steps) if s.template)
-        step = book.rule(stage).steps[position]
-        row = row_of.rows[case.customer_id]
-        terms = terms_of(book, step, row, shop.policies, NIGHT)
-        assert isinstance(terms, Terms)
-        manager = shop.policies.team.account_manager_of(row["account_manager"])
-        work = action_service.Work(row, manager, shop.sender, WEEKDAYS, NIGHT)
-        made = action_service.propose(session, case, position, step, terms, work)
-        return made.id
-
-
-def message_of(shop: Workshop, action_id: str) -> Message:
-    with reading(shop.engine) as session:
-        return session.scalars(select(Message).where(Message.action_id == action_id)).one()
-
-
-def state_of(shop: Workshop, action_id: str) -> ActionState:
-    with reading(shop.engine) as session:
-        return session.get_one(Action, action_id).state
-
-
-def approve(shop: Workshop, action_id: str, person: str) -> None:
-    with writing(shop.engine) as session:
-        approvals.approve(session, action_id, desk_of(shop, person, NIGHT))
-
-
-def reject(shop: Workshop, action_id: str, person: str, reason: str) -> None:
-    with writing(shop.engine) as session:
-        desk = desk_of(shop, person, NIGHT)
-        approvals.reject(session, action_id, desk, code=ReasonCode.IN_CONTACT, reason=reason)
 
 
 def test_what_was_queued_is_byte_for_byte_what_the_server_gets(
@@ -336,11 +224,6 @@ def test_one_attempt_per_message_and_an_honest_state(
         assert session.get_one(Action, offer).done_on is None
 
 
-def owner(shop: Workshop, action_id: str) -> str:
-    with reading(shop.engine) as session:
-        return session.get_one(Action, action_id).owner
-
-
 def pulled_on(day: date) -> PullSummary:
     """A night whose data was good."""
     return PullSummary(day, {}, {}, 0, 0)
@@ -427,11 +310,6 @@ def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Workshop) -> N
     with writing(queued.engine) as session:
         delivery.record_results(session, [ending], "Europe/Madrid")
     assert state_of_message(queued, message_id) is MessageState.SENT
-
-
-def state_of_message(shop: Workshop, message_id: str) -> MessageState:
-    with reading(shop.engine) as session:
-        return session.get_one(Message, message_id).state
 
 
 def test_two_workers_never_claim_the_same_message(queued: Workshop) -> None:

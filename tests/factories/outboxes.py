@@ -1,0 +1,95 @@
+"""Messages on their way out: propose, approve, deliver, and look at what became of them."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from retention.clock import travel
+from retention.db.models import Action, Case, Message
+from retention.db.session import reading, writing
+from retention.domain.actions import ActionState
+from retention.domain.approving import ReasonCode
+from retention.domain.dates import WEEKDAYS
+from retention.domain.messages import MessageState
+from retention.domain.stages import Stage
+from retention.services import actions as action_service
+from retention.services import approvals, cases
+from retention.services.evidence import Evidence, add_rows
+from retention.services.terms import Terms, terms_of
+from retention.workshop import Workshop
+from tasks.delivery import deliver_due
+from tests.conftest import NIGHT
+from tests.factories.nights import desk_of, morning_after
+
+# Working hours from Mexico to Spain, and a working day everywhere: Ireland rests on 1 June 2026.
+AFTERNOON = morning_after(NIGHT) + timedelta(days=1, hours=9)
+
+
+def deliver(limit: int = 1000, now: datetime = AFTERNOON) -> dict[str, int]:
+    with travel(now):
+        found = deliver_due.fn(limit)
+    return found.states
+
+
+def one_proposal(shop: Workshop, stage: Stage, position: int | None = None) -> str:
+    """Bring one case to `stage` and let a night propose its message; return the action's id."""
+    with writing(shop.engine) as session:
+        case = (
+            session.scalars(
+                select(Case)
+                .where(Case.stage == Stage.EDUCATE)
+                .options(joinedload(Case.events), joinedload(Case.actions))
+                .order_by(Case.id)
+            )
+            .unique()
+            .all()[3]
+        )
+        row_of = Evidence(NIGHT, {})
+        add_rows(row_of, shop.places.snapshots, [case.customer_id])
+        for action in case.actions:
+            if action.state is ActionState.APPROVED:
+                session.get_one(Action, action.id).state = ActionState.DONE
+        book = shop.policies.playbooks[case.playbook]
+        cases.enter_stage(case, stage, NIGHT, reason="test")
+        if position is None:
+            position = next(n for n, s in enumerate(book.rule(stage).steps) if s.template)
+        step = book.rule(stage).steps[position]
+        row = row_of.rows[case.customer_id]
+        terms = terms_of(book, step, row, shop.policies, NIGHT)
+        assert isinstance(terms, Terms)
+        manager = shop.policies.team.account_manager_of(row["account_manager"])
+        work = action_service.Work(row, manager, shop.sender, WEEKDAYS, NIGHT)
+        made = action_service.propose(session, case, position, step, terms, work)
+        return made.id
+
+
+def message_of(shop: Workshop, action_id: str) -> Message:
+    with reading(shop.engine) as session:
+        return session.scalars(select(Message).where(Message.action_id == action_id)).one()
+
+
+def state_of(shop: Workshop, action_id: str) -> ActionState:
+    with reading(shop.engine) as session:
+        return session.get_one(Action, action_id).state
+
+
+def approve(shop: Workshop, action_id: str, person: str) -> None:
+    with writing(shop.engine) as session:
+        approvals.approve(session, action_id, desk_of(shop, person, NIGHT))
+
+
+def reject(shop: Workshop, action_id: str, person: str, reason: str) -> None:
+    with writing(shop.engine) as session:
+        desk = desk_of(shop, person, NIGHT)
+        approvals.reject(session, action_id, desk, code=ReasonCode.IN_CONTACT, reason=reason)
+
+
+def owner(shop: Workshop, action_id: str) -> str:
+    with reading(shop.engine) as session:
+        return session.get_one(Action, action_id).owner
+
+
+def state_of_message(shop: Workshop, message_id: str) -> MessageState:
+    with reading(shop.engine) as session:
+        return session.get_one(Message, message_id).state

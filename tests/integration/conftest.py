@@ -1,0 +1,66 @@
+"""A company whose education messages wait in the outbox, and a mail server that does as told."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from retention.db.session import make_engine
+from retention.workshop import Workshop, build_workshop
+from tests.conftest import NIGHT, PostgresDatabases, copy_config, make_settings, use_workshop
+from tests.factories.nights import complete_all, run_night, run_nights
+from tests.factories.servers import ScriptedServer
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def prepared(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    company_data: Path,
+) -> Workshop:
+    """The state after four nights: education messages wait in the outbox. Copied by each test."""
+    home = tmp_path_factory.mktemp("prepared")
+    copy_config(home / "config", company_data)
+    url = f"sqlite:///{home / 'state.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").make("retention_prepared")
+    made = build_workshop(make_settings(home / "config", home / "state", url))
+    with pytest.MonkeyPatch.context() as patch:
+        use_workshop(patch, made)
+        run_nights(NIGHT - timedelta(days=1), 3)
+        complete_all(made, NIGHT)
+        run_night(NIGHT)
+    made.engine.dispose()
+    return made
+
+
+@pytest.fixture
+def queued(
+    prepared: Workshop,
+    server: ScriptedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[Workshop]:
+    """A copy of the prepared shop, whose mail goes to `server`."""
+    settings = prepared.settings.model_copy(update={"state_dir": tmp_path / "state"})
+    if prepared.engine.dialect.name == "sqlite":
+        shutil.copy(prepared.settings.state_dir.parent / "state.db", tmp_path / "state.db")
+        url = f"sqlite:///{tmp_path / 'state.db'}"
+    else:
+        databases: PostgresDatabases = request.getfixturevalue("postgres")
+        url = databases.make("retention_state", template="retention_prepared")
+    mail = replace(prepared.mail, port=server.port)
+    made = replace(prepared, settings=settings, engine=make_engine(url), mail=mail)
+    use_workshop(monkeypatch, made)
+    yield made
+    made.engine.dispose()
