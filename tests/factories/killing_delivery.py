@@ -68,7 +68,7 @@ def watch_the_wire(reaper: Reaper) -> None:
         reaper.see(f"heard {found[0]}")
         return found
 
-    socket.socket.sendall = sendall  # type: ignore[method-assign]
+    socket.socket.sendall = sendall  # type: ignore[method-assign, assignment]
     smtplib.SMTP.getreply = getreply  # type: ignore[method-assign]
 
 
@@ -124,6 +124,13 @@ def found_in_database() -> dict[str, Any]:
     return {"messages": found, "open": tried.count(None), "audit": whole}
 
 
+def finish(day: date, state: Path) -> dict[str, Any]:
+    """Let another worker go on, long after every lease is over; return what it leaves."""
+    for hour in (12, 24, 48):
+        work(hour, day, state)
+    return found_in_database()
+
+
 def copies_of(server: ScriptedServer) -> Counter[str]:
     """How many copies of each message the server has taken."""
     ids = [_ID.search(raw) for raw in server.accepted]
@@ -145,11 +152,8 @@ class Sweep:
             killed = self._beside_another(doomed) if left else in_child(doomed)[0]
             if killed:
                 break
-        code = 0
-        for hour in (12, 24, 48):
-            code |= in_child(partial(work, hour, self.day, self.stage.state))[0]
-        return {"killed": killed, "rest": code, "copies": copies_of(self.server),
-                **in_child(found_in_database)[1]}  # fmt: skip
+        code, found = in_child(partial(finish, self.day, self.stage.state))
+        return {"killed": killed, "rest": code, "copies": copies_of(self.server), **(found or {})}
 
     def _beside_another(self, doomed: Callable[[], Any]) -> int:
         other = os.fork()

@@ -4,7 +4,7 @@ In every row: the state of the message, and how many copies the server has taken
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -163,7 +163,7 @@ def test_a_server_that_will_not_have_us_stops_all_mail(lab: Lab, verbs: str, out
 
 
 @pytest.fixture
-def secured(lab: Lab, tmp_path: Path) -> Callable[..., ScriptedServer]:
+def secured(lab: Lab) -> Iterator[Callable[..., ScriptedServer]]:
     """Starts another server, with TLS, to which the lab's mail goes."""
     running: list[ScriptedServer] = []
 
@@ -177,7 +177,7 @@ def secured(lab: Lab, tmp_path: Path) -> Callable[..., ScriptedServer]:
         lab.server = made
         return made
 
-    yield start  # type: ignore[misc]
+    yield start
     for server in running:
         server.__exit__()
 
