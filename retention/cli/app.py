@@ -20,6 +20,7 @@ from retention.cli import (
     governing,
     holds,
     measure,
+    outbox,
     proposals,
     queue,
     replay,
@@ -49,6 +50,7 @@ app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.add_typer(queue.app, name="queue")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(churn.app, name="churn")
 app.add_typer(gate.app, name="gate")
 app.add_typer(holds.app, name="hold")

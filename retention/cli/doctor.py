@@ -69,10 +69,15 @@ def _sources(shop: "Workshop") -> Check:
 
 
 def _mail(shop: "Workshop") -> Check:
-    from retention.mail.transport import Connection
+    from retention.mail.transport import AttemptFailedError, Connection
 
-    with Connection(shop.mail):
-        return ("mail", OK, f"{shop.mail.host}:{shop.mail.port} ({shop.mail.security})")
+    where = f"{shop.mail.host}:{shop.mail.port} ({shop.mail.security})"
+    with Connection(shop.mail) as connection:
+        try:
+            connection.open()
+        except AttemptFailedError as error:
+            return ("mail", FAIL, f"{where} cannot be used: {error.text}. Check RETENTION_MAIL_*")
+    return ("mail", OK, where)
 
 
 def _switch(shop: "Workshop") -> Check:

@@ -133,17 +133,35 @@ def deliver(limit: Limit = 500, *, as_json: AsJson = False) -> None:
 
         summary = deliver_flow(DeliverParameters(limit=limit))
     if as_json:
-        emit({"delivery": {"total": summary.total, "states": summary.states}})
+        emit({"delivery": {"total": summary.total, "states": summary.states,
+                           "waiting": summary.waiting}})  # fmt: skip
     elif summary.total:
         print_table("Delivery", ("state", "messages"), summary.states.items(), right=(1,))
-    else:
+    elif not summary.waiting:
         make_console().print("Nothing is approved and due; see 'retention queue list'.")
+    if summary.waiting and not as_json:
+        print_table("Waiting", ("for", "messages"), summary.waiting.items(), right=(1,))
     if "stopped" in summary.states:
-        from retention.settings import get_settings
-
-        make_console(stderr=True).print(f"Sending is stopped. Remove {get_settings().stop_file}.")
+        _say_what_stopped()
     if set(summary.states) - {"sent"}:
         raise typer.Exit(3)
+
+
+def _say_what_stopped() -> None:
+    from retention.db.session import reading
+    from retention.services import switches
+    from retention.workshop import get_workshop
+
+    shop = get_workshop()
+    console = make_console(stderr=True)
+    if shop.settings.stop_file.exists():
+        console.print(f"Sending is stopped. Remove {shop.settings.stop_file}.", soft_wrap=True)
+    with reading(shop.engine) as session:
+        for scope, reason in sorted(switches.stopped(session).items()):
+            console.print(
+                f"'{scope}' is stopped: {reason}. 'retention ops start {scope}' starts it.",
+                soft_wrap=True,
+            )
 
 
 def show_night(summary: dict[str, Any]) -> None:
@@ -217,6 +235,19 @@ def _show_plan(planned: dict[str, Any]) -> None:
         listed = [tuple(row[name] for name in columns) for row in planned[key]]
         if listed:
             print_table(title, columns, listed, right=(2,))
+    _show_delivery(planned["delivery"])
     for said in planned["guards"]:
         make_console().print(f"[bold]Guard:[/] {said}.", soft_wrap=True)
     make_console().print("This is a plan: nothing was stored.")
+
+
+def _show_delivery(found: dict[str, Any]) -> None:
+    """How what is ready would leave: the provider takes so many in a day."""
+    if not found["ready"]:
+        return
+    days = ", ".join(f"{count:,} on {day}" for day, count in found["days"].items())
+    make_console().print(
+        f"Ready to leave: {found['ready']:,} messages; the day's quota is {found['quota']:,}, "
+        f"{found['used']:,} of it used. At the soonest: {days}.",
+        soft_wrap=True,
+    )

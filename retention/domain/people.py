@@ -35,6 +35,7 @@ class Permission(StrEnum):
     RELEASE = "release"
     ACCEPT_DATA = "accept_data"
     ERASE = "erase"
+    SETTLE = "settle"
 
 
 _P = Permission
@@ -49,9 +50,10 @@ MAY: dict[Role, frozenset[Permission]] = {
     Role.FINANCE: frozenset(
         {_P.SEE, _P.APPROVE, _P.HOLD, _P.WAIVE, _P.ANSWER, _P.STOP, _P.ACCEPT_DATA}
     ),
-    Role.DIRECTOR: _ACCOUNT | {_P.REASSIGN, _P.START, _P.RELEASE, _P.ACCEPT_DATA, _P.ERASE},
+    Role.DIRECTOR: _ACCOUNT
+    | {_P.REASSIGN, _P.START, _P.RELEASE, _P.ACCEPT_DATA, _P.ERASE, _P.SETTLE},
     Role.OPS: frozenset(
-        {_P.SEE, _P.HOLD, _P.REASSIGN, _P.STOP, _P.START, _P.RELEASE, _P.ACCEPT_DATA}
+        {_P.SEE, _P.HOLD, _P.REASSIGN, _P.STOP, _P.START, _P.RELEASE, _P.ACCEPT_DATA, _P.SETTLE}
     ),
     Role.AUDITOR: frozenset({_P.SEE}),
 }

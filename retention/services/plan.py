@@ -3,22 +3,24 @@
 import tempfile
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from retention.db import schema, snapshots
 from retention.db.chain import canonical, sha256
-from retention.db.models import Action, Receipt, Run
+from retention.db.models import Action, Message, Receipt, Run
 from retention.db.session import make_engine, reading, trying
 from retention.domain.actions import ActionState
 from retention.domain.errors import PlanStaleError
+from retention.domain.messages import CLAIMABLE_STATES
 from retention.domain.runs import RunState
+from retention.domain.sending import Spill
 from retention.domain.summaries import PullSummary, as_json
-from retention.services import gates, runs
+from retention.services import gates, rounds, runs
 from retention.services.composing import Sender
 from retention.services.content import content_of
 from retention.services.night import decide_night
@@ -57,6 +59,7 @@ def make_plan(
             moves = moves_of(session, as_of)
             digest = digest_of(session, policies, pulled)
             waiting = _waiting(session, as_of)
+            leaving = _delivery(session, policies, as_of)
     return {
         "as_of": as_of.isoformat(),
         "done": False,
@@ -65,6 +68,7 @@ def make_plan(
         "moves": moves,
         "messages": _messages(moves),
         "waits_for": waiting,
+        "delivery": leaving,
         "guards": _guards(summary),
     }
 
@@ -114,6 +118,25 @@ def _waiting(session: Session, as_of: date) -> list[dict[str, Any]]:
     )
     counts = Counter((a.owner, ", ".join(a.required_roles) or f"log a {a.kind}") for a in actions)
     return [{"owner": o, "waits_for": who, "count": n} for (o, who), n in sorted(counts.items())]
+
+
+def _delivery(session: Session, policies: Policies, as_of: date) -> dict[str, Any]:
+    """Return how the quota would spread what is ready to leave over the days after the night."""
+    ready = session.scalar(
+        select(func.count()).select_from(Message).where(
+            Message.state.in_(sorted(CLAIMABLE_STATES)), Message.held_by.is_(None)
+        )
+    )  # fmt: skip
+    first = as_of + timedelta(days=1)
+    used = rounds.used_quota(session, datetime.combine(first, time(), UTC))
+    spill = Spill(ready or 0, policies.sending.daily_quota, used)
+    days = spill.days(first, policies.calendars.of_company(first))
+    return {
+        "ready": spill.ready,
+        "quota": spill.quota,
+        "used": used,
+        "days": {day.isoformat(): count for day, count in days.items()},
+    }
 
 
 def _guards(summary: dict[str, Any]) -> list[str]:

@@ -1,0 +1,195 @@
+"""`retention outbox`: what leaves, what waits and why, and what people do about it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from retention.cli.desks import Reason, Who, choice, desk_of, ready
+from retention.cli.output import AsJson, emit, make_console, print_table
+
+if TYPE_CHECKING:
+    from retention.db.models import Action, Message
+
+app = typer.Typer(help="Messages on their way: list, show, settle, retry, hold, release, cancel.",
+                  no_args_is_help=True)  # fmt: skip
+
+MessageId = Annotated[
+    str, typer.Argument(help="The message's or action's id, or its first six characters.")
+]
+_SHORT = 8
+_STAGES = ("claimed", "connected", "mail", "rcpt", "data", "dot", "replied")
+
+
+@app.command("list")
+def list_(
+    state: Annotated[str | None, typer.Option(help="Only this state, for example unknown.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List what is not settled: what waits and for what, what is being sent, what is unknown."""
+    from retention.db.queries import messages
+    from retention.db.session import reading
+    from retention.domain.messages import MessageState
+    from retention.services import health
+
+    shop = ready()
+    with reading(shop.engine) as session:
+        found = messages.list_messages(session, choice(MessageState, state), limit)
+        rows = [_row(message, action) for message, action in found]
+        stopped = health.why_stopped(session)
+    if as_json:
+        emit({"messages": rows, "mail_stopped": stopped})
+        return
+    if stopped:
+        make_console().print(
+            f"[bold red]All e-mail is stopped:[/] {stopped}. When it is mended: "
+            "retention ops start mail --as YOU --reason ...",
+            soft_wrap=True,
+        )
+    print_table(
+        "Outbox" if rows else "Nothing waits in the outbox.",
+        ("id", "customer", "template", "state", "waits for", "not before", "tries", "last reply"),
+        [(r["id"][:_SHORT], r["customer_id"], r["template"], r["state"], r["waiting_for"],
+          r["not_before"][:16], r["attempts"], r["last_reply"]) for r in rows],
+        right=(6,),
+    )  # fmt: skip
+
+
+def _row(message: "Message", action: "Action") -> dict[str, Any]:
+    reply = " ".join(str(part) for part in (message.last_code, message.last_text) if part)
+    return {
+        "id": message.id,
+        "action_id": action.id,
+        "customer_id": action.customer_id,
+        "template": action.template,
+        "state": message.state,
+        "policy": message.policy,
+        "waiting_for": f"held by {message.held_by}" if message.held_by else message.waiting_for,
+        "not_before": message.not_before.isoformat(),
+        "send_until": message.send_until.isoformat(),
+        "attempts": message.attempts,
+        "last_reply": reply or None,
+    }
+
+
+@app.command("show")
+def show(message_id: MessageId, *, as_json: AsJson = False) -> None:
+    """Show one message and every attempt to send it."""
+    from retention.db.queries import messages
+    from retention.db.session import reading
+
+    shop = ready()
+    with reading(shop.engine) as session:
+        message, action = messages.get(session, message_id)
+        row = _row(message, action)
+        row["subject"] = action.rendering.subject if action.rendering else None
+        row["sent_at"] = message.sent_at and message.sent_at.isoformat()
+        row["tried"] = [
+            {
+                "number": attempt.number,
+                "started_at": attempt.started_at.isoformat(),
+                "ended_at": attempt.ended_at and attempt.ended_at.isoformat(),
+                "stage": _STAGES[attempt.stage],
+                "code": attempt.code,
+                "reply": attempt.reply,
+            }
+            for attempt in message.tried
+        ]
+    if as_json:
+        emit({"message": row})
+        return
+    console = make_console()
+    console.print(f"[bold]{row['subject']}[/]  ({row['id']})", soft_wrap=True)
+    for name in ("customer_id", "state", "policy", "waiting_for", "not_before", "send_until",
+                 "sent_at"):  # fmt: skip
+        if row[name]:
+            console.print(f"{name.replace('_', ' ')}: {row[name]}")
+    print_table(
+        "Attempts" if row["tried"] else "It was not tried yet.",
+        ("number", "started", "reached", "code", "reply"),
+        [(t["number"], t["started_at"][:19], t["stage"], t["code"], t["reply"])
+         for t in row["tried"]],
+    )  # fmt: skip
+
+
+@app.command("settle")
+def settle(
+    message_id: MessageId,
+    who: Who,
+    outcome: Annotated[str, typer.Option(help="sent or not_sent: what you have found out.")],
+    reason: Reason,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say what became of a message whose fate is unknown, and how you know."""
+    from retention.db.session import writing
+    from retention.services import settling
+
+    shop = ready()
+    desk = desk_of(shop, who)
+    fate = choice(settling.Fate, outcome)
+    zone = shop.settings.timezone
+    with writing(shop.engine) as session:
+        found = settling.settle(session, message_id, desk, fate, reason=reason, timezone=zone)
+        _done(found, as_json=as_json)
+
+
+@app.command("retry")
+def retry(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
+    """Let a message that waits to be tried again go at the next round."""
+    from retention.db.session import writing
+    from retention.services import settling
+
+    shop = ready()
+    with writing(shop.engine) as session:
+        found = settling.retry(session, message_id, desk_of(shop, who), reason=reason)
+        _done(found, as_json=as_json)
+
+
+@app.command("hold")
+def hold(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
+    """Keep one message from leaving until it is released."""
+    from retention.db.session import writing
+    from retention.services import settling
+
+    shop = ready()
+    with writing(shop.engine) as session:
+        found = settling.hold(session, message_id, desk_of(shop, who), reason=reason)
+        _done(found, as_json=as_json)
+
+
+@app.command("release")
+def release(message_id: MessageId, who: Who, *, as_json: AsJson = False) -> None:
+    """Let a held message leave."""
+    from retention.db.session import writing
+    from retention.services import settling
+
+    shop = ready()
+    with writing(shop.engine) as session:
+        _done(settling.release(session, message_id, desk_of(shop, who)), as_json=as_json)
+
+
+@app.command("cancel")
+def cancel(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
+    """Take an approved message back that has not left; its step is proposed anew later."""
+    from retention.db.queries import messages
+    from retention.db.session import writing
+    from retention.domain.approving import ReasonCode
+    from retention.services import approvals
+
+    shop = ready()
+    with writing(shop.engine) as session:
+        message, action = messages.get(session, message_id)
+        desk = desk_of(shop, who)
+        approvals.reject(session, action.id, desk, code=ReasonCode.OTHER, reason=reason)
+        session.refresh(message)
+        _done(message, as_json=as_json)
+
+
+def _done(message: "Message", *, as_json: bool) -> None:
+    if as_json:
+        emit({"message": message.id, "state": message.state, "held_by": message.held_by})
+        return
+    held = f", held by {message.held_by}" if message.held_by else ""
+    make_console().print(f"{message.id[:_SHORT]} is {message.state}{held}.")

@@ -1,0 +1,119 @@
+"""People settle messages: what became of an unknown one, and which of them wait or go on."""
+
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Message
+from retention.db.queries import messages as queries
+from retention.domain.actions import ActionState
+from retention.domain.messages import CLAIMABLE_STATES, MessageState, SendPolicy
+from retention.domain.people import Permission, refuse, require
+from retention.services import delivery, outbox
+from retention.services.actions import set_state
+from retention.services.desk import MIN_REASON, Desk, may
+
+
+class Fate(StrEnum):
+    """What a person has found out about a message whose fate was unknown."""
+
+    SENT = "sent"
+    NOT_SENT = "not_sent"
+
+
+def settle(
+    session: Session, message_id: str, desk: Desk, fate: Fate, *, reason: str, timezone: str
+) -> Message:
+    """Say what became of an unknown message, and how one knows.
+
+    One that was sent counts from the day of its attempt. One that was not fails for good: its step
+    is proposed anew, and whoever approved it approves again. Raises NotAllowedError.
+    """
+    message, action = queries.get(session, message_id, lock=True)
+    subject = f"message {message.id[:8]}"
+    require(desk.person, Permission.SETTLE, subject=subject)
+    _require_reason(subject, reason)
+    if message.state is not MessageState.UNKNOWN:
+        refuse(subject, f"is {message.state}, not unknown", "Only what is unknown is settled.")
+    message.last_text = reason.strip()
+    if fate is Fate.SENT:
+        outbox.set_state(message, MessageState.SENT)
+        message.sent_at = max(attempt.started_at for attempt in message.tried)
+        delivery.finish(action, delivery.today(message.sent_at, timezone))
+    else:
+        outbox.set_state(message, MessageState.FAILED)
+        if action.state is ActionState.APPROVED:
+            set_state(action, ActionState.EXPIRED)
+    _tell(session, desk, action, "message.settled", reason, fate=fate)
+    return message
+
+
+def retry(session: Session, message_id: str, desk: Desk, *, reason: str) -> Message:
+    """Let a message that waits to be tried again go at the next round.
+
+    An unknown one may be repeated by hand only when it may be repeated at all. Raises
+    NotAllowedError.
+    """
+    message, action = queries.get(session, message_id, lock=True)
+    subject = f"message {message.id[:8]}"
+    _require_owner_or(session, desk, action, Permission.SETTLE, subject)
+    _require_reason(subject, reason)
+    if message.state is MessageState.UNKNOWN:
+        if message.policy is SendPolicy.AT_MOST_ONCE:
+            refuse(
+                subject,
+                "may have arrived, and must not arrive twice",
+                "Settle it as not_sent; the next night proposes it anew.",
+            )
+        outbox.set_state(message, MessageState.QUEUED)
+    elif message.state is not MessageState.RETRY_WAIT:
+        refuse(subject, f"is {message.state}", "Only what waits to be tried again can be hurried.")
+    message.not_before, message.waiting_for = desk.now, None
+    _tell(session, desk, action, "message.retried", reason)
+    return message
+
+
+def hold(session: Session, message_id: str, desk: Desk, *, reason: str) -> Message:
+    """Keep a message from leaving until it is released. Raises NotAllowedError."""
+    message, action = queries.get(session, message_id, lock=True)
+    subject = f"message {message.id[:8]}"
+    _require_owner_or(session, desk, action, Permission.STOP, subject)
+    _require_reason(subject, reason)
+    if message.state not in CLAIMABLE_STATES:
+        refuse(subject, f"is {message.state}", "Only what waits can be held.")
+    message.held_by, message.last_text = desk.person.person_id, reason.strip()
+    _tell(session, desk, action, "message.held", reason)
+    return message
+
+
+def release(session: Session, message_id: str, desk: Desk) -> Message:
+    """Let a held message leave. Raises NotAllowedError."""
+    message, action = queries.get(session, message_id, lock=True)
+    subject = f"message {message.id[:8]}"
+    if message.held_by is None:
+        refuse(subject, "is not held", "See 'retention outbox list'.")
+    if message.held_by != desk.person.person_id:
+        _require_owner_or(session, desk, action, Permission.START, subject)
+    message.held_by = None
+    _tell(session, desk, action, "message.released", "")
+    return message
+
+
+def _require_owner_or(
+    session: Session, desk: Desk, action: Action, permission: Permission, subject: str
+) -> None:
+    """The account's own people may, and who has the permission for everything."""
+    if may(session, desk, Permission.REVIEW, action.owner) or desk.person.may(permission):
+        return
+    require(desk.person, permission, subject=subject)
+
+
+def _require_reason(subject: str, reason: str) -> None:
+    if len(reason.strip()) < MIN_REASON:
+        refuse(subject, "the reason says nothing", "Say how you know, or why.")
+
+
+def _tell(
+    session: Session, desk: Desk, action: Action, kind: str, reason: str, **more: str
+) -> None:
+    desk.tell(session, kind, action, reason=reason.strip(), **more)
