@@ -46,6 +46,19 @@ class WeeklyParameters(BaseModel):
     )
 
 
+class InboxParameters(BaseModel):
+    """Parameters of the inbox flow."""
+
+    limit: int = Field(
+        default=500,
+        ge=1,
+        le=10_000,
+        title="At most",
+        description="How many messages one round may read.",
+        json_schema_extra={"position": 0},
+    )
+
+
 class DeliverParameters(BaseModel):
     """Parameters of the delivery flow."""
 

@@ -6,7 +6,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from retention.domain.summaries import DeliverySummary
+from retention.domain.summaries import DeliverySummary, InboxSummary
 
 
 @task(cache_policy=NO_CACHE)
@@ -56,6 +56,16 @@ def publish_delivery(summary: DeliverySummary, recovered: int) -> None:
         key="delivery-summary",
         markdown=f"{summary.total} messages: {_listed(summary.states)}. "
         f"{recovered} were settled after their sender died.",
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def publish_inbox(summary: InboxSummary) -> None:
+    """Leave what came in as an artifact."""
+    create_markdown_artifact(
+        key="inbox-summary",
+        markdown=f"New: {_listed(summary.kinds)}. {summary.known} were known before, "
+        f"{summary.unmatched} answer no message of ours.",
     )
 
 

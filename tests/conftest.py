@@ -169,7 +169,13 @@ def shop(
 
 def use_workshop(monkeypatch: pytest.MonkeyPatch, made: Workshop) -> None:
     """Let tasks work in `made`."""
-    for module in ("tasks.nightly", "tasks.delivery", "tasks.learning", "tasks.reporting"):
+    for module in (
+        "tasks.nightly",
+        "tasks.delivery",
+        "tasks.learning",
+        "tasks.reporting",
+        "tasks.inbox",
+    ):
         monkeypatch.setattr(f"{module}.get_workshop", lambda: made)
 
 

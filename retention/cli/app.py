@@ -19,6 +19,7 @@ from retention.cli import (
     gate,
     governing,
     holds,
+    inbox,
     measure,
     outbox,
     proposals,
@@ -50,6 +51,7 @@ app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.add_typer(queue.app, name="queue")
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(churn.app, name="churn")
 app.add_typer(gate.app, name="gate")

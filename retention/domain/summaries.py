@@ -72,6 +72,24 @@ class DeliverySummary:
         return sum(self.states.values())
 
 
+@dataclass(frozen=True, slots=True)
+class InboxSummary:
+    """What came in: messages by kind, how many were known before, how many answer none of ours."""
+
+    kinds: dict[str, int] = field(default_factory=dict)
+    known: int = 0
+    unmatched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DigestSummary:
+    """How many people got a digest, and to how many it could not be sent."""
+
+    sent: int = 0
+    failed: int = 0
+    nothing_to_say: int = 0
+
+
 def as_json(summary: Any) -> dict[str, Any]:
     """Return a summary as plain JSON values (dates as ISO text)."""
     return {key: _plain(value) for key, value in asdict(summary).items()}

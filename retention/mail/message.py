@@ -53,7 +53,9 @@ def usable_address(address: str | None) -> str | None:
     if not address:
         return None
     try:
-        checked = validate_email(address, check_deliverability=False, test_environment=True)
+        checked = validate_email(
+            address, check_deliverability=False, test_environment=True, strict=True
+        )
     except EmailNotValidError:
         return None
     return checked.ascii_email

@@ -16,6 +16,7 @@ from retention.domain.actions import ACTION_MOVES, OPEN_ACTION_STATES, ActionKin
 from retention.domain.approving import slot_text
 from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar
+from retention.domain.forms import REPLY
 from retention.domain.messages import MessageState
 from retention.domain.notices import Proof
 from retention.domain.offers import OfferState, VoidReason
@@ -123,13 +124,15 @@ def give_up(session: Session, actions: Iterable[Action], target: ActionState) ->
 def expire_overdue(session: Session, today: date) -> int:
     """Expire actions that nobody decided in time, and those whose message was too late or failed.
 
-    A message whose fate is unknown keeps its action: a person has to settle it.
+    A message whose fate is unknown keeps its action: a person has to settle it. What a customer
+    wrote, and a call that we owe, stay until somebody has dealt with them.
     """
     late = select(Action.id).join(Case).where(
         Case.state == CaseState.OPEN,
         Action.state.in_(sorted(OPEN_ACTION_STATES)),
         Action.due_on < today,
         Action.form.is_distinct_from("retract_notice"),
+        Action.form.is_distinct_from(REPLY),
     )  # fmt: skip
     return give_up(session, load(session, session.scalars(late).all()), ActionState.EXPIRED)
 

@@ -14,6 +14,7 @@ from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar, Period
 from retention.domain.decisions import Decision, DecisionKind, entered
 from retention.domain.errors import TemplateError
+from retention.domain.forms import REPLY
 from retention.domain.limits import OPEN
 from retention.domain.notices import NoticePlan
 from retention.domain.offers import VoidReason
@@ -181,8 +182,11 @@ class Applicator:
             self.done.given_up += given_up
 
     def _leave(self, case: Case, fate: ActionState) -> None:
-        """What still waits is given up, but no call that we owe; open offers count no longer."""
-        waiting = [a for a in case.actions if a.form != RETRACT]
+        """What still waits is given up, but no call that we owe and nothing that was written to us.
+
+        Open offers count no longer.
+        """
+        waiting = [a for a in case.actions if a.form not in (RETRACT, REPLY)]
         self.done.given_up += actions.give_up(self.session, waiting, fate)
         for action in case.actions:
             offers.void(action, VoidReason.CASE_MOVED_ON)

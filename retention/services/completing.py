@@ -8,12 +8,20 @@ from retention.db.models import Action, PlaybookVersion
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseEventKind
-from retention.domain.forms import FORMS, HANDED_OVER, MAX_ANSWER, TALKED, TOO_LATE, Form
+from retention.domain.forms import (
+    FORMS,
+    HANDED_OVER,
+    MAX_ANSWER,
+    REPLY,
+    TALKED,
+    TOO_LATE,
+    Form,
+)
 from retention.domain.people import Permission, refuse
 from retention.domain.playbook import Playbook
 from retention.domain.stages import Stage
 from retention.playbooks.loading import parse_playbook
-from retention.services import waivers
+from retention.services import replies, waivers
 from retention.services.actions import set_state
 from retention.services.cases import record_event
 from retention.services.desk import Desk, may
@@ -58,6 +66,8 @@ def complete(
     action.case.waiting_for = "the_next_night"
     if action.form == _REASSESSMENT:
         _ask_for_waivers(session, action, desk, outcome, note)
+    if action.form == REPLY:
+        replies.after_reading(session, action, outcome, desk.on, desk.now)
     _settle(action, desk, outcome)
     desk.tell(session, "action.completed", action, form=form.name, outcome=outcome, note=note,
               answers=answers)  # fmt: skip

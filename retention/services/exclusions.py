@@ -23,6 +23,7 @@ from retention.domain.people import Permission, Person, require
 from retention.domain.stages import PlaybookName
 
 LONGEST = timedelta(days=2 * 366)
+CUSTOMER = "customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,34 @@ def place(
     subject = f"{wish.kind} of customer {wish.customer_id}"
     require(person, Permission.HOLD, subject=subject, owner=owner)
     _check(wish, subject)
+    return _write(session, wish, person.person_id, now)
+
+
+def place_for_customer(session: Session, wish: Wish, now: datetime) -> ExclusionRow:
+    """Place what a customer has asked for; the same wish twice is one. Needs nobody's consent."""
+    for row in session.scalars(
+        _in_force(wish.starts_on).where(ExclusionRow.customer_id == wish.customer_id)
+    ):
+        if (row.kind, row.scope, row.reason) == (wish.kind, wish.scope, wish.reason):
+            return row
+    return _write(session, wish, CUSTOMER, now)
+
+
+def _write(session: Session, wish: Wish, author: str, now: datetime) -> ExclusionRow:
     row = ExclusionRow(
         customer_id=wish.customer_id,
         kind=wish.kind,
         scope=wish.scope,
         reason=wish.reason,
         note=wish.note.strip(),
-        author=person.person_id,
+        author=author,
         placed_at=now,
         starts_on=wish.starts_on,
         ends_on=wish.ends_on,
     )
     session.add(row)
     session.flush()
-    _tell(session, row, "placed", person, now)
+    _tell(session, row, "placed", author, now)
     return row
 
 
@@ -99,7 +114,7 @@ def release(
         )
     require(person, Permission.HOLD, subject=f"exclusion {exclusion_id}", owner=owner)
     row.released_at, row.released_by = now, person.person_id
-    _tell(session, row, "released", person, now)
+    _tell(session, row, "released", person.person_id, now)
     return row
 
 
@@ -162,7 +177,7 @@ def _as_rule(row: ExclusionRow, today: date) -> Exclusion:
     return Exclusion(row.kind, row.scope, row.reason, since, row.ends_on)
 
 
-def _tell(session: Session, row: ExclusionRow, what: str, person: Person, now: datetime) -> None:
+def _tell(session: Session, row: ExclusionRow, what: str, by: str, now: datetime) -> None:
     document = {
         "exclusion": row.id,
         "kind": row.kind,
@@ -171,7 +186,7 @@ def _tell(session: Session, row: ExclusionRow, what: str, person: Person, now: d
         "note": row.note,
         "starts_on": row.starts_on,
         "ends_on": row.ends_on,
-        "by": person.person_id,
+        "by": by,
     }
     entry = Entry(now, f"exclusion.{what}", f"customer {row.customer_id}", document,
                   row.customer_id)  # fmt: skip

@@ -44,7 +44,7 @@ def settle(
         outbox.set_state(message, MessageState.FAILED)
         if action.state is ActionState.APPROVED:
             set_state(action, ActionState.EXPIRED)
-    _tell(session, desk, action, "message.settled", reason, fate=fate)
+    desk.tell(session, "message.settled", action, reason=reason.strip(), fate=fate)
     return message
 
 
@@ -69,7 +69,7 @@ def retry(session: Session, message_id: str, desk: Desk, *, reason: str) -> Mess
     elif message.state is not MessageState.RETRY_WAIT:
         refuse(subject, f"is {message.state}", "Only what waits to be tried again can be hurried.")
     message.not_before, message.waiting_for = desk.now, None
-    _tell(session, desk, action, "message.retried", reason)
+    desk.tell(session, "message.retried", action, reason=reason.strip())
     return message
 
 
@@ -82,7 +82,7 @@ def hold(session: Session, message_id: str, desk: Desk, *, reason: str) -> Messa
     if message.state not in CLAIMABLE_STATES:
         refuse(subject, f"is {message.state}", "Only what waits can be held.")
     message.held_by, message.last_text = desk.person.person_id, reason.strip()
-    _tell(session, desk, action, "message.held", reason)
+    desk.tell(session, "message.held", action, reason=reason.strip())
     return message
 
 
@@ -95,7 +95,7 @@ def release(session: Session, message_id: str, desk: Desk) -> Message:
     if message.held_by != desk.person.person_id:
         _require_owner_or(session, desk, action, Permission.START, subject)
     message.held_by = None
-    _tell(session, desk, action, "message.released", "")
+    desk.tell(session, "message.released", action)
     return message
 
 
@@ -111,9 +111,3 @@ def _require_owner_or(
 def _require_reason(subject: str, reason: str) -> None:
     if len(reason.strip()) < MIN_REASON:
         refuse(subject, "the reason says nothing", "Say how you know, or why.")
-
-
-def _tell(
-    session: Session, desk: Desk, action: Action, kind: str, reason: str, **more: str
-) -> None:
-    desk.tell(session, kind, action, reason=reason.strip(), **more)

@@ -1,0 +1,59 @@
+"""The step of the inbox flow: each message takes effect in a transaction of its own."""
+
+from collections import Counter
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from sqlalchemy.exc import IntegrityError
+
+from retention.clock import utc_now
+from retention.db import schema
+from retention.db.session import writing
+from retention.domain.errors import ConfigError, NotFoundError
+from retention.domain.summaries import InboxSummary
+from retention.mail.boxes import Box, open_box
+from retention.mail.incoming import Received, read_incoming
+from retention.services import inbox
+from retention.workshop import Workshop, get_workshop
+
+
+@task(cache_policy=NO_CACHE)
+def read_inbox(limit: int) -> InboxSummary:
+    """Put what has arrived on record and let it take effect; a second reading changes nothing.
+
+    Raises ConfigError when no mailbox is configured, BoxUnavailableError when it cannot be opened.
+    """
+    shop = get_workshop()
+    where, password = shop.settings.inbox, shop.settings.inbox_password
+    if where is None:
+        raise ConfigError("RETENTION_INBOX", "is missing", "Say where answers arrive.")
+    if not schema.exists(shop.engine):
+        raise NotFoundError("the outbox", "no night has run yet", "Run 'retention run' first.")
+    secret = password.get_secret_value() if password else None
+    with open_box(where, secret, shop.settings.mail_ca_file) as box:
+        return _read_all(shop, box, limit)
+
+
+def _read_all(shop: Workshop, box: Box, limit: int) -> InboxSummary:
+    kinds: Counter[str] = Counter()
+    known = unmatched = 0
+    for letter in box.unread(limit):
+        received = read_incoming(letter.raw)
+        matched = _take_in(shop, received)
+        if matched is None:
+            known += 1
+        else:
+            kinds[received.kind.value] += 1
+            unmatched += not matched
+        box.mark(letter.key)
+    return InboxSummary(dict(sorted(kinds.items())), known, unmatched)
+
+
+def _take_in(shop: Workshop, received: Received) -> bool | None:
+    """Return whether it answers a message of ours; None for one that was on record before."""
+    try:
+        with writing(shop.engine) as session:
+            row = inbox.take_in(session, received, utc_now(), shop.settings.timezone)
+            return None if row is None else row.message_id is not None
+    except IntegrityError:  # another worker was faster
+        return None

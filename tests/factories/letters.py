@@ -1,0 +1,98 @@
+"""Messages as mail servers and customers send them to us."""
+
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from tests.factories.outboxes import AFTERNOON
+
+
+def report(
+    message_id: str,
+    status: str,
+    *,
+    action: str = "failed",
+    said: str = "",
+    to: str = "us@example.com",
+) -> bytes:
+    """A delivery status notification (RFC 3464) about one of our messages."""
+    return f"""\
+Return-Path: <>
+From: Mail Delivery System <MAILER-DAEMON@mx.customers.example>
+To: {to}
+Subject: Undelivered Mail Returned to Sender
+Date: {format_datetime(AFTERNOON)}
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: text/plain
+
+The mail system could not deliver this message. {said}
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.customers.example
+
+Final-Recipient: rfc822; ana@customers.example
+Action: {action}
+Status: {status}
+Diagnostic-Code: smtp; {said}
+
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: {message_id}
+Subject: something of ours
+
+--b--
+""".encode()
+
+
+def complaint(message_id: str) -> bytes:
+    """An abuse report (RFC 5965): somebody pressed the button for unwanted mail."""
+    return f"""\
+From: feedback@mail.example
+To: us@example.com
+Subject: complaint about message
+Date: {format_datetime(AFTERNOON)}
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=feedback-report; boundary="b"
+
+--b
+Content-Type: text/plain
+
+This is an email abuse report.
+
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: abuse
+User-Agent: SomeProvider/1.0
+Version: 1
+
+--b
+Content-Type: message/rfc822
+
+Message-ID: {message_id}
+Subject: something of ours
+
+words
+
+--b--
+""".encode()
+
+
+def written(
+    text: str, *, to: str = "us@example.com", subject: str = "Re: your message", **headers: str
+) -> bytes:
+    """A message that a person wrote, unless its headers say otherwise."""
+    message = EmailMessage()
+    message["From"] = "Ana Peña <ana@customers.example>"
+    message["To"] = to
+    message["Subject"] = subject
+    message["Date"] = format_datetime(AFTERNOON)
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    return message.as_bytes()

@@ -1,0 +1,419 @@
+"""What came back takes effect, once; on SQLite and PostgreSQL, from files, a Maildir and IMAP."""
+
+import mailbox
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from retention.clock import travel
+from retention.db.models import Action, Case, DeadAddress, Exclusion, Incoming, Message, Rendering
+from retention.db.session import reading, writing
+from retention.domain.actions import ActionState
+from retention.domain.dates import WEEKDAYS
+from retention.domain.decisions import REPLY_OPEN, decide
+from retention.domain.errors import ConfigError
+from retention.domain.forms import ANSWERED, CONTESTED, REPLY
+from retention.domain.messages import MessageState
+from retention.domain.obstacles import Facts
+from retention.domain.stages import Stage
+from retention.domain.summaries import InboxSummary
+from retention.mail.boxes import BoxUnavailableError, open_box
+from retention.mail.tokens import tagged
+from retention.services import completing, standing
+from retention.services.progress import is_delivered, progress_of
+from retention.workshop import Workshop
+from tasks.inbox import read_inbox
+from tests.conftest import use_workshop
+from tests.factories.letters import complaint, report, written
+from tests.factories.nights import desk_of
+from tests.factories.outboxes import (
+    AFTERNOON,
+    approve,
+    deliver,
+    message_of,
+    one_proposal,
+    owner,
+    state_of_message,
+)
+from tests.factories.servers import ScriptedServer
+
+EVENING = AFTERNOON + timedelta(hours=2)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    folder = tmp_path / "box"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def posted(
+    queued: Workshop, server: ScriptedServer, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> Workshop:
+    """A shop that has sent what waited, and reads its answers from a folder."""
+    settings = queued.settings.model_copy(update={"inbox": f"folder:{box}"})
+    shop = replace(queued, settings=settings)
+    use_workshop(monkeypatch, shop)
+    deliver()
+    return shop
+
+
+def sent(shop: Workshop, number: int = 0) -> Message:
+    with reading(shop.engine) as session:
+        query = select(Message).where(Message.state == MessageState.SENT).order_by(Message.id)
+        return session.scalars(query).all()[number]
+
+
+def id_of(shop: Workshop, message: Message) -> str:
+    with reading(shop.engine) as session:
+        return session.get_one(Rendering, message.action_id).message_id
+
+
+def token_of(shop: Workshop, message: Message) -> str:
+    with reading(shop.engine) as session:
+        return session.get_one(Rendering, message.action_id).token
+
+
+def receive(box: Path, *letters: bytes) -> InboxSummary:
+    for number, raw in enumerate(letters):
+        (box / f"{time.monotonic_ns()}-{number}.eml").write_bytes(raw)
+    with travel(EVENING):
+        return read_inbox.fn(100)
+
+
+def test_a_hard_bounce_takes_the_step_back_and_ends_the_address(
+    posted: Workshop, box: Path
+) -> None:
+    message = sent(posted)
+    assert receive(box, report(id_of(posted, message), "5.1.1")).kinds == {"hard_bounce": 1}
+    assert state_of_message(posted, message.id) is MessageState.BOUNCED_HARD
+    with reading(posted.engine) as session:
+        recipient = session.get_one(Rendering, message.action_id).recipient
+        assert session.get_one(DeadAddress, recipient).reason == "there is no such mailbox"
+        theirs = [a for s in standing.load_open(session) for a in s.actions]
+    assert not is_delivered(next(a for a in theirs if a.action_id == message.action_id))
+
+
+def test_the_same_letter_read_twice_takes_effect_once(posted: Workshop, box: Path) -> None:
+    raw = report(id_of(posted, sent(posted)), "5.1.1")
+    receive(box, raw)
+    again = receive(box, raw, raw)
+    assert (again.kinds, again.known) == ({}, 2)
+    with reading(posted.engine) as session:
+        assert len(session.scalars(select(Incoming)).all()) == 1
+
+
+def test_a_dead_address_is_not_written_to_and_a_new_one_is(
+    posted: Workshop, box: Path, server: ScriptedServer
+) -> None:
+    message = sent(posted)
+    receive(box, report(id_of(posted, message), "5.1.1"))
+    offer = one_proposal(posted, Stage.RENEGOTIATE)
+    with writing(posted.engine) as session:
+        bounced = session.get_one(Rendering, message.action_id).recipient
+        session.get_one(Rendering, offer).recipient = bounced
+    approve(posted, offer, "james" if owner(posted, offer) == "james" else "marta")
+    before = len(server.accepted)
+    assert deliver(now=AFTERNOON + timedelta(days=1)) == {"cancelled": 1}
+    assert len(server.accepted) == before
+
+
+def test_a_soft_bounce_counts_as_not_delivered_and_three_end_the_address(
+    posted: Workshop, box: Path
+) -> None:
+    with writing(posted.engine) as session:
+        query = select(Message).where(Message.state == MessageState.SENT).order_by(Message.id)
+        three = session.scalars(query).all()[:3]
+        for number, message in enumerate(three):
+            session.get_one(Rendering, message.action_id).recipient = "same@customers.example"
+            message.sent_at = AFTERNOON + timedelta(minutes=number)
+    for number, message in enumerate(three, start=1):
+        receive(box, report(id_of(posted, message), "4.2.2"))
+        assert state_of_message(posted, message.id) is MessageState.BOUNCED_SOFT
+        with reading(posted.engine) as session:
+            dead = session.get(DeadAddress, "same@customers.example")
+        assert (dead is not None) == (number == 3)
+
+
+def test_a_complaint_ends_everything_but_legal_notices(posted: Workshop, box: Path) -> None:
+    message = sent(posted)
+    receive(box, complaint(id_of(posted, message)))
+    assert state_of_message(posted, message.id) is MessageState.COMPLAINED
+    with reading(posted.engine) as session:
+        row = session.scalars(select(Exclusion)).one()
+    assert (row.kind, row.scope, row.reason) == ("suppression", "all", "do_not_disturb")
+    assert row.ends_on is None
+
+
+def test_who_unsubscribes_gets_no_more_of_what_sells(posted: Workshop, box: Path) -> None:
+    token = token_of(posted, sent(posted))
+    letter = written("", to=tagged("news@example.com", token), subject="unsubscribe")
+    assert receive(box, letter, written("x", to=tagged("news@example.com", token),
+                                        subject="Unsubscribe")).kinds == {"unsubscribe": 2}  # fmt: skip
+    with reading(posted.engine) as session:
+        row = session.scalars(select(Exclusion)).one()
+    assert (row.scope, row.reason, row.author) == ("commercial", "unsubscribed", "customer")
+
+
+@pytest.fixture
+def replied(posted: Workshop, box: Path) -> Action:
+    """A customer has answered; return the task it gave."""
+    token = token_of(posted, sent(posted))
+    receive(box, written("Please call me, I do not agree.", to=tagged("x@example.com", token)))
+    with reading(posted.engine) as session:
+        return session.scalars(select(Action).where(Action.form == REPLY)).one()
+
+
+def test_a_reply_lands_with_its_owner_and_pauses_the_case(
+    posted: Workshop, replied: Action
+) -> None:
+    with reading(posted.engine) as session:
+        answered = session.get_one(Action, sent(posted).action_id)
+        row = session.scalars(select(Incoming)).one()
+        found = next(s for s in standing.load_open(session) if s.case_id == replied.case_id)
+    assert (replied.owner, replied.state) == (answered.owner, ActionState.PENDING_APPROVAL)
+    assert row.text == "Please call me, I do not agree."
+    book = posted.policies.playbooks[found.playbook]
+    progress = progress_of(found, book, AFTERNOON.date())
+    facts = Facts(in_data=True)
+    decision = decide(progress, book, facts, AFTERNOON.date(), WEEKDAYS)
+    assert decision.reason == REPLY_OPEN
+
+
+def test_nothing_leaves_while_a_reply_is_unread(
+    posted: Workshop, replied: Action, server: ScriptedServer
+) -> None:
+    offer = one_proposal(posted, Stage.RENEGOTIATE)
+    approve(posted, offer, "james" if owner(posted, offer) == "james" else "marta")
+    with writing(posted.engine) as session:
+        session.get_one(Action, offer).customer_id = replied.customer_id
+        for approval in session.get_one(Message, message_of(posted, offer).id).tried:
+            assert approval is None
+    before = len(server.accepted)
+    found = deliver(now=AFTERNOON + timedelta(days=1))
+    assert found.get("sent", 0) == 0
+    assert len(server.accepted) == before
+
+
+def test_a_second_reply_joins_the_first(posted: Workshop, replied: Action, box: Path) -> None:
+    token = token_of(posted, sent(posted))
+    receive(box, written("And one thing more.", to=tagged("x@example.com", token)))
+    with reading(posted.engine) as session:
+        tasks = session.scalars(select(Action.id).where(Action.form == REPLY)).all()
+        rows = session.scalars(select(Incoming.action_id)).all()
+    assert list(tasks) == [replied.id]
+    assert set(rows) == {replied.id}
+
+
+@pytest.mark.parametrize(("outcome", "held"), [(ANSWERED, False), (CONTESTED, True)])
+def test_the_owner_deals_with_a_reply(
+    posted: Workshop, replied: Action, outcome: str, held: bool
+) -> None:
+    with writing(posted.engine) as session:
+        desk = desk_of(posted, replied.owner, AFTERNOON.date())
+        completing.complete(
+            session, replied.id, desk, outcome=outcome, note="she called back",
+            answers={"reaction": "wants a smaller plan"},
+        )  # fmt: skip
+    with reading(posted.engine) as session:
+        rows = session.scalars(select(Exclusion.reason)).all()
+    assert list(rows) == (["contested"] if held else [])
+
+
+def test_what_waits_for_somebody_who_is_away_waits_until_they_are_back(
+    posted: Workshop, box: Path, server: ScriptedServer
+) -> None:
+    message = sent(posted)
+    offer = one_proposal(posted, Stage.RENEGOTIATE)
+    approve(posted, offer, "james" if owner(posted, offer) == "james" else "marta")
+    with writing(posted.engine) as session:
+        customer = session.get_one(Action, message.action_id).customer_id
+        session.get_one(Action, offer).customer_id = customer
+    letter = written(
+        "I am out of the office until 5 June 2026.",
+        to=tagged("x@example.com", token_of(posted, message)), Auto_Submitted="auto-replied",
+    )  # fmt: skip
+    assert receive(box, letter).kinds == {"out_of_office": 1}
+    waits = message_of(posted, offer)
+    assert waits.waiting_for == "away until 2026-06-05"
+    assert waits.not_before.date() == date(2026, 6, 5)
+    with reading(posted.engine) as session:
+        assert session.scalars(select(Action).where(Action.form == REPLY)).all() == []
+
+
+def test_what_answers_nothing_of_ours_changes_nothing(posted: Workshop, box: Path) -> None:
+    before = {m: sent(posted).state for m in ("state",)}
+    found = receive(
+        box,
+        report("<0ebb5216-0000-5941-873c-a8c8539aa6e1@example.com>", "5.1.1"),
+        written("hello", to="replies+" + "a" * 26 + "@example.com"),
+        b"\xff\xfe garbage \x00",
+        b"",
+    )
+    assert found.unmatched == 4
+    assert {m: sent(posted).state for m in ("state",)} == before
+    with reading(posted.engine) as session:
+        assert session.scalars(select(Exclusion)).all() == []
+        assert session.scalars(select(DeadAddress)).all() == []
+        assert (
+            session.scalars(select(Case.waiting_for).where(Case.waiting_for == REPLY)).all() == []
+        )
+
+
+def test_a_report_about_a_message_we_gave_up_moves_nothing(posted: Workshop, box: Path) -> None:
+    message = sent(posted)
+    with writing(posted.engine) as session:
+        session.get_one(Message, message.id).state = MessageState.CANCELLED
+    receive(box, report(id_of(posted, message), "5.1.1"))
+    assert state_of_message(posted, message.id) is MessageState.CANCELLED
+
+
+def test_without_a_mailbox_it_says_so(posted: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = posted.settings.model_copy(update={"inbox": None})
+    use_workshop(monkeypatch, replace(posted, settings=settings))
+    with pytest.raises(ConfigError, match="RETENTION_INBOX: is missing"):
+        read_inbox.fn(10)
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "message"),
+    [
+        ("folder:/nowhere", BoxUnavailableError, "does not exist"),
+        ("maildir:/nowhere", BoxUnavailableError, "does not exist"),
+        ("pop3://me@mail.example", ConfigError, "'pop3' is no kind of mailbox"),
+        ("imap://me@mail.example", ConfigError, "'imap' is not allowed for mail.example"),
+        ("imap://me@127.0.0.1:1", BoxUnavailableError, "no connection"),
+    ],
+)
+def test_a_box_that_cannot_be_opened_says_why(
+    where: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message), open_box(where, "password"):
+        pass
+
+
+def test_a_maildir_is_read_and_marked(tmp_path: Path) -> None:
+    place = tmp_path / "Maildir"
+    made = mailbox.Maildir(place)
+    made.add(written("first"))
+    made.add(written("second"))
+    for expected in (2, 0):
+        with open_box(f"maildir:{place}", None) as opened:
+            letters = list(opened.unread(10))
+            assert len(letters) == expected
+            for letter in letters:
+                opened.mark(letter.key)
+    assert len(list((place / "cur").iterdir())) == 2
+
+
+DOVECOT = shutil.which("dovecot") or (
+    "/usr/sbin/dovecot" if Path("/usr/sbin/dovecot").exists() else None
+)
+
+
+@pytest.fixture
+def imap(tmp_path: Path) -> Iterator[int]:
+    """The port of an IMAP server on loopback, with one mailbox."""
+    if DOVECOT is None:
+        pytest.skip("dovecot is not installed (Debian: dovecot-imapd)")
+    home = Path("/tmp") / f"retention-imap-{os.getpid()}"  # noqa: S108 - sockets have short paths
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "run").mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    user = "root" if os.getuid() == 0 else os.environ.get("USER", "nobody")
+    owner_id = os.getuid() or 1000
+    (home / "users").write_text(f"ana:{{PLAIN}}secret:{owner_id}:{owner_id}::{home}/ana::\n")
+    (home / "dovecot.conf").write_text(
+        f"""
+base_dir = {home}/run
+log_path = {home}/log
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+default_login_user = {"nobody" if user == "root" else user}
+default_internal_user = {"nobody" if user == "root" else user}
+default_internal_group = {"nogroup" if user == "root" else ""}
+first_valid_uid = 1
+mail_location = maildir:{home}/ana/Maildir
+passdb {{
+  driver = passwd-file
+  args = {home}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = {home}/users
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+""",
+        "utf-8",
+    )
+    for folder in ("cur", "new", "tmp"):
+        (home / "ana" / "Maildir" / folder).mkdir(parents=True)
+    subprocess.run(["chown", "-R", str(owner_id), str(home / "ana")], check=True)
+    process = subprocess.Popen([DOVECOT, "-F", "-c", str(home / "dovecot.conf")])
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            continue
+    yield port
+    process.terminate()
+    process.wait(20)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def test_an_imap_mailbox_is_read_and_marked(
+    posted: Workshop, imap: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import imaplib
+
+    raw = report(id_of(posted, sent(posted)), "5.1.1")
+    with imaplib.IMAP4("127.0.0.1", imap) as client:
+        client.login("ana", "secret")
+        client.append("INBOX", None, None, raw)
+        client.append("INBOX", None, None, written("ñ"))
+    where = f"imap://ana@127.0.0.1:{imap}"
+    settings = posted.settings.model_copy(
+        update={"inbox": where, "inbox_password": SecretStr("secret")}
+    )
+    use_workshop(monkeypatch, replace(posted, settings=settings))
+    with travel(EVENING):
+        assert read_inbox.fn(10).kinds == {"hard_bounce": 1, "reply": 1}
+        assert read_inbox.fn(10) == InboxSummary()
+
+
+def test_a_wrong_imap_password_is_named(imap: int) -> None:
+    with (
+        pytest.raises(BoxUnavailableError, match="the login is refused"),
+        open_box(f"imap://ana@127.0.0.1:{imap}", "wrong"),
+    ):
+        pass

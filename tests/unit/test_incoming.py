@@ -1,0 +1,191 @@
+"""What came in is read for what it is: bounces, complaints, automatic answers, replies."""
+
+import csv
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retention.domain.incoming import IncomingKind
+from retention.mail.absence import back_on
+from retention.mail.incoming import read_incoming
+from retention.mail.message import usable_address
+from retention.mail.tokens import make_token, tagged, tokens_in
+from retention.mail.wording import meaning_of
+from tests.conftest import ROOT
+from tests.factories.letters import complaint, report, written
+
+DATA = Path(os.environ.get("RETENTION_DATA", ROOT.parent / "shared" / "data"))
+GOLDEN = ROOT / "tests" / "golden" / "bounces.csv"
+OURS = "0ebb5216-a5e9-5941-873c-a8c8539aa6e1"
+needs_data = pytest.mark.skipif(
+    not (DATA / "bounces").is_dir(), reason="the public bounces and addresses are not here"
+)
+
+
+@needs_data
+def test_public_bounces_are_classified_as_was_reviewed(request: pytest.FixtureRequest) -> None:
+    """The golden file was read line by line beside the messages."""
+    rows = []
+    for path in sorted((DATA / "bounces").glob("*.txt")):
+        found = read_incoming(path.read_bytes())
+        rows.append(
+            [path.stem, found.kind.value, found.code or "", str(len(found.addresses)), found.reason]
+        )
+    if request.config.getoption("--write-golden"):
+        with GOLDEN.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+    with GOLDEN.open(encoding="utf-8", newline="") as file:
+        assert rows == list(csv.reader(file))
+    assert len(rows) == 117
+    assert all(reason for *_, reason in rows)
+
+
+BARE_TOP_LEVEL = "test@io"
+"""Its verdict is valid. We want a dot in the domain: without one it is a slip of the pen."""
+
+
+@needs_data
+def test_public_addresses_agree_with_their_verdicts() -> None:
+    with (DATA / "addresses" / "cases.csv").open(encoding="utf-8", newline="") as file:
+        cases = list(csv.DictReader(file))
+    assert len(cases) == 164
+    wrong = []
+    for case in cases:
+        # The list shows control characters as their pictures.
+        address = "".join(
+            chr(ord(c) - 0x2400) if 0x2400 <= ord(c) < 0x2420 else c for c in case["address"]
+        )
+        ordinary = case["category"] in ("ISEMAIL_VALID_CATEGORY", "ISEMAIL_DNSWARN")
+        if (usable_address(address) is not None) != ordinary:
+            wrong.append(address)
+    assert wrong == [BARE_TOP_LEVEL]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "hard", "reason"),
+    [
+        ("5.1.1", "", True, "there is no such mailbox"),
+        ("5.1.2", "", True, "there is no such domain"),
+        ("5.2.1", "", True, "the mailbox is disabled"),
+        ("5.2.2", "", False, "the mailbox is full"),
+        ("4.2.2", "", False, "the mailbox is full"),
+        ("5.7.1", "User unknown to our policy", False, "their policy refuses it"),
+        ("4.4.7", "", False, "it could not be delivered in time"),
+        ("5.0.0", "550 User unknown", True, "there is no such mailbox"),
+        ("5.0.0", "552 mailbox is full: user not found in index", False, "the mailbox is full"),
+        ("", "550 5.1.1 <x@y.example> unknown", True, "there is no such mailbox"),
+        ("", "El usuario desconocido", True, "there is no such mailbox"),
+        ("5.5.2", "", False, "status 5.5.2"),
+        ("", "421 come back", False, "it failed for now"),
+        ("", "something happened", False, "no reason that we know"),
+        ("", "see RELEASED 5.1.1.2 of 2.0.12", False, "no reason that we know"),
+    ],
+)
+def test_codes_before_words_and_words_before_codes_that_say_nothing(
+    status: str, said: str, hard: bool, reason: str
+) -> None:
+    meaning = meaning_of(status, said)
+    assert meaning.hard is hard
+    assert meaning.reason.startswith(reason)
+
+
+def test_a_report_names_our_message() -> None:
+    found = read_incoming(report(f"<{OURS}@example.com>", "5.1.1", said="550 no such user"))
+    assert (found.kind, found.code) == (IncomingKind.HARD_BOUNCE, "5.1.1")
+    assert found.message_ids == (OURS,)
+    assert found.addresses == ("ana@customers.example",)
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "kind"),
+    [
+        ("failed", "4.2.2", IncomingKind.SOFT_BOUNCE),
+        ("delayed", "4.4.1", IncomingKind.DELAYED),
+        ("delivered", "2.0.0", IncomingKind.DELIVERED),
+        ("relayed", "2.0.0", IncomingKind.DELIVERED),
+    ],
+)
+def test_what_a_report_says_of_a_message(action: str, status: str, kind: IncomingKind) -> None:
+    assert read_incoming(report("<x@y>", status, action=action)).kind is kind
+
+
+def test_a_complaint_names_our_message() -> None:
+    found = read_incoming(complaint(f"<{OURS}@example.com>"))
+    assert found.kind is IncomingKind.COMPLAINT
+    assert found.message_ids == (OURS,)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (written("I would like to talk about this."), IncomingKind.REPLY),
+        (written("x", Auto_Submitted="auto-replied"), IncomingKind.AUTO_REPLY),
+        (written("x", Auto_Submitted="no"), IncomingKind.REPLY),
+        (written("x", X_Autoreply="yes"), IncomingKind.AUTO_REPLY),
+        (written("x", Precedence="auto_reply"), IncomingKind.AUTO_REPLY),
+        (written("x", subject="Respuesta automática: hola"), IncomingKind.AUTO_REPLY),
+        (
+            written("I am out of the office until 12 June.", Auto_Submitted="auto-replied"),
+            IncomingKind.OUT_OF_OFFICE,
+        ),
+        (written("", subject="unsubscribe"), IncomingKind.UNSUBSCRIBE),
+        (written("", subject="BAJA"), IncomingKind.UNSUBSCRIBE),
+        (written("Your parcel was undeliverable, what now?"), IncomingKind.REPLY),
+        (b"", IncomingKind.OTHER),
+    ],
+)
+def test_what_a_message_is(raw: bytes, kind: IncomingKind) -> None:
+    assert read_incoming(raw).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("I will be back on 12 June.", date(2026, 6, 12)),
+        ("back on June 12th, 2026", date(2026, 6, 12)),
+        ("Estaré fuera hasta el 12 de junio de 2026.", date(2026, 6, 12)),
+        ("Me reincorporo el próximo 3 de enero", date(2027, 1, 3)),
+        ("return on 2026-06-15", date(2026, 6, 15)),
+        ("vuelvo el 15/06", date(2026, 6, 15)),
+        ("until 06/15/2026", date(2026, 6, 15)),
+        ("until 31/02/2026", None),
+        ("back in 2039", None),
+        ("until 12 June 2024", None),
+        ("I was born on 12 June", None),
+    ],
+)
+def test_when_somebody_comes_back(text: str, day: date | None) -> None:
+    assert back_on(text, date(2026, 6, 2)) == day
+
+
+def test_quoted_words_are_not_the_customers() -> None:
+    raw = written("Yes, please call me.\n\nOn Tue, 2 Jun 2026 Marta wrote:\n> your contract ends")
+    assert read_incoming(raw).text == "Yes, please call me."
+
+
+def test_a_token_is_found_in_the_address_it_came_to() -> None:
+    token = make_token(b"key", "message", OURS)
+    raw = written("hello", to=tagged("replies@example.com", token.upper()))
+    assert read_incoming(raw).tokens == (token,)
+    assert tokens_in(["replies+short@example.com"]) == []
+    assert make_token(b"other key", "message", OURS) != token
+    assert make_token(b"key", "other", OURS) != token
+
+
+@given(raw=st.binary(max_size=2000))
+def test_nothing_that_strangers_write_stops_the_inbox(raw: bytes) -> None:
+    found = read_incoming(raw)
+    assert found.kind in IncomingKind
+    assert len(found.text) <= 8000
+
+
+@given(head=st.text(max_size=200), body=st.text(max_size=500))
+def test_odd_headers_do_not_stop_it_either(head: str, body: str) -> None:
+    raw = (
+        f"Subject: {head}\nFrom: {head}\nDate: {head}\nTo: {head}\nContent-Type: {head}\n\n{body}"
+    ).encode("utf-8", "surrogatepass")
+    assert read_incoming(raw).digest
