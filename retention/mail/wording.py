@@ -43,6 +43,7 @@ _CODES: dict[tuple[int, int], tuple[bool, str]] = {
     (7, 1): (False, "their policy refuses it"),
 }
 _FAILURES = (4, 5)
+_FEW = 3
 _SAYS_NOTHING = frozenset({(0, 0), (2, 0), (3, 0), (4, 0), (5, 0)})
 
 _FULL, _LARGE = "the mailbox is full", "the message is too large"
@@ -130,10 +131,16 @@ def meaning_of(status: str, said: str) -> Meaning:
     for hard, why, words in _COMPILED:
         found = words.search(f"{status} {said}")
         if found:
-            return Meaning(hard, shown, f"{why} ('{' '.join(found[0].split())[:60].lower()}')")
+            return Meaning(hard, shown, f"{why} ('{_excerpt(found[0])}')")
     if any(code[0] == _FAILURES[0] for code in codes) or _says_later(said):
         return Meaning(hard=False, code=shown, reason="it failed for now")
     return Meaning(hard=False, code=shown, reason="no reason that we know is given")
+
+
+def _excerpt(found: str) -> str:
+    """Return the words that told, without the names and addresses among them."""
+    words = found.lower().split()
+    return " ".join(words if len(words) <= _FEW else [words[0], "…", *words[-2:]])[:60]
 
 
 def _by_code(code: tuple[int, int, int]) -> Meaning:
