@@ -81,11 +81,17 @@ def test_every_template_exists_in_spanish_and_english() -> None:
     for purpose, language in list_templates(ROOT / "templates"):
         found.setdefault(purpose, set()).add(language)
     assert set(found) == {
+        "check_in",
         "education",
-        "renegotiation_proposal",
+        "partner_handover",
         "prepaid_migration_offer",
-        "termination_notice",
+        "receipt",
+        "renegotiation_proposal",
+        "reward",
         "second_notice",
+        "survey",
+        "termination_notice",
+        "training_invitation",
     }
     assert all(languages == {"en", "es"} for languages in found.values())
 

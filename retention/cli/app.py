@@ -29,6 +29,7 @@ from retention.cli import (
     run,
     serve,
     simulate,
+    template,
 )
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.add_typer(queue.app, name="queue")
+app.add_typer(template.app, name="template")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(churn.app, name="churn")

@@ -17,7 +17,7 @@ _FORBIDDEN = ("\r", "\n", "\0")
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes with a message."""
+    """A file that goes with a message. `kind` is its media type, with one parameter at the most."""
 
     name: str
     kind: str
@@ -81,8 +81,12 @@ def build_bytes(
     message.set_content(rendered.text, cte="quoted-printable")
     message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
     for file in attachments:
-        main, _, sub = file.kind.partition("/")
-        message.add_attachment(file.data, maintype=main, subtype=sub, filename=file.name)
+        kind, _, rest = file.kind.partition("; ")
+        main, _, sub = kind.partition("/")
+        params = dict([rest.split("=", 1)]) if rest else {}
+        message.add_attachment(
+            file.data, maintype=main, subtype=sub, filename=file.name, params=params
+        )
     message["Content-Language"] = envelope.language  # making the parts drops Content-* headers
     _set_boundaries(message, rendered)
     return message.as_bytes()

@@ -12,6 +12,7 @@ from retention.domain.actions import ActionKind
 from retention.domain.errors import TemplateError
 from retention.domain.messages import MessageClass
 from retention.domain.people import Person
+from retention.mail.appointments import Appointment, make_invitation
 from retention.mail.documents import Letterhead, make_pdf
 from retention.mail.message import (
     Attachment,
@@ -86,13 +87,18 @@ def compose(
     values["sender"] = {
         "postal_address": sender.postal_address or sender.company,
         "unsubscribe": next(iter(envelope.unsubscribe), f"mailto:{manager.email}"),
+        "reply_to": envelope.reply_to,
     }
     manner = manner_of(template, row, sender)
     rendered = render(sender.templates, template, values, manner)
     by_post = action.kind is ActionKind.LETTER
     wants_pdf = template.front.pdf or by_post
     pdf = _letter(action, rendered, row, sender, manner, template) if wants_pdf else b""
-    files = (Attachment(f"{action.template}.pdf", "application/pdf", pdf),) if pdf else ()
+    files: list[Attachment] = []
+    if pdf:
+        files.append(Attachment(f"{action.template}.pdf", "application/pdf", pdf))
+    if terms.appointment is not None:
+        files.append(_invitation(rendered, envelope, terms.appointment))
     return Rendering(
         action_id=action.id,
         recipient=envelope.recipient,
@@ -108,8 +114,20 @@ def compose(
         place=place_of(row),
         text=rendered.text,
         html=rendered.html,
-        raw=pdf if by_post else build_bytes(rendered, envelope, files),
+        raw=pdf if by_post else build_bytes(rendered, envelope, tuple(files)),
     )
+
+
+def _invitation(rendered: Rendered, envelope: Envelope, agreed: Appointment) -> Attachment:
+    data = make_invitation(
+        agreed,
+        uid=f"{agreed.call_id}@{envelope.sender.rpartition('@')[2]}",
+        summary=rendered.subject,
+        organiser=(envelope.reply_name, envelope.reply_to),
+        attendee=envelope.recipient,
+        written_at=envelope.written_at,
+    )
+    return Attachment("call.ics", "text/calendar; method=REQUEST", data)
 
 
 def manner_of(template: Template, row: dict[str, Any], sender: Sender) -> Manner:

@@ -9,6 +9,7 @@ from retention.domain.errors import NoticeError
 from retention.domain.notices import NoticePlan, NoticeSubject, plan_notice
 from retention.domain.offers import Proposal, make_offer
 from retention.domain.playbook import Playbook, Step
+from retention.mail.appointments import Appointment
 from retention.services.policies import Policies
 
 NO_OFFER, NO_NOTICE = "offer_not_computable", "notice_not_computable"
@@ -19,7 +20,7 @@ class Terms:
     """What a message offers or announces.
 
     `alternative` and `fees` are what was said in the conversation before the notice; `more` are
-    further values of a message that answers a customer.
+    further values of a message that answers a customer, `appointment` a call for their calendar.
     """
 
     offer: Proposal | None = None
@@ -27,6 +28,7 @@ class Terms:
     alternative: str = ""
     fees: str = ""
     more: dict[str, dict[str, Any]] = field(default_factory=dict)
+    appointment: Appointment | None = None
 
 
 def terms_of(
