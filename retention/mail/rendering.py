@@ -81,7 +81,7 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
         preheader = _one_line(_compiled(root, front.preheader).render(context), placed)
         tokens = parse(_compiled(root, template.body).render(context))
         body = _fill_html(to_html(tokens), placed, manner.hosts)
-        text = to_text(tokens, lambda part: _fill(part, placed))
+        text = to_text(tokens, lambda part: _fill(part, placed).replace(": mailto:", ": "))
         html = _dressed(root, template.language, subject, preheader, body, str(values["company"]))
         blocks = to_blocks(tokens, lambda part: _fill(part, placed)) if front.pdf else []
         _refuse_large(html)
