@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
+NODE := node_modules/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SIZE ?= 2000
 export DO_NOT_TRACK := 1
@@ -32,6 +33,11 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# Checkers of HTML; the tests that need them say so when there is no npm.
+$(NODE): package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund; else echo "npm is not installed: some tests of messages will be skipped"; mkdir -p node_modules; fi
+	@touch $@
+
 install: $(RUNTIME) ## Install into .venv, with hashes from requirements.lock
 
 demo: $(RUNTIME) ## Play a simulated company from its data to delivered messages
@@ -42,7 +48,7 @@ check: $(DEV) ## Lint and type-check
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-test: check ## Lint, type-check and run every test
+test: check $(NODE) ## Lint, type-check and run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fmt: $(DEV) ## Format the code and mend what the linter can mend
@@ -60,4 +66,4 @@ lock: $(DEV) ## Resolve both lock files anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade --all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove .venv and the demo's state
-	@rm -rf $(VENV) var demo-company
+	@rm -rf $(VENV) node_modules var demo-company

@@ -1,0 +1,148 @@
+"""The messages under other people's eyes: html-validate, axe-core, SpamAssassin."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from retention.db.models import Action
+from retention.domain.actions import ActionKind
+from retention.domain.people import Person, Role
+from retention.mail.rendering import MAX_HTML_BYTES, Manner, Rendered, render
+from retention.mail.samples import SAMPLES, Sample
+from retention.mail.templates import list_templates, load_template
+from retention.services.composing import Sender, compose
+from retention.services.terms import Terms
+from tests.conftest import NIGHT, ROOT
+
+TEMPLATES = ROOT / "templates"
+NODE = ROOT / "node_modules"
+AXE = NODE / "axe-core" / "axe.min.js"
+VALIDATE = NODE / ".bin" / "html-validate"
+CHROMIUM = shutil.which("chromium")
+SPAMASSASSIN = shutil.which("spamassassin")
+MOST_POINTS = 3.0
+EVERY = list_templates(TEMPLATES)
+
+
+def rendered(purpose: str, language: str, sample: Sample) -> Rendered:
+    template = load_template(TEMPLATES, purpose, language)
+    manner = Manner(f"{language}_{sample.country[language]}", "EUR")
+    return render(TEMPLATES, template, sample.values(), manner)
+
+
+@pytest.mark.skipif(not VALIDATE.exists(), reason="html-validate is not installed (npm ci)")
+def test_every_message_is_valid_html(tmp_path: Path) -> None:
+    for purpose, language in EVERY:
+        for sample in SAMPLES:
+            name = f"{purpose}-{language}-{sample.name.replace(' ', '-')}.html"
+            (tmp_path / name).write_text(rendered(purpose, language, sample).html, "utf-8")
+    shutil.copy(ROOT / ".htmlvalidate.json", tmp_path)
+    said = subprocess.run(
+        [str(VALIDATE), "--formatter", "stylish", "."],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stdout[:3000]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed (Debian: chromium)")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (npm ci)")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_message_keeps_anybody_out(browser: Browser, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+    script = AXE.read_text("utf-8")
+    found = {}
+    for purpose, language in EVERY:
+        for sample in (SAMPLES[0], SAMPLES[3]):
+            page.set_content(rendered(purpose, language, sample).html)
+            page.evaluate(script)
+            result = page.evaluate("axe.run(document)")
+            wrong = [v["id"] for v in result["violations"]]
+            if wrong:
+                found[purpose, language, sample.name] = wrong
+    page.close()
+    assert found == {}
+
+
+@pytest.mark.parametrize(("purpose", "language"), EVERY)
+def test_no_message_is_too_heavy(purpose: str, language: str) -> None:
+    for sample in SAMPLES:
+        assert len(rendered(purpose, language, sample).html.encode()) < MAX_HTML_BYTES
+
+
+MARTA = Person("marta", "Marta Ruiz", "marta.ruiz@acme-telecom.es", "+34 910 000 101",
+               frozenset({Role.ACCOUNT_MANAGER}))  # fmt: skip
+SENDER = Sender(
+    company="Acme Telecom",
+    address="accounts@acme-telecom.es",
+    news_address="news@acme-telecom.es",
+    currency="EUR",
+    timezone="Europe/Madrid",
+    templates=TEMPLATES,
+    token_key=b"key",
+    replies_to="replies@acme-telecom.es",
+    bounces_to="bounces@acme-telecom.es",
+    postal_address="Acme Telecom, Calle Mayor 1, 28013 Madrid",
+    public_url="https://pages.acme-telecom.es",
+)
+
+
+def as_sent(purpose: str, language: str, folder: Path) -> Path:
+    """A message as it arrives: our bytes under the headers that a server adds."""
+    sample = SAMPLES[0]
+    values = sample.values()
+    more = {name: values[name] for name in ("offer", "notice", "partner", "receipt")}
+    row = {
+        "name": sample.customer, "email": "ana.pena@clientes.es", "language": language,
+        "country": sample.country[language], "region": None, "timezone": "Europe/Madrid",
+        "kind": "b2b", "overdue_amount": sample.overdue, "tickets_12m": 3, "top_topic": "",
+        "usage_change": 0.0, "address": None,
+    }  # fmt: skip
+    action = Action(
+        id="0ebb5216-a5e9-5941-873c-a8c8539aa6e1", template=purpose, kind=ActionKind.EMAIL,
+        proposed_on=NIGHT,
+    )  # fmt: skip
+    raw = compose(action, row, MARTA, SENDER, Terms(more=more)).raw  # type: ignore[arg-type]
+    received = (
+        b"Return-Path: <bounces@acme-telecom.es>\r\n"
+        b"Received: from mail.acme-telecom.es (mail.acme-telecom.es [203.0.113.7])\r\n"
+        b" by mx.clientes.es with ESMTPS id 1A2B3C for <ana.pena@clientes.es>;\r\n"
+        b" Mon, 01 Jun 2026 06:00:05 +0200\r\n"
+    )
+    path = folder / f"{purpose}-{language}.eml"
+    path.write_bytes(received + raw)
+    return path
+
+
+@pytest.mark.skipif(SPAMASSASSIN is None, reason="spamassassin is not installed")
+def test_no_message_looks_like_spam(tmp_path: Path) -> None:
+    """Local tests only; what is measured is the message, not the world's opinion of the sender."""
+    points = {}
+    environment = dict(os.environ, HOME=str(tmp_path))
+    for purpose, language in EVERY:
+        path = as_sent(purpose, language, tmp_path)
+        said = subprocess.run(
+            [str(SPAMASSASSIN), "--local", "--test-mode", "--cf", "dns_available no"],
+            input=path.read_bytes(), capture_output=True, env=environment, check=True, timeout=120,
+        ).stdout  # fmt: skip
+        status = str(message_from_bytes(said)["X-Spam-Status"])
+        match = re.search(r"score=(-?[\d.]+)", status)
+        assert match, status
+        if float(match[1]) >= MOST_POINTS:
+            points[purpose, language] = " ".join(status.split())
+    assert points == {}
