@@ -18,6 +18,7 @@ from retention.cli import (
     explain,
     gate,
     governing,
+    handwork,
     holds,
     inbox,
     measure,
@@ -51,6 +52,9 @@ app.command("report")(report.report)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
+queue.app.command("letter")(handwork.letter)
+queue.app.command("script")(handwork.script)
+queue.app.command("agree")(handwork.agree)
 app.add_typer(queue.app, name="queue")
 app.add_typer(template.app, name="template")
 app.add_typer(inbox.app, name="inbox")

@@ -27,18 +27,18 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Record what a customer has told you about a proposal; a later answer counts."""
-    from retention.db.queries import actions as queries
     from retention.db.session import writing
     from retention.domain.offers import Answer
-    from retention.services import offers
+    from retention.services import answering, offers
 
     shop = ready()
     desk = desk_of(shop, who)
     with writing(shop.engine) as session:
-        action = queries.get(session, action_id, lock=True)
-        offer = offers.answer(
-            session, action, desk, choice(Answer, said), counter_fee=_money(fee), note=note
-        )
+        action = answering.record_answer(
+            session, action_id, desk, choice(Answer, said), shop.sender, shop.places,
+            counter_fee=_money(fee), note=note,
+        )  # fmt: skip
+        offer = offers.of_action(action)
     if as_json:
         emit({"offer": offer.id, "version": offer.version, "state": offer.state})
     else:
@@ -116,7 +116,7 @@ def offer_handover(
     from retention.db.queries.cases import open_case_of
     from retention.db.session import writing
     from retention.domain.errors import NotFoundError
-    from retention.services import handovers
+    from retention.services import answering, handovers
     from retention.services.explain import people_of
 
     shop = ready()
@@ -131,6 +131,7 @@ def offer_handover(
         case = open_case_of(session, customer_id)
         row = handovers.offer(session, case, partner, desk, place=place,
                               owner=owner_of(shop, customer_id))  # fmt: skip
+        answering.propose_handover(session, case.id, partner, desk, shop.sender, shop.places)
     _say(row.id, str(row.state), as_json=as_json)
 
 

@@ -43,6 +43,9 @@ ACTION_MOVES: dict[ActionState, frozenset[ActionState]] = {
     _S.CANCELLED: frozenset(),
 }
 
+RECEIPT_STEP, HANDOVER_STEP, REPLY_STEP = 95, 96, 97
+"""Steps beside the playbook's own: what answers a customer, and what a customer wrote."""
+
 OPEN_ACTION_STATES: frozenset[ActionState] = frozenset(
     {_S.PROPOSED, _S.HELD, _S.PENDING_APPROVAL, _S.APPROVED}
 )

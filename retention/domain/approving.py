@@ -65,15 +65,22 @@ def open_slots(required: Sequence[Slot], given: Iterable[Given]) -> list[Slot]:
     return waiting
 
 
-def approvers_needed(stage: Stage, required: Sequence[Slot]) -> int:
-    """How many different people must approve a step of `stage`."""
-    return max(len(required), MINIMUM_APPROVERS_ADVERSE if stage in ADVERSE_STAGES else 0)
+def approvers_needed(stage: Stage, required: Sequence[Slot], *, answers: bool = False) -> int:
+    """How many different people must approve a step of `stage`.
+
+    What only `answers` a customer, a receipt or a call they asked for, worsens nobody's position.
+    """
+    adverse = stage in ADVERSE_STAGES and not answers
+    return max(len(required), MINIMUM_APPROVERS_ADVERSE if adverse else 0)
 
 
-def is_approved(stage: Stage, required: Sequence[Slot], given: Sequence[Given]) -> bool:
+def is_approved(
+    stage: Stage, required: Sequence[Slot], given: Sequence[Given], *, answers: bool = False
+) -> bool:
     """Return whether every slot is filled, and by enough different people."""
     people = {approval.person_id for approval in given}
-    return not open_slots(required, given) and len(people) >= approvers_needed(stage, required)
+    needed = approvers_needed(stage, required, answers=answers)
+    return not open_slots(required, given) and len(people) >= needed
 
 
 def role_for_approval(

@@ -90,6 +90,20 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
     return Rendered(subject, preheader, text, html, tuple(blocks))
 
 
+def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
+    """Return a text for people who work with us, such as the script of a call.
+
+    Raises TemplateError.
+    """
+    placed: list[str] = []
+    context = {**values, "manner": manner, _VALUES: placed}
+    try:
+        tokens = parse(_compiled(root, source).render(context))
+        return to_text(tokens, lambda part: _fill(part, placed))
+    except (JinjaError, ValueError) as error:
+        raise TemplateError("a script", str(error), "Correct it.") from error
+
+
 @lru_cache(maxsize=4)
 def _environment(root: Path) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -34,7 +34,10 @@ _MANY = 500
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a new action needs besides its case: who looks after it, who sends, which workdays."""
+    """What a new action needs besides its case: who looks after it, who sends, which workdays.
+
+    `at` is set for what is written by day: it may leave at once.
+    """
 
     row: dict[str, Any]
     manager: Person
@@ -42,6 +45,7 @@ class Work:
     days_of: Calendar
     as_of: date
     author: str = NIGHT
+    at: datetime | None = None
 
 
 def set_state(action: Action, target: ActionState) -> None:
@@ -94,7 +98,7 @@ def propose(
         offer=None,
     )
     if step.template is not None:
-        action.rendering = compose(action, work.row, work.manager, work.sender, terms)
+        action.rendering = compose(action, work.row, work.manager, work.sender, terms, work.at)
     session.add(action)
     case.actions.append(action)
     session.flush()
@@ -103,7 +107,8 @@ def propose(
     if kind is ActionKind.EMAIL and not step.approval:
         set_state(action, ActionState.APPROVED)
         offers.follow(action, OfferState.APPROVED)
-        outbox.enqueue(session, action, written_at(work.as_of, work.sender.timezone))
+        at = work.at or written_at(work.as_of, work.sender.timezone)
+        outbox.enqueue(session, action, at)
     else:
         set_state(action, ActionState.PENDING_APPROVAL)
     return action

@@ -73,16 +73,22 @@ def written_at(as_of: date, timezone: str) -> datetime:
 
 
 def compose(
-    action: Action, row: dict[str, Any], manager: Person, sender: Sender, terms: Terms
+    action: Action,
+    row: dict[str, Any],
+    manager: Person,
+    sender: Sender,
+    terms: Terms,
+    at: datetime | None = None,
 ) -> Rendering:
-    """Return the rendering of an e-mail or a letter. Raises TemplateError.
+    """Return the rendering of an e-mail or a letter, dated `at` or the morning after its night.
 
     `row` is the customer's score row with name and address. A letter has no address to send to:
-    its bytes are its PDF, to be printed or handed to a provider.
+    its bytes are its PDF, to be printed or handed to a provider. Raises TemplateError.
     """
     template = load_template(sender.templates, action.template or "", row["language"])
     token = make_token(sender.token_key, "message", action.id)
-    envelope = _envelope(action, row, manager, sender, template, token)
+    at = at or written_at(action.proposed_on, sender.timezone)
+    envelope = _envelope(action, row, manager, sender, template, token, at)
     values = values_of(row, manager, sender.company, terms)
     values["sender"] = {
         "postal_address": sender.postal_address or sender.company,
@@ -93,7 +99,7 @@ def compose(
     rendered = render(sender.templates, template, values, manner)
     by_post = action.kind is ActionKind.LETTER
     wants_pdf = template.front.pdf or by_post
-    pdf = _letter(action, rendered, row, sender, manner, template) if wants_pdf else b""
+    pdf = _letter(action, rendered, row, sender, manner, at) if wants_pdf else b""
     files: list[Attachment] = []
     if pdf:
         files.append(Attachment(f"{action.template}.pdf", "application/pdf", pdf))
@@ -160,6 +166,7 @@ def _envelope(
     sender: Sender,
     template: Template,
     token: str,
+    at: datetime,
 ) -> Envelope:
     by_post = action.kind is ActionKind.LETTER
     address = sender.from_address(template.front.message_class)
@@ -171,7 +178,7 @@ def _envelope(
         reply_to=tagged(sender.replies_to, token) if sender.replies_to else manager.email,
         reply_name=manager.name,
         message_id=message_id_for(action.id, address),
-        written_at=written_at(action.proposed_on, sender.timezone),
+        written_at=at,
         language=template.language,
         unsubscribe=_ways_out(sender, manager, token) if commercial else (),
         list_id=f"news.{address.rpartition('@')[2]}" if commercial else None,
@@ -200,17 +207,16 @@ def _letter(
     row: dict[str, Any],
     sender: Sender,
     manner: Manner,
-    template: Template,
+    at: datetime,
 ) -> bytes:
-    at = written_at(action.proposed_on, sender.timezone)
     head = Letterhead(
         company=sender.company,
         title=rendered.subject,
         address=address_block(row),
-        dated=long_date(at.date(), manner.locale),
+        dated=long_date(at.astimezone(ZoneInfo(sender.timezone)).date(), manner.locale),
         reference=action.id[:8],
         footer=sender.postal_address or sender.company,
-        language=template.language,
+        language=manner.locale.partition("_")[0],
     )
     return make_pdf(sender.templates, head, rendered.blocks, at)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.db.models import Action
-from retention.domain.actions import ActionState
+from retention.domain.actions import RECEIPT_STEP, ActionState
 from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
 from retention.domain.messages import MessageState, Verdict
@@ -122,9 +122,11 @@ def _not_approved(
 def _judge_approval(action: Action, content: str, now: datetime, rules: Rules) -> Refusal | None:
     if action.rendering is None or content_of(action) != content:
         return Refusal(MessageState.CANCELLED, "the content is not what was approved")
-    if is_approved(action.stage, slots_of(action), given(action, now, rules.approvals_valid)):
+    lately, ever = (given(action, now, valid) for valid in (rules.approvals_valid, _FOR_EVER))
+    slots, answers = slots_of(action), action.step == RECEIPT_STEP
+    if is_approved(action.stage, slots, lately, answers=answers):
         return None
-    if is_approved(action.stage, slots_of(action), given(action, now, _FOR_EVER)):
+    if is_approved(action.stage, slots, ever, answers=answers):
         return Refusal(MessageState.EXPIRED, "an approval is too old")
     return Refusal(MessageState.CANCELLED, "an approval is missing")
 

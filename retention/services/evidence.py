@@ -19,7 +19,7 @@ _FACTS = (
     "s.prepaid, s.contract_ended_on, s.net_profit_12m_high, s.disputed_amount, s.open_complaint, "
     "p.email, p.marketing_consent"
 )
-_EVERYTHING = "s.*, p.name, p.email, p.account_manager, p.timezone, p.address"
+_EVERYTHING = "s.*, p.name, p.email, p.account_manager, p.timezone, p.phone, p.address"
 
 
 @dataclass(slots=True)

@@ -88,6 +88,15 @@ def expire_late(session: Session, today: date) -> None:
     )
 
 
+def of_action(action: Action) -> Offer:
+    """Return the offer of an action. Raises NotFoundError when it offers nothing."""
+    if action.offer is None:
+        raise NotFoundError(
+            f"offer of action {action.id[:8]}", "does not exist", "Only proposals make an offer."
+        )
+    return action.offer
+
+
 def answer(
     session: Session,
     action: Action,
@@ -102,10 +111,8 @@ def answer(
     Raises NotFoundError when the action offers nothing, NotAllowedError for an offer that the
     customer does not have, a date after its expiry, or a counter-offer without a fee.
     """
-    offer = action.offer
+    offer = of_action(action)
     subject = f"offer of action {action.id[:8]}"
-    if offer is None:
-        raise NotFoundError(subject, "does not exist", "Only proposals make an offer.")
     if not may(session, desk, Permission.ANSWER, action.owner):
         refuse(subject, f"'{desk.person.person_id}' may not answer it", f"Ask {action.owner}.")
     if offer.state not in _ANSWERABLE:

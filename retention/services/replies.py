@@ -7,14 +7,18 @@ from sqlalchemy.orm import Session, joinedload
 
 from retention.db.models import Action, Incoming
 from retention.domain import keys
-from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.actions import (
+    OPEN_ACTION_STATES,
+    REPLY_STEP,
+    ActionKind,
+    ActionState,
+)
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.forms import CONTESTED, REPLY
 from retention.services import exclusions
 from retention.services.actions import set_state
 from retention.services.delivery import today
 
-_STEP = 97
 _ANSWER_WITHIN = timedelta(days=3)
 _LOOKED_AT_WITHIN = timedelta(days=60)
 
@@ -40,11 +44,11 @@ def _task(session: Session, answered: Action, on: date) -> Action:
     number = 1 + (session.scalar(same_day) or 0)
     case = answered.case
     task = Action(
-        id=keys.action_id(case.id, case.stage, _STEP, on, number),
+        id=keys.action_id(case.id, case.stage, REPLY_STEP, on, number),
         case_id=case.id,
         customer_id=answered.customer_id,
         stage=case.stage,
-        step=_STEP,
+        step=REPLY_STEP,
         kind=ActionKind.REVIEW,
         form=REPLY,
         state=ActionState.PROPOSED,

@@ -67,6 +67,7 @@ def revise(
         days_of=desk.policies.calendars.of_company(desk.on),
         as_of=desk.on,
         author=desk.person.person_id,
+        at=desk.now,
     )
     # Its author cannot approve it, so a director may in anybody's place.
     asked = tuple(slot | {Role.DIRECTOR} for slot in step.approval) or (frozenset({Role.DIRECTOR}),)
