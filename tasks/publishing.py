@@ -6,7 +6,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from retention.domain.summaries import DeliverySummary, InboxSummary
+from retention.domain.summaries import DeliverySummary, DigestSummary, InboxSummary
 
 
 @task(cache_policy=NO_CACHE)
@@ -55,7 +55,7 @@ def publish_delivery(summary: DeliverySummary, recovered: int) -> None:
     create_markdown_artifact(
         key="delivery-summary",
         markdown=f"{summary.total} messages: {_listed(summary.states)}. "
-        f"{recovered} were settled after their sender died.",
+        f"Waiting: {_listed(summary.waiting)}. {recovered} were settled after their sender died.",
     )
 
 
@@ -66,6 +66,16 @@ def publish_inbox(summary: InboxSummary) -> None:
         key="inbox-summary",
         markdown=f"New: {_listed(summary.kinds)}. {summary.known} were known before, "
         f"{summary.unmatched} answer no message of ours.",
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def publish_digest(summary: DigestSummary) -> None:
+    """Leave how many digests were sent as an artifact."""
+    create_markdown_artifact(
+        key="digest-summary",
+        markdown=f"{summary.sent} digests were sent, {summary.failed} could not be; for "
+        f"{summary.nothing_to_say} people there was nothing to say.",
     )
 
 

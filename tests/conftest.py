@@ -175,6 +175,7 @@ def use_workshop(monkeypatch: pytest.MonkeyPatch, made: Workshop) -> None:
         "tasks.learning",
         "tasks.reporting",
         "tasks.inbox",
+        "tasks.digest",
     ):
         monkeypatch.setattr(f"{module}.get_workshop", lambda: made)
 

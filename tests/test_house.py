@@ -82,6 +82,7 @@ def test_every_template_exists_in_spanish_and_english() -> None:
         found.setdefault(purpose, set()).add(language)
     assert set(found) == {
         "check_in",
+        "digest",
         "education",
         "partner_handover",
         "prepaid_migration_offer",

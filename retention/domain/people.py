@@ -74,6 +74,7 @@ class Person:
     phone: str
     roles: frozenset[Role]
     all_accounts: bool = False
+    language: str = "en"
 
     def may(self, permission: Permission, owner: str | None = None) -> bool:
         """Return whether a role of this person allows something on the account of `owner`."""

@@ -63,6 +63,17 @@ class Sample:
                 "email": "altas@norte.example",
                 "phone": "+34 910 000 200",
             },
+            "digest": {
+                "person": "marta",
+                "open": self.tickets,
+                "due_today": 1,
+                "replies": self.tickets // 10,
+                "escalated": 2,
+                "expired": 0,
+                "unknown": int(self.usage_fell),
+                "stands_in_for": "James Carter" if self.said == "counter" else "",
+                "mail_stopped": int(self.said == "ask"),
+            },
             "receipt": {
                 "said": self.said,
                 "new_fee": self.new_fee,

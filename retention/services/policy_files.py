@@ -29,6 +29,7 @@ class PersonDoc(PolicyModel):
     phone: str
     roles: tuple[Role, ...] = Field(min_length=1)
     accounts: str = Field("own", pattern="^(own|all)$")
+    language: str = Field("en", pattern="^[a-z]{2}$")
 
 
 class TeamDoc(PolicyModel):
@@ -49,9 +50,10 @@ class TeamDoc(PolicyModel):
     def to_team(self) -> Team:
         """Return the team as the rules see it."""
         people = {
-            p.id: Person(p.id, p.name, p.email, p.phone, frozenset(p.roles), p.accounts == "all")
+            p.id: Person(p.id, p.name, p.email, p.phone, frozenset(p.roles), p.accounts == "all",
+                         p.language)
             for p in self.people
-        }
+        }  # fmt: skip
         return Team(people, self.default_account_manager)
 
 

@@ -39,7 +39,7 @@ def desk_now(shop: Workshop, who: str) -> Desk:
 
 
 def mails(server: ScriptedServer) -> list[EmailMessage]:
-    return [message_from_bytes(raw, policy=policy.default) for raw in server.accepted]  # type: ignore[misc]
+    return [message_from_bytes(raw, policy=policy.default) for raw in server.accepted]
 
 
 @pytest.fixture

@@ -1,0 +1,15 @@
+"""The digest flow: each morning, what waits for whom."""
+
+from prefect import flow
+
+from retention.domain.summaries import DigestSummary
+from tasks.digest import send_digests
+from tasks.publishing import publish_digest
+
+
+@flow(name="digest", timeout_seconds=1800)
+def digest() -> DigestSummary:
+    """Tell every member of the team what waits for them; once a day."""
+    summary = send_digests()
+    publish_digest(summary)
+    return summary

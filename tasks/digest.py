@@ -1,0 +1,68 @@
+"""The step of the digest flow: tell everybody what waits for them, once a day."""
+
+from datetime import date
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from retention.clock import utc_now
+from retention.db import schema
+from retention.db.session import reading, writing
+from retention.domain.errors import NotFoundError
+from retention.domain.runs import RunState
+from retention.domain.summaries import DigestSummary, as_json
+from retention.mail.message import usable_address
+from retention.mail.transport import AttemptFailedError, Connection
+from retention.services import digest, runs
+from retention.services.delivery import is_stopped, today
+from retention.services.digest import Digest
+from retention.workshop import Workshop, get_workshop
+
+FLOW = "digest"
+
+
+@task(cache_policy=NO_CACHE)
+def send_digests() -> DigestSummary:
+    """Send today's digests. A second run of the day sends nothing; a failed one sends all again.
+
+    They go to our own people, so the switch of the customers' mail does not stop them; the STOP
+    file does.
+    """
+    shop, now = get_workshop(), utc_now()
+    on = today(now, shop.settings.timezone)
+    if not schema.exists(shop.engine):
+        raise NotFoundError("the queue", "no night has run yet", "Run 'retention run' first.")
+    if is_stopped(shop.settings.stop_file):
+        return DigestSummary()
+    with writing(shop.engine) as session:
+        claim = runs.claim(session, FLOW, on, now, shop.lease, today=on)
+    if claim.done is not None:
+        return DigestSummary(nothing_to_say=len(shop.policies.team.people))
+    with reading(shop.engine) as session:
+        found = digest.make_digests(session, shop.policies, now, on)
+    summary = _send_all(shop, [d for d in found if d.says_something], on)
+    summary = DigestSummary(
+        summary.sent, summary.failed, len(found) - summary.sent - summary.failed
+    )
+    with writing(shop.engine) as session:
+        state = RunState.FAILED if summary.failed else RunState.COMPLETED
+        runs.finish(session, claim, state, as_json(summary), utc_now())
+    return summary
+
+
+def _send_all(shop: Workshop, digests: list[Digest], on: date) -> DigestSummary:
+    sent = failed = 0
+    with Connection(shop.mail) as connection:
+        for found in digests:
+            person = shop.policies.team.get(found.person)
+            address = usable_address(person.email)
+            raw = digest.compose_digest(found, person, shop.sender, utc_now(), on)
+            try:
+                if address is None:
+                    failed += 1
+                    continue
+                connection.send(shop.sender.address, address, raw, lambda _: None)
+                sent += 1
+            except AttemptFailedError:
+                failed += 1
+    return DigestSummary(sent, failed)
