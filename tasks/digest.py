@@ -1,5 +1,6 @@
 """The step of the digest flow: tell everybody what waits for them, once a day."""
 
+from dataclasses import replace
 from datetime import date
 
 from prefect import task
@@ -40,10 +41,8 @@ def send_digests() -> DigestSummary:
         return DigestSummary(nothing_to_say=len(shop.policies.team.people))
     with reading(shop.engine) as session:
         found = digest.make_digests(session, shop.policies, now, on)
-    summary = _send_all(shop, [d for d in found if d.says_something], on)
-    summary = DigestSummary(
-        summary.sent, summary.failed, len(found) - summary.sent - summary.failed
-    )
+    telling = [d for d in found if d.says_something]
+    summary = replace(_send_all(shop, telling, on), nothing_to_say=len(found) - len(telling))
     with writing(shop.engine) as session:
         state = RunState.FAILED if summary.failed else RunState.COMPLETED
         runs.finish(session, claim, state, as_json(summary), utc_now())

@@ -13,7 +13,7 @@ from retention.domain.forms import REPLY
 from retention.domain.messages import MessageState
 from retention.domain.people import Permission, Person
 from retention.mail.message import Envelope, build_bytes
-from retention.mail.rendering import Manner, render
+from retention.mail.rendering import Manner, Plain, render
 from retention.mail.templates import load_template
 from retention.services import health
 from retention.services.approvals import slots_of, still_needed
@@ -119,7 +119,7 @@ def compose_digest(
 ) -> bytes:
     """Return the message of a digest, byte for byte. Raises TemplateError."""
     template = load_template(sender.templates, "digest", person.language)
-    values = {
+    values: dict[str, dict[str, Plain] | Plain] = {
         "company": sender.company,
         "customer": {"name": person.name},
         "digest": asdict(digest),
