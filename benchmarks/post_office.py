@@ -26,6 +26,7 @@ def main() -> None:
         EMAIL_PORT=port,
         POST_OFFICE={"BATCH_SIZE": 1000, "DEFAULT_PRIORITY": "medium",
                      "BACKENDS": {"default": "django.core.mail.backends.smtp.EmailBackend"}},
+        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
         USE_TZ=True,
         DEFAULT_AUTO_FIELD="django.db.models.AutoField",
         LOGGING_CONFIG=None,

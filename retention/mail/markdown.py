@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 WIDTH = 76
+_PARSER = MarkdownIt("commonmark", {"html": False})
 _BLOCKS = {"heading", "paragraph", "bullet_list", "ordered_list", "list_item"}
 _INLINE = {"text", "softbreak", "hardbreak", "strong", "em", "link"}
 _UNDERLINE = {"h1": "=", "h2": "-"}
@@ -19,7 +20,7 @@ _UNDERLINE = {"h1": "=", "h2": "-"}
 
 def parse(markdown: str) -> list[Token]:
     """Return the tokens of a message. Raises ValueError for Markdown that is not used here."""
-    tokens = MarkdownIt("commonmark", {"html": False}).parse(markdown)
+    tokens = _PARSER.parse(markdown)
     for token in tokens:
         name = token.type.removesuffix("_open").removesuffix("_close")
         if name not in _BLOCKS and name != "inline":
@@ -36,8 +37,7 @@ def to_html(tokens: Sequence[Token]) -> str:
     for before, token in pairwise(tokens):
         if before.type == "paragraph_open" and _is_button(token):
             token.children[0].attrSet("class", "button")  # type: ignore[index]
-    renderer = MarkdownIt("commonmark").renderer
-    html: str = renderer.render(list(tokens), MarkdownIt("commonmark").options, {})
+    html: str = _PARSER.renderer.render(list(tokens), _PARSER.options, {})
     return html
 
 

@@ -1,18 +1,21 @@
 """Build the exact bytes of one e-mail."""
 
 import hashlib
+from base64 import b64encode, encodebytes
+from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
+from email.header import Header
+from email.utils import format_datetime, formataddr
 
 from email_validator import EmailNotValidError, validate_email
 
 from retention.mail.rendering import Rendered
 
 _FORBIDDEN = ("\r", "\n", "\0")
+_LINE = 76
+_END = "\r\n"
+_WORD_BYTES = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +76,65 @@ def build_bytes(
 
     Raises ValueError when a header would hold a line break.
     """
-    message = EmailMessage(policy=SMTP)
-    for name, value in _headers(rendered, envelope).items():
-        if any(mark in str(value) for mark in _FORBIDDEN):
-            raise ValueError(f"the header {name} holds a line break")
-        message[name] = value
-    message.set_content(rendered.text, cte="quoted-printable")
-    message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
-    for file in attachments:
-        kind, _, rest = file.kind.partition("; ")
-        main, _, sub = kind.partition("/")
-        params = dict([rest.split("=", 1)]) if rest else {}
-        message.add_attachment(
-            file.data, maintype=main, subtype=sub, filename=file.name, params=params
-        )
-    message["Content-Language"] = envelope.language  # making the parts drops Content-* headers
-    _set_boundaries(message, rendered)
-    return message.as_bytes()
+    head = [_line(name, value) for name, value in _headers(rendered, envelope).items()]
+    head += ["MIME-Version: 1.0", f"Content-Language: {envelope.language}"]
+    digest = hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()[:32]
+    words = [_words("plain", rendered.text), _words("html", rendered.html)]
+    body = _together("alternative", f"=_0_{digest}", words)
+    if attachments:
+        body = _together("mixed", f"=_1_{digest}", [body, *map(_file, attachments)])
+    return "\r\n".join(head).encode("ascii") + b"\r\n" + body
 
 
-def _set_boundaries(message: EmailMessage, rendered: Rendered) -> None:
-    """Boundaries that depend on nothing but the words."""
-    digest = hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()
-    several = [part for part in message.walk() if part.is_multipart()]
-    for number, part in enumerate(several):
-        part.set_boundary(f"=_{number}_{digest[:32]}")
+def _together(kind: str, boundary: str, parts: list[bytes]) -> bytes:
+    """Several parts as one; the boundary depends on nothing but the words."""
+    head = f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\n\r\n'.encode()
+    between = f"--{boundary}\r\n".encode()
+    inside = b"".join(between + part + b"\r\n" for part in parts)
+    return head + inside + f"--{boundary}--\r\n".encode()
 
 
-def _headers(rendered: Rendered, envelope: Envelope) -> dict[str, str | Address]:
-    headers: dict[str, str | Address] = {
+def _words(kind: str, words: str) -> bytes:
+    """A part in quoted-printable: nothing but ASCII goes over the wire."""
+    coded = b2a_qp(words.replace("\r\n", "\n").encode(), istext=True).replace(b"\n", b"\r\n")
+    head = f'Content-Type: text/{kind}; charset="utf-8"\r\n'
+    return f"{head}Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode() + coded
+
+
+def _file(file: Attachment) -> bytes:
+    coded = encodebytes(file.data).replace(b"\n", b"\r\n")
+    return (
+        f"Content-Type: {file.kind}\r\nContent-Transfer-Encoding: base64\r\n"
+        f'Content-Disposition: attachment; filename="{file.name}"\r\n\r\n'
+    ).encode("ascii") + coded
+
+
+def _line(name: str, value: str) -> str:
+    """One header; what is long or has other letters than ASCII is encoded and folded."""
+    if any(mark in value for mark in _FORBIDDEN):
+        raise ValueError(f"the header {name} holds a line break")
+    if value.isascii() and len(name) + len(value) < _LINE:
+        return f"{name}: {value}"
+    if value.isascii():
+        return f"{name}: {Header(value, header_name=name, maxlinelen=_LINE).encode(linesep=_END)}"
+    return f"{name}: {_encoded_words(value)}"
+
+
+def _encoded_words(value: str) -> str:
+    """Letters other than ASCII in a header (RFC 2047): words of base64, each of whole letters."""
+    words, chunk = [], b""
+    for letter in value:
+        coded = letter.encode()
+        if len(chunk) + len(coded) > _WORD_BYTES:
+            words.append(chunk)
+            chunk = b""
+        chunk += coded
+    words.append(chunk)
+    return f"{_END} ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
+
+
+def _headers(rendered: Rendered, envelope: Envelope) -> dict[str, str]:
+    headers = {
         "Date": format_datetime(envelope.written_at),
         "From": _address(envelope.company, envelope.sender),
         "To": envelope.recipient,
@@ -120,6 +153,5 @@ def _headers(rendered: Rendered, envelope: Envelope) -> dict[str, str | Address]
     return headers
 
 
-def _address(name: str, address: str) -> Address:
-    user, _, domain = address.rpartition("@")
-    return Address(name, user, domain)
+def _address(name: str, address: str) -> str:
+    return formataddr((name, address), charset="utf-8") if name else address

@@ -25,6 +25,7 @@ from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError as JinjaError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markdown_it.token import Token
 from markupsafe import Markup
 
 from retention.domain.errors import TemplateError
@@ -35,11 +36,12 @@ from retention.mail.templates import Template
 
 _PLACE = re.compile(r"zqv(\d{4})vqz")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]+")
-_HREF = re.compile(r'href="([^"]*)"')
+_ANY = re.compile(r'href="([^"]*)"|zqv(\d{4})vqz|zqx(subject|preheader|company)xqz')
 _SCHEMES = ("mailto:", "tel:", "https://")
 MAX_VALUE = 300
 MAX_HTML_BYTES = 60 * 1024
 _VALUES = "_placed_values"
+_OUTER = "zqx{}xqz"  # the places of _ANY
 
 Plain = str | int | Decimal | date | datetime | None
 Values = Mapping[str, Mapping[str, Plain] | Plain]
@@ -79,10 +81,11 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
         front = template.front
         subject = _one_line(_compiled(root, front.subject).render(context), placed)
         preheader = _one_line(_compiled(root, front.preheader).render(context), placed)
-        tokens = parse(_compiled(root, template.body).render(context))
-        body = _fill_html(to_html(tokens), placed, manner.hosts)
+        shape = _shape(root, template.language, _compiled(root, template.body).render(context))
+        tokens = shape.tokens
         text = to_text(tokens, lambda part: _fill(part, placed).replace(": mailto:", ": "))
-        html = _dressed(root, template.language, subject, preheader, body, str(values["company"]))
+        outer = {"subject": subject, "preheader": preheader, "company": str(values["company"])}
+        html = _fill_html(shape.page, placed, outer, manner.hosts)
         blocks = to_blocks(tokens, lambda part: _fill(part, placed)) if front.pdf else []
         _refuse_large(html)
     except (JinjaError, ValueError) as error:
@@ -178,7 +181,11 @@ def _one_line(text: str, placed: list[str]) -> str:
     return " ".join(_fill(text, placed).split())
 
 
-def _fill_html(html: str, placed: list[str], hosts: frozenset[str]) -> str:
+def _fill_html(
+    html: str, placed: list[str], outer: Mapping[str, str], hosts: frozenset[str]
+) -> str:
+    """Put values in, each once: what looks like a place inside a value stays as it is."""
+
     def link(match: re.Match[str]) -> str:
         whole = _PLACE.fullmatch(match[1])
         target = placed[int(whole[1])] if whole else html_escaping.unescape(match[1])
@@ -191,8 +198,12 @@ def _fill_html(html: str, placed: list[str], hosts: frozenset[str]) -> str:
             address = _PLACE.sub(lambda m: quote(placed[int(m[1])], safe="@+ "), target)
         return f'href="{html_escaping.escape(address).replace(" ", "")}"'
 
-    linked = _HREF.sub(link, html)
-    return _PLACE.sub(lambda match: html_escaping.escape(placed[int(match[1])]), linked)
+    def value(match: re.Match[str]) -> str:
+        _, number, name = match.groups()
+        return html_escaping.escape(placed[int(number)] if number else outer[name])
+
+    # One pass over both, links first among them: no value is ever looked at again.
+    return _ANY.sub(lambda match: link(match) if match[1] is not None else value(match), html)
 
 
 def _refuse_large(html: str) -> None:
@@ -209,17 +220,25 @@ def _require_own_host(address: str, hosts: frozenset[str]) -> None:
         raise ValueError(f"'{parts.hostname}' is not among the hosts of sending.yaml")
 
 
-def _dressed(
-    root: Path, language: str, subject: str, preheader: str, body: str, company: str
-) -> str:
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A message before its values: its tokens, and its page with places for them."""
+
+    tokens: tuple[Token, ...]
+    page: str
+
+
+@lru_cache(maxsize=512)
+def _shape(root: Path, language: str, markdown: str) -> _Shape:
+    """Return the shape of a message. Many customers share one: only their values differ."""
+    tokens = parse(markdown)
     page = _layout(root).render(
         language=language,
-        subject=subject,
-        preheader=preheader,
-        body=Markup(body),  # noqa: S704 - built by us, every value in it is escaped
-        company=company,
+        body=Markup(to_html(tokens)),  # noqa: S704 - built by us, values are put in escaped
+        **{name: _OUTER.format(name) for name in ("subject", "preheader", "company")},
     )
-    return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False).inline(page)
+    inliner = css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
+    return _Shape(tuple(tokens), inliner.inline(page))
 
 
 @lru_cache(maxsize=4)

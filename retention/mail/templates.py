@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field
@@ -53,7 +54,8 @@ def load_template(root: Path, purpose: str, language: str | None) -> Template:
     for candidate in dict.fromkeys((wanted, FALLBACK_LANGUAGE)):
         path = root / "email" / purpose / f"{candidate}.md"
         if path.is_file():
-            return _read(path, purpose, candidate)
+            stat = path.stat()
+            return _read(path, purpose, candidate, stat.st_mtime_ns, stat.st_size)
     raise TemplateError(
         f"template '{purpose}'",
         f"there is no {wanted}.md or {FALLBACK_LANGUAGE}.md",
@@ -67,9 +69,11 @@ def list_templates(root: Path) -> list[tuple[str, str]]:
     return sorted((file.parent.name, file.stem) for file in files)
 
 
-def _read(path: Path, purpose: str, language: str) -> Template:
+@lru_cache(maxsize=256)
+def _read(path: Path, purpose: str, language: str, changed_at: int, size: int) -> Template:  # noqa: ARG001
+    """Read a template file; one that has changed is read anew."""
     name = f"{purpose}/{path.name}"
-    if path.stat().st_size > MAX_TEMPLATE_BYTES:
+    if size > MAX_TEMPLATE_BYTES:
         raise TemplateError(name, f"is larger than {MAX_TEMPLATE_BYTES} bytes", "Shorten it.")
     parts = _FRONT.match(path.read_text(encoding="utf-8"))
     if parts is None:

@@ -101,8 +101,8 @@ def propose(
         action.rendering = compose(action, work.row, work.manager, work.sender, terms, work.at)
     session.add(action)
     case.actions.append(action)
-    session.flush()
     if terms.offer is not None:
+        session.flush()
         offers.draft(session, action, terms.offer, work.sender.currency)
     if kind is ActionKind.EMAIL and not step.approval:
         set_state(action, ActionState.APPROVED)

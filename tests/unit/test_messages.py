@@ -1,5 +1,6 @@
 """Templates, rendering and the exact bytes of a message."""
 
+import html
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -79,6 +80,23 @@ def test_no_name_can_break_a_message(name: str) -> None:
     assert mail["Bcc"] is None
     assert "\n" not in message.subject
     assert "<script" not in message.html
+
+
+@pytest.mark.parametrize("name", ["zqv0002vqz", "zqv9999vqz", "zqxsubjectxqz", 'href="zqv0001vqz"'])
+def test_a_name_that_looks_like_a_place_of_ours_stays_a_name(name: str) -> None:
+    message = make("education", "en", name=name)
+    assert name in message.subject
+    assert name in message.text
+    assert html.unescape(message.html).count(name) >= 2
+
+
+@given(name=st.text(min_size=1, max_size=80))
+def test_a_subject_comes_back_as_it_was(name: str) -> None:
+    message = make("education", "en", name=name)
+    mail = message_from_bytes(build_bytes(message, ENVELOPE), policy=policy.SMTP)
+    assert " ".join(str(mail["Subject"]).split()) == " ".join(message.subject.split())
+    head = build_bytes(message, ENVELOPE).partition(b"\r\n\r\n")[0]
+    assert max(len(line) for line in head.split(b"\r\n")) <= 78
 
 
 def test_a_header_with_a_line_break_is_refused() -> None:
