@@ -54,7 +54,7 @@ AS_OF = date(2026, 6, 1)
 NOON = datetime(2026, 6, 2, 12, tzinfo=ZoneInfo("Europe/Madrid"))
 SINK = shutil.which("smtp-sink") or "/usr/sbin/smtp-sink"
 CHUNK = 500
-LINES = 8
+LINES = 16
 FAST = 100_000.0
 
 

@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session
 from retention.db.models import AuditEvent, AuditRecord
 
 GENESIS = "0" * 64
+_INSERT_EVENTS = insert(AuditEvent.__table__)  # type: ignore[arg-type]
+_INSERT_RECORDS = insert(AuditRecord.__table__)  # type: ignore[arg-type]
 _PENDING = "retention_audit"
 _LOCK = 715_512_026
 _AS_IT_IS = frozenset({str, int, float, bool})
@@ -59,8 +61,9 @@ def append_pending(session: Session) -> None:
                        "subject": entry.subject, "record_hash": sealed, "hash": head})  # fmt: skip
         records.append({"number": number, "customer_id": entry.customer_id, "salt": salt,
                         "document": document})  # fmt: skip
-    session.execute(insert(AuditEvent), events)
-    session.execute(insert(AuditRecord), records)
+    connection = session.connection()  # not as objects: there may be thousands of them
+    connection.execute(_INSERT_EVENTS, events)
+    connection.execute(_INSERT_RECORDS, records)
 
 
 def head_of(session: Session) -> tuple[int, str]:

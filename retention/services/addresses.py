@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import DeadAddress
@@ -37,12 +37,16 @@ def take_back_wrongly_addressed(
     return taken
 
 
+_DEAD = select(DeadAddress.address).where(DeadAddress.released_at.is_(None))
+_DEAD_OF = _DEAD.where(DeadAddress.address.in_(bindparam("addresses", expanding=True)))
+
+
 def dead(session: Session, addresses: Collection[str] | None = None) -> set[str]:
     """Return the addresses that do not take our mail: of the given ones, or all of them."""
-    query = select(DeadAddress.address).where(DeadAddress.released_at.is_(None))
-    if addresses is not None:
-        query = query.where(DeadAddress.address.in_([a.casefold() for a in addresses]))
-    return set(session.scalars(query))
+    if addresses is None:
+        return set(session.scalars(_DEAD))
+    wanted = {"addresses": [address.casefold() for address in addresses]}
+    return set(session.connection().execute(_DEAD_OF, wanted).scalars())
 
 
 def _is_wrong(action: ActionStanding, address: str | None) -> bool:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.db.models import Action
@@ -165,11 +165,7 @@ def pass_dots(
     A night or a person cannot slip in between: their change waits for this one to commit. Returns
     why messages must not be sent after all.
     """
-    wanted = sorted(claim.action_id for claim in claims)
-    session.execute(
-        select(Action.id).where(Action.id.in_(wanted)).order_by(Action.id).with_for_update()
-    )
-    found = postings.load(session, [claim.message_id for claim in claims])
+    found = postings.load(session, [claim.message_id for claim in claims], lock=True)
     refused = {key: refusal.reason for key, refusal in check(session, found, now, rules).items()}
     frozen = {posting.message_id: posting.content_hash for posting in found}
     for claim in claims:
@@ -191,9 +187,28 @@ def record_results(
         for ending in endings
         if settled.get(ending.claimed.message_id) is MessageState.SENT
     }
-    for action in _with_offers(session, sent_on):
-        finish(action, sent_on[action.id])
+    days: dict[date, list[str]] = defaultdict(list)
+    for action_id, on in sent_on.items():
+        days[on].append(action_id)
+    for on, ids in days.items():
+        _finish_all(session, ids, on)
     return settled
+
+
+def _finish_all(session: Session, ids: Sequence[str], on: date) -> None:
+    """What `finish` does, for many actions at once."""
+    session.connection().execute(_FINISH, {"ids": list(ids), "on": on})
+    offers.follow_sent(session, ids)
+
+
+_FINISH = (
+    update(Action)
+    .where(Action.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=case((Action.state == ActionState.APPROVED, ActionState.DONE), else_=Action.state),
+        done_on=bindparam("on"),
+    )
+)
 
 
 def finish(action: Action, on: date) -> None:
@@ -235,10 +250,3 @@ def _load(session: Session, ids: Collection[str]) -> Sequence[Action]:
             selectinload(Action.approvals),
         )
     ).all()
-
-
-def _with_offers(session: Session, ids: Collection[str]) -> Sequence[Action]:
-    if not ids:
-        return []
-    query = select(Action).where(Action.id.in_(ids)).options(joinedload(Action.offer))
-    return session.scalars(query).all()

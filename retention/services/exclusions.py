@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
@@ -24,6 +24,11 @@ from retention.domain.stages import PlaybookName
 
 LONGEST = timedelta(days=2 * 366)
 CUSTOMER = "customer"
+ANY_OF = select(ExclusionRow.customer_id).where(
+    ExclusionRow.customer_id.in_(bindparam("customers", expanding=True)),
+    ExclusionRow.released_at.is_(None),
+)
+"""Those of some customers who have, or once had, an exclusion."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The only writer of offers: draft, follow the message, record the customer's answer, revise."""
 
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Offer
@@ -64,6 +65,21 @@ def follow(action: Action, target: OfferState) -> None:
     """Let the offer of an action, if it has one, follow its message."""
     if action.offer is not None and target in OFFER_MOVES[action.offer.state]:
         set_state(action.offer, target)
+
+
+def follow_sent(session: Session, action_ids: Collection[str]) -> None:
+    """Let the offers of actions whose messages the server has taken be answered from now on."""
+    session.connection().execute(_FOLLOW_SENT, {"ids": list(action_ids)})
+
+
+_FOLLOW_SENT = (
+    update(Offer)
+    .where(
+        Offer.action_id.in_(bindparam("ids", expanding=True)),
+        Offer.state == OfferState.APPROVED,
+    )
+    .values(state=OfferState.SENT)
+)
 
 
 def void(action: Action, reason: VoidReason) -> None:

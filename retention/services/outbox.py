@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
@@ -166,84 +167,120 @@ def record_dots(session: Session, claims: Iterable[Claimed], lease_until: dateti
 
     Whoever is not among them has lost the message to another process and must not send it.
     """
-    wanted = {(claim.message_id, claim.attempt): claim for claim in claims}
-    held = set(
-        session.scalars(
-            update(DeliveryAttempt)
-            .where(_are_held(wanted.values()))
-            .values(stage=int(AttemptStage.DOT))
-            .returning(DeliveryAttempt.message_id)
-            .execution_options(**_ONE_SIDED)
-        )
-    )
-    session.execute(
-        update(Message)
-        .where(Message.id.in_(held))
-        .values(lease_until=lease_until)
-        .execution_options(**_ONE_SIDED)
-    )
+    pairs = [(claim.message_id, claim.attempt) for claim in claims]
+    connection = session.connection()
+    held = set(connection.execute(_RECORD_DOTS, {"pairs": pairs}).scalars())
+    connection.execute(_HOLD_ON, {"ids": list(held), "until": lease_until})
     return held
 
 
-def _are_held(claims: Iterable[Claimed]) -> ColumnElement[bool]:
-    """The fence: an attempt counts only while its message is being sent, and is still that one."""
-    pairs = [
-        and_(DeliveryAttempt.message_id == c.message_id, DeliveryAttempt.number == c.attempt)
-        for c in claims
-    ]
-    current = (
+# The fence: an attempt counts only while its message is being sent, and is still that one.
+_RECORD_DOTS = (
+    update(DeliveryAttempt)
+    .where(
+        tuple_(DeliveryAttempt.message_id, DeliveryAttempt.number).in_(
+            bindparam("pairs", expanding=True)
+        ),
         select(Message.id)
         .where(
             Message.id == DeliveryAttempt.message_id,
             Message.attempts == DeliveryAttempt.number,
             Message.state == MessageState.SENDING,
         )
-        .exists()
+        .exists(),
     )
-    return and_(or_(*pairs), current)
+    .values(stage=int(AttemptStage.DOT))
+    .returning(DeliveryAttempt.message_id)
+)
+_HOLD_ON = (
+    update(Message)
+    .where(Message.id.in_(bindparam("ids", expanding=True)))
+    .values(lease_until=bindparam("until"))
+)
+_HELD = (
+    select(Message.id, Message.attempts, Message.state)
+    .where(Message.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update()
+)
 
 
 def record_ends(session: Session, endings: Sequence[Ending]) -> dict[str, MessageState]:
     """Settle attempts; return each message's new state. A lost claim is not among them.
 
     That the server has taken a message is worth knowing also when it comes late: one that counts
-    as unknown by then is settled by it.
+    as unknown by then is settled by it. Statements for all of them at once: this is where a round
+    spends its time.
     """
-    found = _held_messages(session, endings)
+    held = _held(session, endings)
     tried = _tallies(session, [e for e in endings if e.verdict is not None])
-    settled = {}
-    for ending in endings:
-        pair = found.get((ending.claimed.message_id, ending.claimed.attempt))
-        if pair is None:
-            continue
-        message, attempt = pair
-        attempt.stage, attempt.code = int(ending.stage), ending.code
-        attempt.reply, attempt.ended_at = ending.reply, ending.at
-        _settle(message, ending, tried)
-        _tell(session, message, ending.at)
-        settled[message.id] = message.state
-    return settled
+    mine = [e for e in endings if (e.claimed.message_id, e.claimed.attempt) in held]
+    if not mine:
+        return {}
+    settled = [_settled(ending, tried.get(ending.claimed.message_id, (0, 0))) for ending in mine]
+    connection = session.connection()
+    connection.execute(_SETTLE_MESSAGE, settled)
+    connection.execute(_SETTLE_ATTEMPT, [_attempt_of(ending) for ending in mine])
+    for ending, row in zip(mine, settled, strict=True):
+        _tell(session, ending, row["state"])
+    return {row["key"]: row["state"] for row in settled}
 
 
-def _held_messages(
-    session: Session, endings: Sequence[Ending]
-) -> dict[tuple[str, int], tuple[Message, DeliveryAttempt]]:
-    rows = session.execute(
-        select(Message, DeliveryAttempt)
-        .join(DeliveryAttempt, DeliveryAttempt.message_id == Message.id)
-        .where(
-            Message.id.in_([e.claimed.message_id for e in endings]),
-            Message.state.in_([MessageState.SENDING, MessageState.UNKNOWN]),
-            DeliveryAttempt.number == Message.attempts,
-        )
-        .execution_options(populate_existing=True)
-    )
-    taken = {e.claimed.message_id for e in endings if e.verdict is None}
+def _held(session: Session, endings: Sequence[Ending]) -> set[tuple[str, int]]:
+    ids = [ending.claimed.message_id for ending in endings]
+    rows = session.connection().execute(_HELD, {"ids": ids})
+    taken = {ending.claimed.message_id for ending in endings if ending.verdict is None}
     return {
-        (message.id, attempt.number): (message, attempt)
-        for message, attempt in rows
-        if message.state is MessageState.SENDING or message.id in taken
+        (row.id, row.attempts)
+        for row in rows
+        if row.state is MessageState.SENDING
+        or (row.state is MessageState.UNKNOWN and row.id in taken)
     }
+
+
+_SETTLE_MESSAGE = (
+    update(Message.__table__)  # type: ignore[arg-type]
+    .where(Message.__table__.c.id == bindparam("key"))
+    .values(
+        state=bindparam("state"), last_code=bindparam("code"), last_text=bindparam("reply"),
+        sent_at=bindparam("sent"), not_before=bindparam("again"), lease_until=None,
+        waiting_for=None,
+    )
+)  # fmt: skip
+_SETTLE_ATTEMPT = (
+    update(DeliveryAttempt.__table__)  # type: ignore[arg-type]
+    .where(
+        DeliveryAttempt.__table__.c.message_id == bindparam("key"),
+        DeliveryAttempt.__table__.c.number == bindparam("n"),
+    )
+    .values(
+        stage=bindparam("reached"), code=bindparam("answer"), reply=bindparam("words"),
+        ended_at=bindparam("ended"),
+    )
+)  # fmt: skip
+
+
+def _attempt_of(ending: Ending) -> dict[str, object]:
+    return {
+        "key": ending.claimed.message_id,
+        "n": ending.claimed.attempt,
+        "reached": int(ending.stage),
+        "answer": ending.code,
+        "words": ending.reply,
+        "ended": ending.at,
+    }
+
+
+def _settled(ending: Ending, before: tuple[int, int]) -> dict[str, Any]:
+    """Return what a message becomes; `before` counts its unsure and its refused attempts so far."""
+    claimed, at = ending.claimed, ending.at
+    row = {"key": claimed.message_id, "code": ending.code, "reply": ending.reply}
+    if ending.verdict is None:
+        return row | {"state": MessageState.SENT, "sent": at, "again": at}
+    unsure = before[0] + (ending.verdict is Verdict.UNSURE)
+    refusals = before[1] + (ending.stage >= AttemptStage.RCPT and ending.code is not None)
+    state = state_after_failure(ending.verdict, claimed.policy, unsure=unsure, refusals=refusals)
+    wait = wait_before_retry(ending.verdict, claimed.attempt, _spread(claimed))
+    return row | {"state": state, "sent": None, "again": at + wait}
 
 
 def _tallies(session: Session, endings: Sequence[Ending]) -> dict[str, tuple[int, int]]:
@@ -266,35 +303,22 @@ def _tallies(session: Session, endings: Sequence[Ending]) -> dict[str, tuple[int
     return {message_id: (before, refusals) for message_id, before, refusals in rows}
 
 
-def _settle(message: Message, ending: Ending, tried: dict[str, tuple[int, int]]) -> None:
-    message.last_code, message.last_text = ending.code, ending.reply
-    if ending.verdict is None:
-        set_state(message, MessageState.SENT)
-        message.sent_at = ending.at
-        return
-    unsure, refusals = tried.get(message.id, (0, 0))
-    unsure += ending.verdict is Verdict.UNSURE
-    refusals += ending.stage >= AttemptStage.RCPT and ending.code is not None
-    state = state_after_failure(ending.verdict, message.policy, unsure=unsure, refusals=refusals)
-    set_state(message, state)
-    wait = wait_before_retry(ending.verdict, message.attempts, _spread(message))
-    message.not_before = ending.at + wait
-
-
-def _spread(message: Message) -> float:
-    digest = hashlib.sha256(f"{message.id}:{message.attempts}".encode()).digest()
+def _spread(claimed: Claimed) -> float:
+    digest = hashlib.sha256(f"{claimed.message_id}:{claimed.attempt}".encode()).digest()
     return digest[0] / 255
 
 
-def _tell(session: Session, message: Message, now: datetime) -> None:
+def _tell(session: Session, ending: Ending, state: MessageState) -> None:
+    claimed = ending.claimed
     document = {
-        "action": message.action_id,
-        "state": message.state,
-        "attempt": message.attempts,
-        "content": message.content_hash,
-        "code": message.last_code,
+        "action": claimed.action_id,
+        "state": state,
+        "attempt": claimed.attempt,
+        "content": claimed.content_hash,
+        "code": ending.code,
     }
-    record(session, Entry(now, f"message.{message.state}", f"message {message.id}", document))
+    entry = Entry(ending.at, f"message.{state}", f"message {claimed.message_id}", document)
+    record(session, entry)
 
 
 def recover(session: Session, now: datetime) -> int:

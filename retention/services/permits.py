@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action
@@ -30,7 +30,10 @@ class Surroundings:
 
 
 def look_around(session: Session, customers: Collection[str], on: date) -> Surroundings:
-    """Return what is in force on a day around `customers`."""
+    """Return what is in force on a day around `customers`; mostly nothing, so ask that first."""
+    stopped = frozenset(switches.stopped(session))
+    if not _is_anything(session, customers):
+        return Surroundings(stopped, {}, frozenset(), frozenset())
     notices = select(Action.customer_id).where(
         Action.customer_id.in_(customers),
         Action.effective_on.is_not(None),
@@ -43,11 +46,26 @@ def look_around(session: Session, customers: Collection[str], on: date) -> Surro
         Action.state.in_(sorted(OPEN_ACTION_STATES)),
     )
     return Surroundings(
-        stopped=frozenset(switches.stopped(session)),
+        stopped=stopped,
         exclusions=exclusions.of_customers(session, customers, on),
         noticed=frozenset(session.scalars(notices)),
         replied=frozenset(session.scalars(replies)),
     )
+
+
+def _is_anything(session: Session, customers: Collection[str]) -> bool:
+    """Return whether any of them has an exclusion, a notice or a reply at all."""
+    found = session.connection().execute(_ANYTHING, {"customers": list(customers)})
+    return found.first() is not None
+
+
+_ANYTHING = union_all(
+    exclusions.ANY_OF,
+    select(Action.customer_id).where(
+        Action.customer_id.in_(bindparam("customers", expanding=True)),
+        or_(Action.effective_on.is_not(None), Action.form == REPLY),
+    ),
+).limit(1)
 
 
 def stopped_by(

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case, Message, Rendering
@@ -35,6 +35,18 @@ _COLUMNS = (
 )
 
 
+# Made once: a statement is asked for every few messages, and making it costs more than asking.
+_QUERY = (
+    select(*_COLUMNS)
+    .join(Action, Action.id == Message.action_id)
+    .join(Case, Case.id == Action.case_id)
+    .join(Rendering, Rendering.action_id == Action.id)
+    .where(Message.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Action.id)
+)
+_LOCKED = _QUERY.with_for_update(of=Action)
+
+
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One message, its action and its case."""
@@ -59,14 +71,12 @@ class Posting:
     place: str
 
 
-def load(session: Session, ids: Collection[str]) -> list[Posting]:
-    """Return messages as they stand now, in the order of `ids`."""
-    rows = session.execute(
-        select(*_COLUMNS)
-        .join(Action, Action.id == Message.action_id)
-        .join(Case, Case.id == Action.case_id)
-        .join(Rendering, Rendering.action_id == Action.id)
-        .where(Message.id.in_(ids))
-    )
+def load(session: Session, ids: Collection[str], *, lock: bool = False) -> list[Posting]:
+    """Return messages as they stand now, in the order of `ids`.
+
+    `lock` makes nights and people wait until this transaction ends.
+    """
+    query = _LOCKED if lock else _QUERY
+    rows = session.connection().execute(query, {"ids": list(ids)})
     found = {row.message_id: Posting(**row._mapping) for row in rows}  # noqa: SLF001 - its name
     return [found[message_id] for message_id in ids if message_id in found]

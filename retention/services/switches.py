@@ -34,9 +34,12 @@ def canary_of(batch: str) -> str:
     return f"{_CANARY}{batch}"
 
 
+_STOPPED = select(Switch.scope, Switch.reason).where(Switch.stopped)
+
+
 def stopped(session: Session) -> dict[str, str]:
     """Return the scopes that are stopped, and why."""
-    rows = session.execute(select(Switch.scope, Switch.reason).where(Switch.stopped))
+    rows = session.connection().execute(_STOPPED)
     return {row.scope: row.reason for row in rows}
 
 
