@@ -11,13 +11,13 @@ from sqlalchemy.exc import DBAPIError
 
 from retention.clock import utc_now
 from retention.db import schema
-from retention.db.session import writing
+from retention.db.session import reading, writing
 from retention.domain.errors import NotFoundError
 from retention.domain.messages import AttemptStage, MessageState, Verdict
 from retention.domain.summaries import DeliverySummary
 from retention.mail.pacing import Pacer
 from retention.mail.transport import AttemptFailedError, Connection
-from retention.services import canaries, delivery, health, outbox, rounds
+from retention.services import canaries, delivery, freshness, health, outbox, rounds
 from retention.services.outbox import Claimed, Ending
 from retention.workshop import Workshop, get_workshop
 from tasks.ledger import Ledger
@@ -51,9 +51,24 @@ def deliver_due(limit: int) -> DeliverySummary:
         stopped = health.why_stopped(session)
     if stopped or delivery.is_stopped(shop.settings.stop_file):
         return DeliverySummary({"stopped": len(found.ids)} if found.ids else {}, found.waiting)
+    ids, kept = _without_changed(shop, found.ids)
     with PostOffice(shop) as office:
-        states = office.send_all(found.ids)
+        states = office.send_all(ids)
+    states.update(kept)
     return DeliverySummary({state: n for state, n in sorted(states.items()) if n}, found.waiting)
+
+
+def _without_changed(shop: Workshop, ids: list[str]) -> tuple[list[str], Counter[str]]:
+    """Leave out what the company's own data speaks against by now; no lock is held meanwhile."""
+    with reading(shop.engine) as session:
+        guarded = freshness.ask_company(session, ids)
+    if not guarded:
+        return ids, Counter()
+    recent = freshness.look(shop.policies, shop.places, guarded)
+    with writing(shop.engine) as session:
+        kept = freshness.keep_back(session, guarded, recent)
+    state = "stopped" if recent is None else MessageState.CANCELLED.value
+    return [i for i in ids if i not in kept], Counter({state: len(kept)})
 
 
 class PostOffice:

@@ -60,7 +60,7 @@ def claim_checked(session: Session, ids: Sequence[str], now: datetime, rules: Ru
     found = postings.load(session, ids)
     refused = check(session, found, now, rules)
     refused |= _not_approved(session, [p for p in found if p.message_id not in refused], now, rules)
-    _settle_refused(session, found, refused)
+    settle_refused(session, found, refused)
     free = [message_id for message_id in ids if message_id not in refused]
     return Claims(outbox.claim(session, free, now, rules.lease), refused)
 
@@ -131,9 +131,7 @@ def _judge_approval(action: Action, content: str, now: datetime, rules: Rules) -
     return Refusal(MessageState.CANCELLED, "an approval is missing")
 
 
-def _settle_refused(
-    session: Session, found: Sequence[Posting], refused: dict[str, Refusal]
-) -> None:
+def settle_refused(session: Session, found: Sequence[Posting], refused: dict[str, Refusal]) -> None:
     """Give refused messages their final state, and their actions with them."""
     alike: dict[Refusal, list[Posting]] = defaultdict(list)
     for posting in found:

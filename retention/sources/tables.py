@@ -78,7 +78,7 @@ def open_company(
     run(company.db, f"SET memory_limit = '{memory}'")
     if spill is not None:
         run(company.db, f"SET temp_directory = '{spill / 'spill'!s}'".replace("\\", "/"))
-    company.mappings.update(config.tables or _discover(config, base, environment))
+    company.mappings.update(mappings_of(config, base, environment))
     for name in [name for name in CANONICAL if name in company.mappings]:
         mapping = company.mappings[name]
         try:
@@ -93,6 +93,13 @@ def open_company(
             company.broken[name] = error
             leave_out(company, name)
     return company
+
+
+def mappings_of(
+    config: SourcesConfig, base: Path, environment: dict[str, str]
+) -> dict[str, TableMapping]:
+    """Return how each table is read: as configured, or by the names of the files that are there."""
+    return config.tables or _discover(config, base, environment)
 
 
 def empty_company(mapped: dict[str, tuple[str, ...]], rules: FeatureRules | None = None) -> Company:
