@@ -64,7 +64,8 @@ def _without_changed(shop: Workshop, ids: list[str]) -> tuple[list[str], Counter
         guarded = freshness.ask_company(session, ids)
     if not guarded:
         return ids, Counter()
-    recent = freshness.look(shop.policies, shop.places, guarded)
+    today = delivery.today(utc_now(), shop.settings.timezone)
+    recent = freshness.look(shop.policies, shop.places, guarded, today)
     with writing(shop.engine) as session:
         kept = freshness.keep_back(session, guarded, recent)
     state = "stopped" if recent is None else MessageState.CANCELLED.value

@@ -23,15 +23,17 @@ def ask_company(session: Session, ids: Sequence[str]) -> list[Posting]:
     return [p for p in postings.load(session, ids) if p.stage in GUARDED_STAGES]
 
 
-def look(policies: Policies, places: Places, guarded: Sequence[Posting]) -> Recent | None:
-    """Return what has happened since, or None when the company's data cannot be read now."""
+def look(
+    policies: Policies, places: Places, guarded: Sequence[Posting], today: date
+) -> Recent | None:
+    """Return what has happened until today, or None when the company's data cannot be read now."""
     try:
         return look_since(
             policies.sources,
             policies.home,
             places.environment,
             places.timezone,
-            min(posting.proposed_on for posting in guarded),
+            (min(posting.proposed_on for posting in guarded), today),
             {posting.customer_id for posting in guarded},
         )
     except SourceError:

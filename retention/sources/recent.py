@@ -17,11 +17,11 @@ from retention.sources.tables import Company, empty_company, mappings_of
 _TYPED = ("postgresql", "mysql")
 _PAID = (
     "SELECT customer_id, max(paid_on) FROM payments JOIN wanted USING (customer_id) "
-    "WHERE amount > 0 AND NOT coalesce(failed, false) GROUP BY ALL"
+    "WHERE amount > 0 AND NOT coalesce(failed, false) AND paid_on <= ? GROUP BY ALL"
 )
 _COMPLAINED = (
     "SELECT customer_id, max(CAST(opened_at AS DATE)) FROM tickets "
-    "JOIN wanted USING (customer_id) WHERE complaint GROUP BY ALL"
+    "JOIN wanted USING (customer_id) WHERE complaint AND CAST(opened_at AS DATE) <= ? GROUP BY ALL"
 )
 
 
@@ -38,10 +38,10 @@ def look_since(
     base: Path,
     environment: dict[str, str],
     timezone: str,
-    since: date,
+    between: tuple[date, date],
     customers: Collection[str],
 ) -> Recent:
-    """Return what the company's own data says of `customers` since a day.
+    """Return what the company's own data says of `customers` between two days, both included.
 
     Only the tables of payments and tickets are read; a database is asked for its newest rows only.
     A company that has no such table has nothing to say. Raises SourceError.
@@ -50,10 +50,11 @@ def look_since(
     try:
         run(company.db, f"SET TimeZone = '{timezone}'")
         company.mappings.update(mappings_of(config, base, environment))
+        since, until = between
         _load(company, config, base, environment, "payments", "paid_on", since)
         _load(company, config, base, environment, "tickets", "opened_at", since)
         company.db.register("wanted", pa.table({"customer_id": pa.array(sorted(customers))}))
-        return Recent(_newest(company, _PAID), _newest(company, _COMPLAINED))
+        return Recent(_newest(company, _PAID, until), _newest(company, _COMPLAINED, until))
     finally:
         company.close()
 
@@ -83,5 +84,5 @@ def _newest_rows(mapping: TableMapping, column: str, since: date) -> TableMappin
     return mapping.model_copy(update={"query": query, "table": None, "allow_empty": True})
 
 
-def _newest(company: Company, query: str) -> dict[str, date]:
-    return {row[0]: row[1] for row in company.db.sql(query).fetchall() if row[1] is not None}
+def _newest(company: Company, query: str, until: date) -> dict[str, date]:
+    return dict(company.db.execute(query, [until]).fetchall())

@@ -135,7 +135,7 @@ def test_a_database_is_asked_for_its_newest_rows_only(
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE paid (who text, day date, amount numeric)"))
         connection.execute(
-            text("INSERT INTO paid VALUES ('C1', '2026-06-02', 5), ('C1', '2020-01-01', 5), "
+            text("INSERT INTO paid VALUES ('C1', '2026-06-02', 5), ('C1', '2027-01-01', 5), "
                  "('C2', '2026-05-30', 5), ('C3', '2026-06-02', -5)")
         )  # fmt: skip
     engine.dispose()
@@ -151,6 +151,7 @@ tables:
     )
     config = load_sources(tmp_path / "sources.yaml")
     assert isinstance(config.connections["billing"], Database)
-    found = look_since(config, tmp_path, {}, "Europe/Madrid", NIGHT, {"C1", "C2", "C3"})
+    found = look_since(config, tmp_path, {}, "Europe/Madrid", (NIGHT, NIGHT + timedelta(days=2)),
+                       {"C1", "C2", "C3"})  # fmt: skip
     assert {c: d.isoformat() for c, d in found.paid_on.items()} == {"C1": "2026-06-02"}
     assert found.complained_on == {}
