@@ -17,9 +17,11 @@ from retention.db.models import (
     AuditRecord,
     Case,
     Comment,
+    DeadAddress,
     DeliveryAttempt,
     Exclusion,
     Handover,
+    Incoming,
     Message,
     Offer,
     Receipt,
@@ -182,7 +184,7 @@ def _erase_rows(session: Session, customer_id: str) -> None:
     session.execute(
         update(Rendering)
         .where(Rendering.action_id.in_(theirs))
-        .values(recipient=_GONE, subject=_GONE, text=_GONE, html=_GONE, raw=b"")
+        .values(recipient=_GONE, subject=_GONE, text=_GONE, html=_GONE, raw=b"", timezone=None)
         .execution_options(synchronize_session=False)
     )
     session.execute(
@@ -227,3 +229,9 @@ def _erase_rows(session: Session, customer_id: str) -> None:
     )
     session.execute(update(Handover).where(Handover.customer_id == customer_id).values(note=None))
     session.execute(update(Exclusion).where(Exclusion.customer_id == customer_id).values(note=""))
+    session.execute(
+        update(Incoming)
+        .where(Incoming.customer_id == customer_id)
+        .values(sender=None, subject=None, text=None)
+    )
+    session.execute(delete(DeadAddress).where(DeadAddress.customer_id == customer_id))
