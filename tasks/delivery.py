@@ -17,8 +17,8 @@ from retention.domain.messages import AttemptStage, MessageState, Verdict
 from retention.domain.summaries import DeliverySummary
 from retention.mail.pacing import Pacer
 from retention.mail.transport import AttemptFailedError, Connection
-from retention.services import canaries, delivery, freshness, health, outbox, rounds
-from retention.services.outbox import Claimed, Ending
+from retention.services import attempts, canaries, delivery, freshness, health, outbox, rounds
+from retention.services.attempts import Claimed, Ending
 from retention.workshop import Workshop, get_workshop
 from tasks.ledger import Ledger
 
@@ -38,7 +38,7 @@ def recover_lost() -> int:
     with writing(shop.engine) as session:
         outbox.expire_late(session, delivery.today(now, shop.settings.timezone))
         canaries.stop_bad_batches(session, now, shop.policies.canary)
-        return outbox.recover(session, now)
+        return attempts.recover(session, now)
 
 
 @task(cache_policy=NO_CACHE)

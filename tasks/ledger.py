@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from retention.clock import utc_now
 from retention.db.session import writing
 from retention.services import delivery, health
-from retention.services.outbox import Claimed, Ending
+from retention.services.attempts import Claimed, Ending
 from retention.workshop import Workshop
 
 _TRIES = 10

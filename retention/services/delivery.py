@@ -16,11 +16,11 @@ from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
 from retention.domain.messages import MessageState, Verdict
 from retention.domain.offers import OfferState
-from retention.services import addresses, offers, outbox, postings
+from retention.services import addresses, attempts, offers, outbox, postings
 from retention.services.actions import set_state
 from retention.services.approvals import given, slots_of
+from retention.services.attempts import Claimed, Ending
 from retention.services.content import content_of
-from retention.services.outbox import Claimed, Ending
 from retention.services.permits import Surroundings, kept_apart, look_around, stopped_by
 from retention.services.postings import Posting
 
@@ -62,7 +62,7 @@ def claim_checked(session: Session, ids: Sequence[str], now: datetime, rules: Ru
     refused |= _not_approved(session, [p for p in found if p.message_id not in refused], now, rules)
     settle_refused(session, found, refused)
     free = [message_id for message_id in ids if message_id not in refused]
-    return Claims(outbox.claim(session, free, now, rules.lease), refused)
+    return Claims(attempts.claim(session, free, now, rules.lease), refused)
 
 
 def check(
@@ -170,7 +170,7 @@ def pass_dots(
         if frozen[claim.message_id] != claim.content_hash:
             refused.setdefault(claim.message_id, "the content is not what was approved")
     going = [claim for claim in claims if claim.message_id not in refused]
-    held = outbox.record_dots(session, going, now + rules.lease) if going else set()
+    held = attempts.record_dots(session, going, now + rules.lease) if going else set()
     lost = {claim.message_id for claim in going} - held
     return refused | dict.fromkeys(lost, "the claim was lost")
 
@@ -179,7 +179,7 @@ def record_results(
     session: Session, endings: Sequence[Ending], timezone: str
 ) -> dict[str, MessageState]:
     """Settle attempts. A message that was sent finishes its step, dated by the sending."""
-    settled = outbox.record_ends(session, endings)
+    settled = attempts.record_ends(session, endings)
     sent_on = {
         ending.claimed.action_id: today(ending.at, timezone)
         for ending in endings

@@ -26,7 +26,7 @@ from retention.domain.messages import AttemptStage, MessageState, verdict_of
 from retention.domain.runs import RunState
 from retention.domain.scores import SCORE_COLUMNS, Kind
 from retention.domain.summaries import PullSummary, as_json
-from retention.services import approvals, batches, completing, delivery, outbox, runs
+from retention.services import approvals, attempts, batches, completing, delivery, runs
 from retention.services.desk import Desk
 from retention.services.night import decide_night
 from retention.workshop import Workshop, build_workshop
@@ -266,7 +266,7 @@ class World:
                 }[fate]
                 taken = stage is AttemptStage.REPLIED
                 verdict = None if taken else verdict_of(stage, code)
-                ending = outbox.Ending(claims.taken[0], stage, code, "", verdict, self.now)
+                ending = attempts.Ending(claims.taken[0], stage, code, "", verdict, self.now)
                 delivery.record_results(session, [ending], rules.timezone)
 
     def release_what_was_held(self, who: str, second: str) -> None:

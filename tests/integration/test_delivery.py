@@ -24,7 +24,7 @@ from retention.domain.stages import Stage
 from retention.domain.summaries import PullSummary
 from retention.mail.server import MailServer
 from retention.mail.transport import AttemptFailedError, Connection
-from retention.services import approvals, canaries, completing, delivery, outbox
+from retention.services import approvals, attempts, canaries, completing, delivery
 from retention.services.night import decide_night
 from retention.workshop import Workshop
 from tasks.delivery import recover_lost
@@ -263,8 +263,8 @@ def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
         for message_id in (first, second):
             session.get_one(Message, message_id).policy = SendPolicy.AT_MOST_ONCE
     with writing(queued.engine) as session:
-        claimed, _ = outbox.claim(session, [first, second], AFTERNOON, lease)
-        assert outbox.record_dots(session, [claimed], AFTERNOON + lease) == {first}
+        claimed, _ = attempts.claim(session, [first, second], AFTERNOON, lease)
+        assert attempts.record_dots(session, [claimed], AFTERNOON + lease) == {first}
     with travel(AFTERNOON + timedelta(minutes=4)):
         assert recover_lost.fn() == 0
     with travel(AFTERNOON + timedelta(minutes=6)):
@@ -278,20 +278,20 @@ def test_a_late_sender_loses_to_the_one_that_took_over(queued: Workshop) -> None
     lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
         (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
-        (slow,) = outbox.claim(session, [message_id], AFTERNOON, lease)
+        (slow,) = attempts.claim(session, [message_id], AFTERNOON, lease)
     later = AFTERNOON + timedelta(hours=1)
     with travel(later):
         recover_lost.fn()
     with writing(queued.engine) as session:
-        assert outbox.claim(session, [message_id], later, lease)
-    ending = outbox.Ending(slow, AttemptStage.REPLIED, 250, "", None, later)
+        assert attempts.claim(session, [message_id], later, lease)
+    ending = attempts.Ending(slow, AttemptStage.REPLIED, 250, "", None, later)
     with writing(queued.engine) as session:
-        assert outbox.record_dots(session, [slow], later + lease) == set()
-        assert outbox.record_ends(session, [ending]) == {}
-        attempts = session.scalars(
+        assert attempts.record_dots(session, [slow], later + lease) == set()
+        assert attempts.record_ends(session, [ending]) == {}
+        tried = session.scalars(
             select(DeliveryAttempt).where(DeliveryAttempt.message_id == message_id)
         ).all()
-    assert [attempt.number for attempt in attempts] == [1, 2]
+    assert [attempt.number for attempt in tried] == [1, 2]
 
 
 def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Workshop) -> None:
@@ -300,13 +300,13 @@ def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Workshop) -> N
         (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
         session.get_one(Message, message_id).policy = SendPolicy.AT_MOST_ONCE
     with writing(queued.engine) as session:
-        (slow,) = outbox.claim(session, [message_id], AFTERNOON, lease)
-        outbox.record_dots(session, [slow], AFTERNOON + lease)
+        (slow,) = attempts.claim(session, [message_id], AFTERNOON, lease)
+        attempts.record_dots(session, [slow], AFTERNOON + lease)
     later = AFTERNOON + timedelta(hours=1)
     with travel(later):
         recover_lost.fn()
     assert state_of_message(queued, message_id) is MessageState.UNKNOWN
-    ending = outbox.Ending(slow, AttemptStage.REPLIED, 250, "", None, later)
+    ending = attempts.Ending(slow, AttemptStage.REPLIED, 250, "", None, later)
     with writing(queued.engine) as session:
         delivery.record_results(session, [ending], "Europe/Madrid")
     assert state_of_message(queued, message_id) is MessageState.SENT
@@ -315,9 +315,9 @@ def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Workshop) -> N
 def test_two_workers_never_claim_the_same_message(queued: Workshop) -> None:
     with writing(queued.engine) as session:
         (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
-        assert outbox.claim(session, [message_id], AFTERNOON, timedelta(minutes=5))
+        assert attempts.claim(session, [message_id], AFTERNOON, timedelta(minutes=5))
     with writing(queued.engine) as session:
-        assert outbox.claim(session, [message_id], AFTERNOON, timedelta(minutes=5)) == []
+        assert attempts.claim(session, [message_id], AFTERNOON, timedelta(minutes=5)) == []
 
 
 def test_a_server_that_is_down_costs_one_try_and_leaves_the_others_queued(

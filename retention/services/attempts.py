@@ -1,0 +1,274 @@
+"""The only writer of attempts: claim, pass the dot, settle, recover."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, bindparam, func, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from retention.db.chain import Entry, record
+from retention.db.models import DeliveryAttempt, Message, Rendering
+from retention.domain.messages import (
+    CLAIMABLE_STATES,
+    AttemptStage,
+    MessageState,
+    SendPolicy,
+    Verdict,
+    state_after_failure,
+    verdict_of,
+    wait_before_retry,
+)
+
+_ONE_SIDED = {"synchronize_session": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that this process alone may send now. `attempt` is its fence."""
+
+    message_id: str
+    attempt: int
+    action_id: str
+    policy: SendPolicy
+    sender: str
+    recipient: str
+    raw: bytes
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended: the last stage, the server's reply, and what it means.
+
+    `verdict` is None for a message that the server has taken.
+    """
+
+    claimed: Claimed
+    stage: AttemptStage
+    code: int | None
+    reply: str
+    verdict: Verdict | None
+    at: datetime
+
+
+def claim(session: Session, ids: Sequence[str], now: datetime, lease: timedelta) -> list[Claimed]:
+    """Take messages by conditional update; those that somebody else has are not among them."""
+    taken = session.execute(
+        update(Message)
+        .where(
+            Message.id.in_(ids),
+            Message.state.in_(sorted(CLAIMABLE_STATES)),
+            Message.held_by.is_(None),
+        )
+        .values(
+            state=MessageState.SENDING,
+            lease_until=now + lease,
+            attempts=Message.attempts + 1,
+            waiting_for=None,
+        )
+        .returning(Message.id, Message.attempts)
+        .execution_options(**_ONE_SIDED)
+    ).all()
+    numbers = {row.id: row.attempts for row in taken}
+    session.add_all(
+        DeliveryAttempt(
+            message_id=message_id, number=number, stage=int(AttemptStage.CLAIMED), started_at=now
+        )
+        for message_id, number in numbers.items()
+    )
+    rows = session.execute(
+        select(Message.id, Message.action_id, Message.policy, Message.content_hash,
+               Rendering.return_path, Rendering.recipient, Rendering.raw)
+        .join(Rendering, Rendering.action_id == Message.action_id)
+        .where(Message.id.in_(numbers))
+    ).all()  # fmt: skip
+    found = {
+        row.id: Claimed(row.id, numbers[row.id], row.action_id, row.policy, row.return_path,
+                        row.recipient, row.raw, row.content_hash)
+        for row in rows
+    }  # fmt: skip
+    return [found[message_id] for message_id in ids if message_id in found]
+
+
+def record_dots(session: Session, claims: Iterable[Claimed], lease_until: datetime) -> set[str]:
+    """Write down that the data of these messages is about to be sent; return whose claim holds.
+
+    Whoever is not among them has lost the message to another process and must not send it.
+    """
+    pairs = [(claim.message_id, claim.attempt) for claim in claims]
+    connection = session.connection()
+    held = set(connection.execute(_RECORD_DOTS, {"pairs": pairs}).scalars())
+    connection.execute(_HOLD_ON, {"ids": list(held), "until": lease_until})
+    return held
+
+
+# The fence: an attempt counts only while its message is being sent, and is still that one.
+_RECORD_DOTS = (
+    update(DeliveryAttempt)
+    .where(
+        tuple_(DeliveryAttempt.message_id, DeliveryAttempt.number).in_(
+            bindparam("pairs", expanding=True)
+        ),
+        select(Message.id)
+        .where(
+            Message.id == DeliveryAttempt.message_id,
+            Message.attempts == DeliveryAttempt.number,
+            Message.state == MessageState.SENDING,
+        )
+        .exists(),
+    )
+    .values(stage=int(AttemptStage.DOT))
+    .returning(DeliveryAttempt.message_id)
+)
+_HOLD_ON = (
+    update(Message)
+    .where(Message.id.in_(bindparam("ids", expanding=True)))
+    .values(lease_until=bindparam("until"))
+)
+_HELD = (
+    select(Message.id, Message.attempts, Message.state)
+    .where(Message.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update()
+)
+
+
+def record_ends(session: Session, endings: Sequence[Ending]) -> dict[str, MessageState]:
+    """Settle attempts; return each message's new state. A lost claim is not among them.
+
+    That the server has taken a message is worth knowing also when it comes late: one that counts
+    as unknown by then is settled by it. Statements for all of them at once: this is where a round
+    spends its time.
+    """
+    held = _held(session, endings)
+    tried = _tallies(session, [e for e in endings if e.verdict is not None])
+    mine = [e for e in endings if (e.claimed.message_id, e.claimed.attempt) in held]
+    if not mine:
+        return {}
+    settled = [_settled(ending, tried.get(ending.claimed.message_id, (0, 0))) for ending in mine]
+    connection = session.connection()
+    connection.execute(_SETTLE_MESSAGE, settled)
+    connection.execute(_SETTLE_ATTEMPT, [_attempt_of(ending) for ending in mine])
+    for ending, row in zip(mine, settled, strict=True):
+        _tell(session, ending, row["state"])
+    return {row["key"]: row["state"] for row in settled}
+
+
+def _held(session: Session, endings: Sequence[Ending]) -> set[tuple[str, int]]:
+    ids = [ending.claimed.message_id for ending in endings]
+    rows = session.connection().execute(_HELD, {"ids": ids})
+    taken = {ending.claimed.message_id for ending in endings if ending.verdict is None}
+    return {
+        (row.id, row.attempts)
+        for row in rows
+        if row.state is MessageState.SENDING
+        or (row.state is MessageState.UNKNOWN and row.id in taken)
+    }
+
+
+_SETTLE_MESSAGE = (
+    update(Message.__table__)  # type: ignore[arg-type]
+    .where(Message.__table__.c.id == bindparam("key"))
+    .values(
+        state=bindparam("state"), last_code=bindparam("code"), last_text=bindparam("reply"),
+        sent_at=bindparam("sent"), not_before=bindparam("again"), lease_until=None,
+        waiting_for=None,
+    )
+)  # fmt: skip
+_SETTLE_ATTEMPT = (
+    update(DeliveryAttempt.__table__)  # type: ignore[arg-type]
+    .where(
+        DeliveryAttempt.__table__.c.message_id == bindparam("key"),
+        DeliveryAttempt.__table__.c.number == bindparam("n"),
+    )
+    .values(
+        stage=bindparam("reached"), code=bindparam("answer"), reply=bindparam("words"),
+        ended_at=bindparam("ended"),
+    )
+)  # fmt: skip
+
+
+def _attempt_of(ending: Ending) -> dict[str, object]:
+    return {
+        "key": ending.claimed.message_id,
+        "n": ending.claimed.attempt,
+        "reached": int(ending.stage),
+        "answer": ending.code,
+        "words": ending.reply,
+        "ended": ending.at,
+    }
+
+
+def _settled(ending: Ending, before: tuple[int, int]) -> dict[str, Any]:
+    """Return what a message becomes; `before` counts its unsure and its refused attempts so far."""
+    claimed, at = ending.claimed, ending.at
+    row = {"key": claimed.message_id, "code": ending.code, "reply": ending.reply}
+    if ending.verdict is None:
+        return row | {"state": MessageState.SENT, "sent": at, "again": at}
+    unsure = before[0] + (ending.verdict is Verdict.UNSURE)
+    refusals = before[1] + (ending.stage >= AttemptStage.RCPT and ending.code is not None)
+    state = state_after_failure(ending.verdict, claimed.policy, unsure=unsure, refusals=refusals)
+    wait = wait_before_retry(ending.verdict, claimed.attempt, _spread(claimed))
+    return row | {"state": state, "sent": None, "again": at + wait}
+
+
+def _tallies(session: Session, endings: Sequence[Ending]) -> dict[str, tuple[int, int]]:
+    """Return how often, before now, each message may have left, and was answered with a 4xx."""
+    ids = [ending.claimed.message_id for ending in endings]
+    if not ids:
+        return {}
+    dot, rcpt = int(AttemptStage.DOT), int(AttemptStage.RCPT)
+    unsure = and_(DeliveryAttempt.stage == dot, DeliveryAttempt.code.is_(None))
+    refused = and_(DeliveryAttempt.stage >= rcpt, DeliveryAttempt.code.is_not(None))
+    rows = session.execute(
+        select(
+            DeliveryAttempt.message_id,
+            func.count().filter(unsure),
+            func.count().filter(refused),
+        )
+        .where(DeliveryAttempt.message_id.in_(ids), DeliveryAttempt.ended_at.is_not(None))
+        .group_by(DeliveryAttempt.message_id)
+    )
+    return {message_id: (before, refusals) for message_id, before, refusals in rows}
+
+
+def _spread(claimed: Claimed) -> float:
+    digest = hashlib.sha256(f"{claimed.message_id}:{claimed.attempt}".encode()).digest()
+    return digest[0] / 255
+
+
+def _tell(session: Session, ending: Ending, state: MessageState) -> None:
+    claimed = ending.claimed
+    document = {
+        "action": claimed.action_id,
+        "state": state,
+        "attempt": claimed.attempt,
+        "content": claimed.content_hash,
+        "code": ending.code,
+    }
+    entry = Entry(ending.at, f"message.{state}", f"message {claimed.message_id}", document)
+    record(session, entry)
+
+
+def recover(session: Session, now: datetime) -> int:
+    """Settle messages whose sender died: the recorded stage says what may have happened."""
+    lost = session.execute(
+        select(Message, DeliveryAttempt)
+        .join(DeliveryAttempt, DeliveryAttempt.message_id == Message.id)
+        .where(
+            Message.state == MessageState.SENDING,
+            Message.lease_until < now,
+            DeliveryAttempt.number == Message.attempts,
+        )
+        .with_for_update()
+    ).all()
+    endings = []
+    for message, attempt in lost:
+        stage = AttemptStage(attempt.stage)
+        claimed = Claimed(message.id, attempt.number, message.action_id, message.policy, "", "",
+                          b"", message.content_hash)  # fmt: skip
+        said = "the sending process ended without a result"
+        endings.append(Ending(claimed, stage, None, said, verdict_of(stage, None), now))
+    return len(record_ends(session, endings))
