@@ -38,20 +38,18 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", text)
 
 
-@pytest.mark.parametrize("case", EVERY_CASE, ids=str)
 @pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
-def test_text_and_html_differ_only_in_dress(
-    browser: Browser, purpose: str, language: str, case: dict[str, Any]
-) -> None:
-    message = rendered(purpose, language, **case)
+def test_text_and_html_differ_only_in_dress(browser: Browser, purpose: str, language: str) -> None:
     page = browser.new_page()
-    page.set_content(message.html)
-    seen = page.inner_text("td.content")
+    for case in EVERY_CASE:
+        message = rendered(purpose, language, **case)
+        page.set_content(message.html)
+        seen = page.inner_text("td.content")
+        # The text part shows where a link leads; the HTML part has it behind the link.
+        plain = re.sub(r"(?m)^(.+): [\w.]+@[\w.]+$", r"\1", message.text)
+        plain = re.sub(r":\s[\w.]+@[\w.]+\?subject=unsubscribe", "", plain)
+        assert words(seen) == words(re.sub(r"(?m)^[=-]+$", "", plain)), case
     page.close()
-    # The text part shows where a link leads; the HTML part has it behind the link.
-    plain = re.sub(r"(?m)^(.+): [\w.]+@[\w.]+$", r"\1", message.text)
-    plain = re.sub(r":\s[\w.]+@[\w.]+\?subject=unsubscribe", "", plain)
-    assert words(seen) == words(re.sub(r"(?m)^[=-]+$", "", plain))
 
 
 @pytest.mark.parametrize("device", WIDTHS)
