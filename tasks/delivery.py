@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from retention.clock import utc_now
 from retention.db import schema
@@ -23,6 +23,7 @@ from retention.workshop import Workshop, get_workshop
 from tasks.ledger import Ledger
 
 _CHUNK_PER_LINE = 25
+_TRIES = 3
 
 
 class WithdrawnError(Exception):
@@ -80,7 +81,10 @@ class PostOffice:
         valid = timedelta(hours=shop.policies.approvals.valid_hours)
         self._shop, self._pace = shop, pace
         lease = timedelta(seconds=shop.mail.attempt_seconds) * 2
-        self._rules = delivery.Rules(shop.settings.timezone, valid, lease)
+        zone = shop.settings.timezone
+        self._rules = delivery.Rules(
+            zone, valid, lease, rounds.openings(shop.policies, zone), shop.policies.limits.gap_days
+        )
         self._pacer = Pacer(pace.per_second, pace.per_domain)
         self._ledger = Ledger(shop, self._rules)
         self._lines = [Connection(shop.mail) for _ in range(pace.connections)]
@@ -118,13 +122,23 @@ class PostOffice:
             return health.stop_when_failing(session, utc_now(), self._shop.policies.sending.errors)
 
     def _claim(self, ids: list[str], states: Counter[str]) -> list[Claimed]:
-        with writing(self._shop.engine) as session:
-            claims = delivery.claim_checked(session, ids, utc_now(), self._rules)
+        claims = self._claim_once(ids)
         for refusal in claims.refused.values():
             waits = refusal.state is MessageState.QUEUED
             states["stopped" if waits else refusal.state.value] += 1
         states["taken"] += len(ids) - len(claims.taken) - len(claims.refused)
         return claims.taken
+
+    def _claim_once(self, ids: list[str]) -> delivery.Claims:
+        """Claim in one transaction; one that met another in a deadlock is done again."""
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                with writing(self._shop.engine) as session:
+                    return delivery.claim_checked(session, ids, utc_now(), self._rules)
+            except OperationalError:
+                if not tries_left:
+                    raise
+        return delivery.Claims()
 
     def _send_share(self, line: Connection, share: list[Claimed]) -> None:
         for claimed in share:

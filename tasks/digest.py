@@ -10,6 +10,7 @@ from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
 from retention.domain.errors import NotFoundError
+from retention.domain.messages import Verdict
 from retention.domain.runs import RunState
 from retention.domain.summaries import DigestSummary, as_json
 from retention.mail.message import usable_address
@@ -62,6 +63,8 @@ def _send_all(shop: Workshop, digests: list[Digest], on: date) -> DigestSummary:
                     continue
                 connection.send(shop.sender.address, address, raw, lambda _: None)
                 sent += 1
-            except AttemptFailedError:
+            except AttemptFailedError as error:
                 failed += 1
+                if error.verdict is Verdict.SERVER:
+                    return DigestSummary(sent, len(digests) - sent)  # nobody knocks again
     return DigestSummary(sent, failed)

@@ -4,10 +4,11 @@ from collections import Counter
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from retention.clock import utc_now
 from retention.db import schema
+from retention.db.models import Incoming
 from retention.db.session import writing
 from retention.domain.errors import ConfigError, NotFoundError
 from retention.domain.summaries import InboxSummary
@@ -38,22 +39,20 @@ def _read_all(shop: Workshop, box: Box, limit: int) -> InboxSummary:
     kinds: Counter[str] = Counter()
     known = unmatched = 0
     for letter in box.unread(limit):
-        received = read_incoming(letter.raw)
-        matched = _take_in(shop, received)
-        if matched is None:
+        try:
+            row = _take_in(shop, read_incoming(letter.raw))
+        except (DBAPIError, inbox.NotYetError):
+            continue  # it is not marked, so the next round meets it again
+        if row is None:
             known += 1
         else:
-            kinds[received.kind.value] += 1
-            unmatched += not matched
+            kinds[row.kind.value] += 1
+            unmatched += row.message_id is None
         box.mark(letter.key)
     return InboxSummary(dict(sorted(kinds.items())), known, unmatched)
 
 
-def _take_in(shop: Workshop, received: Received) -> bool | None:
-    """Return whether it answers a message of ours; None for one that was on record before."""
-    try:
-        with writing(shop.engine) as session:
-            row = inbox.take_in(session, received, utc_now(), shop.settings.timezone)
-            return None if row is None else row.message_id is not None
-    except IntegrityError:  # another worker was faster
-        return None
+def _take_in(shop: Workshop, received: Received) -> Incoming | None:
+    """Put a message on record; None for one that was there before."""
+    with writing(shop.engine) as session:
+        return inbox.take_in(session, received, utc_now(), shop.settings.timezone)

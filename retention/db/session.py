@@ -22,12 +22,16 @@ def make_engine(url: str) -> Engine:
     """Return an engine for a SQLite or PostgreSQL URL. Raises ConfigError for another one."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": _WAIT_SECONDS})
+        engine = create_engine(
+            parsed, connect_args={"timeout": _WAIT_SECONDS}, hide_parameters=True
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
+        )
     raise ConfigError(
         "RETENTION_DATABASE_URL",
         f"'{parsed.get_backend_name()}' is not supported",

@@ -72,7 +72,7 @@ MESSAGE_MOVES: dict[MessageState, frozenset[MessageState]] = {
     ),
     _M.RETRY_WAIT: frozenset({_M.SENDING, _M.QUEUED, _M.CANCELLED, _M.EXPIRED, _M.FAILED}),
     _M.SENT: _ANSWERS,
-    _M.UNKNOWN: frozenset({_M.QUEUED, _M.SENT, _M.FAILED, _M.CANCELLED}),
+    _M.UNKNOWN: frozenset({_M.QUEUED, _M.SENT, _M.FAILED, _M.CANCELLED}) | _ANSWERS,
     _M.FAILED: frozenset(),
     _M.CANCELLED: frozenset(),
     _M.EXPIRED: frozenset(),

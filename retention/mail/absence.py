@@ -18,7 +18,10 @@ _MONTHS = {
     for name in names.split()
 }  # fmt: skip
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_UNTIL = r"(?:until|till|back|return\w*|through|hasta|vuelvo|regres\w+|reincorpor\w+|incorpor\w+)"
+_UNTIL = (
+    r"\b(?:until|till|back|return\w{0,6}|through|hasta|vuelvo|regres\w{1,6}|"
+    r"reincorpor\w{1,6}|incorpor\w{1,6})"
+)
 _GAP = r"[^.\n]{0,40}?"
 _PATTERNS = (
     re.compile(rf"{_UNTIL}{_GAP}\b(?P<y>20\d\d)-(?P<m>\d\d)-(?P<d>\d\d)\b", re.IGNORECASE),

@@ -4,6 +4,7 @@ flufl.bounce knows the plain formats and says which address failed; what it mean
 and words.
 """
 
+import logging
 import re
 from dataclasses import dataclass
 from email.message import Message
@@ -14,9 +15,11 @@ from retention.domain.incoming import IncomingKind
 from retention.mail.wording import Meaning, meaning_of
 
 _STATUS = "message/delivery-status"
-_REPORTS = frozenset({"multipart/report", _STATUS})
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it would log what people wrote
 _ORIGINALS = frozenset({"message/rfc822", "text/rfc822-headers", "message/rfc822-headers"})
-_DAEMON = re.compile(r"mailer-daemon|postmaster|mail delivery|^<>$|^\s*$", re.IGNORECASE)
+_DAEMON = re.compile(
+    r"mailer-daemon|postmaster|mail delivery (sub)?system|^<>$|^\s*$", re.IGNORECASE
+)
 _FAILED = re.compile(
     r"undeliver|not (be )?delivered|delivery (has )?fail|deliver(y|ed) .{0,20}(fail|problem|error)|"
     r"failure notice|returned mail|mail error|non.?delivery|could not be delivered|"
@@ -46,13 +49,18 @@ class Bounce:
 
 
 def read_bounce(message: Message) -> Bounce | None:
-    """Return what a report says, or None for a message that is no report."""
-    later, never = all_failures(message)
+    """Return what a report says, or None for a message that is no report.
+
+    Only a machine reports: a customer who writes about something undelivered is a customer.
+    """
     blocks = _status_blocks(message)
+    if not blocks and not is_from_machine(message):
+        return None
+    later, never = all_failures(message)
     actions = {_word(block, "action") for block in blocks}
     addresses = tuple(sorted({_text(a) for a in (*later, *never)} | _final_recipients(blocks)))
     said = words_of(message)
-    if not (later or never or actions or _looks_like_one(message, said)):
+    if not (later or never or actions or _says_failed(message, said)):
         return None
     status = " ".join(_status(block) for block in blocks)
     meaning = meaning_of(status, said if said.strip() else str(message.get("Subject", "")))
@@ -63,19 +71,20 @@ def read_bounce(message: Message) -> Bounce | None:
     return Bounce(_kind_of(meaning), addresses, meaning.code, meaning.reason)
 
 
+def is_from_machine(message: Message) -> bool:
+    """Return whether a mail system sent this: an empty return path, or a sender that is none."""
+    if str(message.get("Return-Path", "x")).strip() == "<>":
+        return True
+    return bool(_DAEMON.search(str(message.get("From", ""))))
+
+
 def _kind_of(meaning: Meaning) -> IncomingKind:
     return IncomingKind.HARD_BOUNCE if meaning.hard else IncomingKind.SOFT_BOUNCE
 
 
-def _looks_like_one(message: Message, said: str) -> bool:
-    """A report in no format that is known: nobody wrote it, and it says that something failed."""
-    sender = str(message.get("From", ""))
-    returned = str(message.get("Return-Path", "x"))
-    by_machine = bool(_DAEMON.search(sender)) or returned.strip() == "<>"
-    subject = str(message.get("Subject", ""))
-    answered = message.get("In-Reply-To") is not None
-    failed = _FAILED.search(subject) or _FAILED.search(said[:600])
-    return bool(failed) and not answered and (by_machine or bool(_FAILED.search(subject)))
+def _says_failed(message: Message, said: str) -> bool:
+    """Return whether a report in no format that is known says that something failed."""
+    return bool(_FAILED.search(str(message.get("Subject", ""))) or _FAILED.search(said[:600]))
 
 
 def words_of(message: Message) -> str:
@@ -102,10 +111,18 @@ def _own_parts(message: Message) -> list[Message]:
 def _status_blocks(message: Message) -> list[Message]:
     """Return the blocks about recipients of an RFC 3464 report."""
     blocks: list[Message] = []
-    for part in message.walk():
-        if part.get_content_type() == _STATUS and isinstance(part.get_payload(), list):
-            blocks += [b for b in part.get_payload() if isinstance(b, Message)]
+    for part in _top_parts(message):
+        payload = part.get_payload()
+        if part.get_content_type() == _STATUS and isinstance(payload, list):
+            blocks += [b for b in payload if isinstance(b, Message)]
     return [block for block in blocks if block.get("action") or block.get("status")]
+
+
+def _top_parts(message: Message) -> list[Message]:
+    """Return the message's own parts: a report that somebody has attached is not their report."""
+    payload = message.get_payload()
+    inside = payload if isinstance(payload, list) else []
+    return [message, *(part for part in inside if isinstance(part, Message))]
 
 
 def _status(block: Message) -> str:

@@ -67,6 +67,9 @@ def _wrong_class(template: Template, source: str) -> Iterator[str]:
     sells = _SELLS.search(source)
     if legal and (front.offers or sells):
         yield f"a legal notice offers nothing ('{sells[0] if sells else 'offers: true'}')"
+    service = front.message_class is MessageClass.SERVICE
+    if service and front.offers and "offer." not in source:
+        yield "what is not about the customer's own contract is commercial"
     if front.message_class is not MessageClass.COMMERCIAL:
         return
     for needed in ("news.", "_parts/"):

@@ -64,9 +64,9 @@ def usable_address(address: str | None) -> str | None:
     return checked.ascii_email
 
 
-def message_id_for(action_key: str, sender: str) -> str:
-    """Return our own Message-ID: unique per action, in the sender's domain."""
-    return f"<{action_key}@{sender.rpartition('@')[2]}>"
+def message_id_for(token: str, sender: str) -> str:
+    """Return our own Message-ID: the message's token, which nobody can guess, in our domain."""
+    return f"<{token}@{sender.rpartition('@')[2]}>"
 
 
 def build_bytes(

@@ -128,6 +128,7 @@ class Connection:
 
         def enter(new: AttemptStage) -> None:
             nonlocal stage
+            self._deadline.rest()  # what we do meanwhile is not the server's fault
             on_stage(new)
             stage = new
             self._allow(new)

@@ -139,8 +139,8 @@ def meaning_of(status: str, said: str) -> Meaning:
 
 def _excerpt(found: str) -> str:
     """Return the words that told, without the names and addresses among them."""
-    words = found.lower().split()
-    return " ".join(words if len(words) <= _FEW else [words[0], "…", *words[-2:]])[:60]
+    words = [word for word in found.lower().split() if "@" not in word]
+    return " ".join(words if len(words) <= _FEW else [words[0], "…", *words[-2:]])[:60] or "…"
 
 
 def _by_code(code: tuple[int, int, int]) -> Meaning:

@@ -97,8 +97,11 @@ def agree_on_call(
     receipt: dict[str, Plain] = {"said": "call", "new_fee": None, "at": starts_at,
                                  "until": starts_at.date()}  # fmt: skip
     agreed = Appointment(action.id, starts_at, number=number)
-    _confirm(session, action, desk, sender, places,
-             Terms(more={"receipt": receipt}, appointment=agreed))  # fmt: skip
+    made = _confirm(session, action, desk, sender, places,
+                    Terms(more={"receipt": receipt}, appointment=agreed))  # fmt: skip
+    if made is not None and made.message is not None:
+        made.message.send_until = min(made.due_on, starts_at.date() - timedelta(days=1))
+        made.message.send_until = max(made.message.send_until, desk.on)
     desk.tell(session, "call.agreed", action, at=moment)
     return action
 
@@ -117,9 +120,9 @@ def propose_handover(
 
 def _confirm(
     session: Session, action: Action, desk: Desk, sender: Sender, places: Places, terms: Terms
-) -> None:
+) -> Action | None:
     _give_up_older(session, action)
-    _write(session, action, desk, sender, places, RECEIPT_STEP, _RECEIPT, terms)
+    return _write(session, action, desk, sender, places, RECEIPT_STEP, _RECEIPT, terms)
 
 
 def _give_up_older(session: Session, action: Action) -> None:

@@ -62,6 +62,7 @@ def claim(session: Session, ids: Sequence[str], now: datetime, lease: timedelta)
             Message.id.in_(ids),
             Message.state.in_(sorted(CLAIMABLE_STATES)),
             Message.held_by.is_(None),
+            Message.not_before <= now,
         )
         .values(
             state=MessageState.SENDING,

@@ -177,7 +177,7 @@ def _envelope(
         recipient=BY_POST if by_post else _recipient(row["email"]),
         reply_to=tagged(sender.replies_to, token) if sender.replies_to else manager.email,
         reply_name=manager.name,
-        message_id=message_id_for(action.id, address),
+        message_id=message_id_for(token, address),
         written_at=at,
         language=template.language,
         unsubscribe=_ways_out(sender, manager, token) if commercial else (),

@@ -1,7 +1,7 @@
 """May these messages leave now? Asked when they are claimed and again just before their data."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
 from retention.domain.messages import MessageState, Verdict
 from retention.domain.offers import OfferState
-from retention.services import addresses, attempts, offers, outbox, postings
+from retention.domain.stages import ADVERSE_STAGES
+from retention.services import addresses, attempts, offers, outbox, postings, runs
 from retention.services.actions import set_state
 from retention.services.approvals import given, slots_of
 from retention.services.attempts import Claimed, Ending
@@ -25,6 +26,7 @@ from retention.services.permits import Surroundings, kept_apart, look_around, st
 from retention.services.postings import Posting
 
 _FOR_EVER = timedelta(days=36500)
+NIGHTLY = "nightly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,16 @@ class Refusal:
 class Rules:
     """What is asked before a message leaves: the company's zone, how long approvals count.
 
-    `lease` is for how long a worker has what it has claimed, and again from the dot on.
+    `lease` is for how long a worker has what it has claimed, and again from the dot on; `opens_at`
+    says from when a recipient may be written to; a night that is older than `fresh_days` is no
+    ground for anything adverse.
     """
 
     timezone: str
     approvals_valid: timedelta
     lease: timedelta = timedelta(minutes=30)
+    opens_at: Callable[[datetime, str | None, str], datetime] | None = None
+    fresh_days: int = 7
 
 
 @dataclass(slots=True)
@@ -57,7 +63,7 @@ class Claims:
 
 def claim_checked(session: Session, ids: Sequence[str], now: datetime, rules: Rules) -> Claims:
     """Claim the messages that may leave. The others are settled here, or wait and say why."""
-    found = postings.load(session, ids)
+    found = postings.load(session, ids, lock=True)
     refused = check(session, found, now, rules)
     refused |= _not_approved(session, [p for p in found if p.message_id not in refused], now, rules)
     settle_refused(session, found, refused)
@@ -72,9 +78,15 @@ def check(
     on = today(now, rules.timezone)
     around = look_around(session, {posting.customer_id for posting in found}, on)
     dead = addresses.dead(session, {posting.recipient for posting in found})
+    adverse = any(posting.stage in ADVERSE_STAGES for posting in found)
+    doubt = runs.why_in_doubt(session, NIGHTLY, on, rules.fresh_days) if adverse else None
     refusals = {}
     for posting in found:
-        refusal = _out_of_time(posting, on) or _obstacle(posting, around, dead, on)
+        refusal = (
+            _out_of_time(posting, on)
+            or _obstacle(posting, around, dead, on)
+            or _not_now(posting, now, rules, doubt)
+        )
         if refusal is not None:
             refusals[posting.message_id] = refusal
     return refusals
@@ -103,6 +115,18 @@ def _obstacle(
         return Refusal(MessageState.CANCELLED, "the address does not take our mail")
     if posting.customer_id in around.replied:
         return Refusal(MessageState.QUEUED, "the customer has written to us")
+    return None
+
+
+def _not_now(posting: Posting, now: datetime, rules: Rules, doubt: str | None) -> Refusal | None:
+    """What waits: outside the recipient's hours, and adverse while no good night speaks for it."""
+    if posting.not_before > now:
+        return Refusal(MessageState.QUEUED, posting.waiting_for or "not yet")
+    if rules.opens_at and rules.opens_at(now, posting.timezone, posting.place) > now:
+        return Refusal(MessageState.QUEUED, "outside_hours")
+    answers = posting.step == RECEIPT_STEP
+    if doubt is not None and posting.stage in ADVERSE_STAGES and not answers:
+        return Refusal(MessageState.QUEUED, doubt)
     return None
 
 

@@ -21,7 +21,9 @@ from retention.services.composing import Sender
 from retention.services.desk import Desk, standing_in
 from retention.services.policies import Policies
 
-_SOON = timedelta(days=1)
+_SOON, _WEEKEND, _MONDAY = timedelta(days=1), timedelta(days=3), 0
+_SETTLED = timedelta(days=2)
+"""A night expires what was due before its date, and runs on the day after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ def make_digests(session: Session, policies: Policies, now: datetime, on: date) 
     expired = Counter(
         session.scalars(
             select(Action.owner).where(
-                Action.state == ActionState.EXPIRED, Action.due_on == on - _SOON
+                Action.state == ActionState.EXPIRED,
+                Action.due_on > on - _SETTLED - (_WEEKEND if on.weekday() == _MONDAY else _SOON),
+                Action.due_on <= on - _SETTLED,
             )
         )
     )
@@ -88,9 +92,15 @@ def _of(
     now: datetime,
     on: date,
 ) -> Digest:
-    mine = [action for action, slots in asked if _is_asked(person, action, slots)]
     settles = person.may(Permission.SETTLE)
     acts_for = standing_in(session, Desk(policies, person, now, on))
+    selves = [person, *(other.principal for other in acts_for)]
+    mine = [
+        action
+        for action, slots in asked
+        if any(_is_asked(one, action, slots) for one in selves)
+        and person.person_id not in (action.proposed_by, action.edited_by)
+    ]
     return Digest(
         person=person.person_id,
         open=len(mine),
@@ -108,8 +118,6 @@ def _is_asked(person: Person, action: Action, slots: set[str]) -> bool:
     """Whether a decision waits for this person: an own task, or a role that is still open."""
     if action.rendering is None:
         return action.owner == person.person_id
-    if person.person_id in (action.proposed_by, action.edited_by):
-        return False
     roles = {str(role) for role in person.roles_for(action.owner)}
     return any(roles & set(slot.split("|")) for slot in slots)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import DeliveryAttempt, Switch
@@ -32,10 +32,16 @@ def stop_when_failing(session: Session, now: datetime, rate: ErrorRate) -> bool:
     since = now - timedelta(minutes=rate.minutes)
     if switch is not None:
         since = max(since, switch.changed_at)
-    taken = DeliveryAttempt.stage == int(AttemptStage.REPLIED)
+    stage = DeliveryAttempt.stage
+    taken = stage == int(AttemptStage.REPLIED)
+    # What the server has said about messages, or left open; a line that is down says nothing.
+    judged = or_(
+        stage >= int(AttemptStage.DOT),
+        and_(stage >= int(AttemptStage.RCPT), DeliveryAttempt.code.is_not(None)),
+    )
     tried, good = session.execute(
         select(func.count(), func.count().filter(taken)).where(
-            DeliveryAttempt.started_at > since, DeliveryAttempt.ended_at.is_not(None)
+            DeliveryAttempt.started_at > since, DeliveryAttempt.ended_at.is_not(None), judged
         )
     ).one()
     if not rate.is_exceeded(tried - good, tried):

@@ -15,14 +15,24 @@ from retention.mail.incoming import Received
 from retention.services import exclusions, outbox, replies
 from retention.services.delivery import today
 
+
+class NotYetError(Exception):
+    """The message that this answers is being sent: look again in a moment."""
+
+
 _BOUNCES = (IncomingKind.HARD_BOUNCE, IncomingKind.SOFT_BOUNCE)
 
 
 def take_in(session: Session, received: Received, now: datetime, timezone: str) -> Incoming | None:
-    """Put one message on record and let it take effect; None when it was there already."""
+    """Put one message on record and let it take effect; None when it was there already.
+
+    Raises NotYetError for an answer to a message that is being sent at this moment.
+    """
     if session.get(Incoming, received.digest) is not None:
         return None
     ours = _answered(session, received)
+    if ours is not None and ours.state is MessageState.SENDING:
+        raise NotYetError
     row = Incoming(
         id=received.digest,
         kind=received.kind,
@@ -41,23 +51,17 @@ def take_in(session: Session, received: Received, now: datetime, timezone: str) 
         action = _action_of(session, ours)
         row.customer_id = action.customer_id
         session.flush()
-        _take_effect(session, row, ours, action, timezone)
+        _take_effect(session, row, ours, action, _is_about(action, received), timezone)
     _tell(session, row, now)
     return row
 
 
 def _answered(session: Session, received: Received) -> Message | None:
-    """Return the message of ours that this one answers: by its token, then by its Message-ID."""
-    if received.tokens:
-        query = select(Rendering.action_id).where(Rendering.token.in_(received.tokens))
-        found = _message_of(session, session.scalars(query).first())
-        if found is not None:
-            return found
-    for key in received.message_ids:
-        found = _message_of(session, key)
-        if found is not None:
-            return found
-    return None
+    """Return the message of ours that this one answers: only its token says so."""
+    if not received.tokens:
+        return None
+    query = select(Rendering.action_id).where(Rendering.token.in_(received.tokens))
+    return _message_of(session, session.scalars(query).first())
 
 
 def _message_of(session: Session, action_id: str | None) -> Message | None:
@@ -75,9 +79,20 @@ def _action_of(session: Session, message: Message) -> Action:
     ).one()
 
 
+def _is_about(action: Action, received: Received) -> bool:
+    """Return whether a report is about the address we wrote to, not one it was passed on to."""
+    named = {address.casefold() for address in received.addresses if "@" in address}
+    return action.rendering is None or not named or action.rendering.recipient.casefold() in named
+
+
 def _take_effect(
-    session: Session, row: Incoming, message: Message, action: Action, timezone: str
+    session: Session, row: Incoming, message: Message, action: Action, ours: bool, timezone: str
 ) -> None:
+    if row.kind is IncomingKind.HARD_BOUNCE and not ours:
+        row.kind, row.reason = (
+            IncomingKind.SOFT_BOUNCE,
+            f"passed on to another address: {row.reason}",
+        )
     target = STATE_AFTER.get(row.kind)
     if target is not None and target in MESSAGE_MOVES[message.state]:
         outbox.set_state(message, target)
@@ -86,10 +101,10 @@ def _take_effect(
         _note_bounce(session, row, action)
     elif row.kind in (IncomingKind.COMPLAINT, IncomingKind.UNSUBSCRIBE):
         _opt_out(session, row, timezone)
-    elif row.kind is IncomingKind.REPLY:
-        row.action_id = replies.hand_to_owner(session, action, row.read_at, timezone).id
     elif row.kind is IncomingKind.OUT_OF_OFFICE and row.back_on is not None:
         _wait_until_back(session, row, action)
+    if row.kind is IncomingKind.REPLY or (row.kind is IncomingKind.UNSUBSCRIBE and row.text):
+        row.action_id = replies.hand_to_owner(session, action, row.read_at, timezone).id
 
 
 def _note_bounce(session: Session, row: Incoming, action: Action) -> None:

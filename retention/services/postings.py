@@ -20,9 +20,11 @@ _COLUMNS = (
     Message.not_before,
     Message.send_until,
     Message.content_hash,
+    Message.waiting_for,
     Action.customer_id,
     Action.kind,
     Action.stage,
+    Action.step,
     Action.state.label("action_state"),
     Action.proposed_on,
     Case.state.label("case_state"),
@@ -44,7 +46,16 @@ _QUERY = (
     .where(Message.id.in_(bindparam("ids", expanding=True)))
     .order_by(Action.id)
 )
-_LOCKED = _QUERY.with_for_update(of=Action)
+_LOCK = (
+    select(Action.id)
+    .where(
+        Action.id.in_(
+            select(Message.action_id).where(Message.id.in_(bindparam("ids", expanding=True)))
+        )
+    )
+    .order_by(Action.id)
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +68,11 @@ class Posting:
     not_before: datetime
     send_until: date
     content_hash: str
+    waiting_for: str | None
     customer_id: str
     kind: ActionKind
     stage: Stage
+    step: int
     action_state: ActionState
     proposed_on: date
     case_state: CaseState
@@ -74,9 +87,11 @@ class Posting:
 def load(session: Session, ids: Collection[str], *, lock: bool = False) -> list[Posting]:
     """Return messages as they stand now, in the order of `ids`.
 
-    `lock` makes nights and people wait until this transaction ends.
+    `lock` makes nights and people wait until this transaction ends. First the lock, then the
+    look: one statement for both would wait, and then show what was there before it waited.
     """
-    query = _LOCKED if lock else _QUERY
-    rows = session.connection().execute(query, {"ids": list(ids)})
+    if lock and session.get_bind().dialect.name != "sqlite":
+        session.connection().execute(_LOCK, {"ids": list(ids)})
+    rows = session.connection().execute(_QUERY, {"ids": list(ids)})
     found = {row.message_id: Posting(**row._mapping) for row in rows}  # noqa: SLF001 - its name
     return [found[message_id] for message_id in ids if message_id in found]

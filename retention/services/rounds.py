@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
+from retention.domain.actions import RECEIPT_STEP
 from retention.domain.messages import AttemptStage, MessageClass, MessageState
 from retention.domain.sending import SendingRules
 from retention.services import canaries, outbox, postings
@@ -41,7 +42,7 @@ def gather(session: Session, now: datetime, limit: int, policies: Policies, time
     rules = policies.sending
     due = _load(session, canaries.list_due(session, now, policies.canary))
     put_off: dict[tuple[str, datetime | None], list[str]] = defaultdict(list)
-    opening = _openings(policies, now, timezone)
+    opening = partial(openings(policies, timezone), now)
     awake = _in_hours(due, opening, now, put_off)
     free = _not_too_many(awake, _sent_lately(session, awake, rules, now), rules, now, put_off)
     free.sort(key=lambda p: (p.message_class is not MessageClass.LEGAL_NOTICE, p.not_before))
@@ -72,16 +73,20 @@ def _load(session: Session, ids: Sequence[str]) -> list[Posting]:
     return [p for start in starts for p in postings.load(session, ids[start : start + _MANY])]
 
 
-def _openings(policies: Policies, now: datetime, company_zone: str) -> Opening:
-    """Return a function from a recipient's zone and place to the moment that is open for them."""
+def openings(
+    policies: Policies, company_zone: str
+) -> Callable[[datetime, str | None, str], datetime]:
+    """Return a function of a moment, a recipient's zone and place: when they may be written to."""
 
-    @cache
-    def opening(zone: str | None, place: str) -> datetime:
+    def opening(now: datetime, zone: str | None, place: str) -> datetime:
         country, _, region = place.partition("-")
         days_of = policies.calendars.of_customer(country or None, region or None, now.date())
-        return policies.sending.hours.next_opening(now, ZoneInfo(zone or company_zone), days_of)
+        return policies.sending.hours.next_opening(now, zone_of(zone or company_zone), days_of)
 
     return opening
+
+
+zone_of = lru_cache(maxsize=512)(ZoneInfo)
 
 
 def _in_hours(
@@ -109,7 +114,8 @@ def _not_too_many(
 ) -> list[Posting]:
     free = []
     for posting in found:
-        cap = rules.frequency.get(posting.message_class)
+        answers = posting.step == RECEIPT_STEP  # what a customer waits for is not one too many
+        cap = None if answers else rules.frequency.get(posting.message_class)
         theirs = sent[posting.customer_id, posting.message_class]
         at = cap.next_free(theirs, now) if cap else now
         if at > now:

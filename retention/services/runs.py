@@ -229,3 +229,25 @@ def _refuse_older(session: Session, flow: str, business_date: date) -> None:
             f"is older than the newest completed one, {newest}",
             "A night is decided once and in order; run a later date.",
         )
+
+
+def why_in_doubt(session: Session, flow: str, today: date, fresh_days: int) -> str | None:
+    """Return why nothing adverse may rest on the last night, or None.
+
+    A night that was held, failed or is at work has not said that all is well; nor has one that is
+    too long ago.
+    """
+    newest = session.execute(
+        select(Run.business_date, Run.state)
+        .where(Run.flow == flow)
+        .order_by(Run.business_date.desc())
+        .limit(1)
+    ).one_or_none()
+    if newest is None:
+        return None
+    if newest.state in _IN_DOUBT:
+        return f"night_{newest.state}"
+    return "night_too_old" if (today - newest.business_date).days > fresh_days else None
+
+
+_IN_DOUBT = frozenset({RunState.HELD, RunState.FAILED, RunState.RUNNING, RunState.BACKFILLED})

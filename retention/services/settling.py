@@ -2,11 +2,13 @@
 
 from enum import StrEnum
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Message
+from retention.db.models import Action, Incoming, Message
 from retention.db.queries import messages as queries
 from retention.domain.actions import ActionState
+from retention.domain.incoming import STATE_AFTER
 from retention.domain.messages import CLAIMABLE_STATES, MessageState, SendPolicy
 from retention.domain.people import Permission, refuse, require
 from retention.services import delivery, outbox
@@ -35,6 +37,11 @@ def settle(
     _require_reason(subject, reason)
     if message.state is not MessageState.UNKNOWN:
         refuse(subject, f"is {message.state}, not unknown", "Only what is unknown is settled.")
+    bounced = select(Incoming.id).where(
+        Incoming.message_id == message.id, Incoming.kind.in_(sorted(STATE_AFTER))
+    )
+    if fate is Fate.SENT and session.scalar(bounced.limit(1)) is not None:
+        refuse(subject, "something came back for it", "See 'retention inbox list'.")
     message.last_text = reason.strip()
     if fate is Fate.SENT:
         outbox.set_state(message, MessageState.SENT)

@@ -23,7 +23,7 @@ from sqlalchemy import select, update
 
 import tasks.delivery
 from retention.clock import travel
-from retention.db.models import Action, DeliveryAttempt, Message, Rendering
+from retention.db.models import DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
 from retention.domain.messages import MessageState, SendPolicy
 from retention.services import audit
@@ -114,11 +114,11 @@ def found_in_database() -> dict[str, Any]:
     """What the database says of each message, by the id that the server knows."""
     with reading(get_workshop().engine) as session:
         rows = session.execute(
-            select(Action.id, Message.state, Message.policy)
-            .join(Message, Message.action_id == Action.id)
+            select(Rendering.token, Message.state, Message.policy)
+            .join(Message, Message.action_id == Rendering.action_id)
             .where(Message.state != MessageState.CANCELLED)
         )
-        found = {row.id: [row.state.value, row.policy.value] for row in rows}
+        found = {row.token: [row.state.value, row.policy.value] for row in rows}
         tried = session.scalars(select(DeliveryAttempt.ended_at)).all()
         whole = audit.verify(session, []).events > 0
     return {"messages": found, "open": tried.count(None), "audit": whole}

@@ -13,6 +13,7 @@ def report(
     action: str = "failed",
     said: str = "",
     to: str = "us@example.com",
+    recipient: str = "ana@customers.example",
 ) -> bytes:
     """A delivery status notification (RFC 3464) about one of our messages."""
     return f"""\
@@ -34,7 +35,7 @@ Content-Type: message/delivery-status
 
 Reporting-MTA: dns; mx.customers.example
 
-Final-Recipient: rfc822; ana@customers.example
+Final-Recipient: rfc822; {recipient}
 Action: {action}
 Status: {status}
 Diagnostic-Code: smtp; {said}

@@ -1,6 +1,7 @@
 """From approval to delivery on SQLite and PostgreSQL, against a real SMTP conversation."""
 
 import shutil
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
@@ -9,17 +10,18 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
 from retention.clock import travel
 from retention.db import snapshots
-from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering
+from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering, Run
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.messages import AttemptStage, MessageState, SendPolicy
 from retention.domain.playbook import Condition
+from retention.domain.runs import RunState
 from retention.domain.stages import Stage
 from retention.domain.summaries import PullSummary
 from retention.mail.server import MailServer
@@ -332,6 +334,8 @@ def test_a_server_that_is_down_costs_one_try_and_leaves_the_others_queued(
     assert kept[MessageState.RETRY_WAIT] == 1
     assert set(kept) == {MessageState.RETRY_WAIT, MessageState.QUEUED}
     assert max(tried) == AttemptStage.CONNECTED
+    use_workshop(monkeypatch, queued)
+    assert set(deliver(now=AFTERNOON + timedelta(minutes=10))) == {"sent"}, "nothing was stopped"
 
 
 def test_an_unknown_action_is_named(queued: Workshop) -> None:
@@ -413,3 +417,62 @@ def test_a_notice_that_no_longer_counts_is_called_back(
         call = session.scalars(select(Action).where(Action.form == "retract_notice")).one()
         assert call.customer_id == case.customer_id
         assert call.state is ActionState.PENDING_APPROVAL
+
+
+@pytest.mark.parametrize("state", [RunState.HELD, RunState.FAILED, RunState.RUNNING])
+def test_nothing_adverse_leaves_on_a_night_that_has_not_said_that_all_is_well(
+    queued: Workshop, server: ScriptedServer, state: RunState
+) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    approve(queued, notice, "marta")
+    approve(queued, notice, "diana")
+    with writing(queued.engine) as session:
+        run = session.scalars(select(Run).order_by(Run.business_date.desc())).first()
+        assert run is not None
+        run.state = state
+    assert deliver()["sent"] > 10
+    found = message_of(queued, notice)
+    assert (found.state, found.waiting_for) == (MessageState.QUEUED, f"night_{state}")
+    with reading(queued.engine) as session:
+        assert session.get_one(Rendering, notice).raw not in server.accepted
+
+
+def test_nothing_adverse_leaves_when_the_last_night_is_too_long_ago(
+    queued: Workshop, server: ScriptedServer
+) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    approve(queued, notice, "marta")
+    approve(queued, notice, "diana")
+    with writing(queued.engine) as session:
+        session.execute(update(Message).values(send_until=NIGHT + timedelta(days=90)))
+    deliver(now=AFTERNOON + timedelta(days=14))
+    assert message_of(queued, notice).waiting_for == "night_too_old"
+
+
+def test_a_night_that_commits_while_the_dot_waits_is_seen(
+    queued: Workshop, server: ScriptedServer
+) -> None:
+    """The worker waits for the night's lock, and must then see what the night has written."""
+    if queued.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time: nothing can come in between")
+    with writing(queued.engine) as session:
+        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
+        rules = delivery.Rules("Europe/Madrid", timedelta(hours=72))
+        claims = delivery.claim_checked(session, [message_id], AFTERNOON, rules)
+    (claimed,) = claims.taken
+    found: list[dict[str, str]] = []
+
+    def pass_dot() -> None:
+        with writing(queued.engine) as session:
+            found.append(delivery.pass_dots(session, [claimed], AFTERNOON, rules))
+
+    worker = threading.Thread(target=pass_dot)
+    with writing(queued.engine) as session:
+        action = session.get_one(Action, claimed.action_id, with_for_update=True)
+        worker.start()
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while not session.scalar(waits):
+            pass
+        session.get_one(Case, action.case_id).state = CaseState.RESTORED
+    worker.join()
+    assert found == [{message_id: "the action is no longer approved"}]

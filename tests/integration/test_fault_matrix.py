@@ -339,7 +339,9 @@ def test_a_reply_that_is_none_leaves_us_unsure(lab: Lab) -> None:
     lab.server.script = {"dot": "2 hello"}
     assert deliver() == {"unknown": 1}
     assert lab.copies == 1
-    lab.set_policy(SendPolicy.AT_MOST_ONCE)
+    lab.server.script = {}
+    assert deliver(now=LATER) == {}
+    assert lab.copies == 1
 
 
 def test_a_reply_without_an_end_leaves_us_unsure(lab: Lab) -> None:
@@ -421,13 +423,16 @@ def test_two_rounds_at_once_send_a_message_once(lab: Lab) -> None:
 def test_the_clock_jumps_while_a_message_is_sent(lab: Lab, verb: str, jump: timedelta) -> None:
     """Row 41: another worker believes that the lease is over."""
 
+    recovered: list[int] = []
+
     def jump_once(said: str) -> None:
         if said == verb and lab.server.connections == 1:
             with travel(AFTERNOON + jump):
-                recover_lost.fn()
+                recovered.append(recover_lost.fn())
 
     lab.server.before_reply = jump_once
     deliver()
+    assert recovered == [int(jump > timedelta())], "only ahead of time is the lease over"
     lab.server.before_reply = lambda _verb: None
     with travel(AFTERNOON + timedelta(hours=3)):
         recover_lost.fn()

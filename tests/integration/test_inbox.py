@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from retention.clock import travel
-from retention.db.models import Action, Case, DeadAddress, Exclusion, Incoming, Message, Rendering
+from retention.db.models import Action, DeadAddress, Exclusion, Incoming, Message, Rendering
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.domain.dates import WEEKDAYS
@@ -80,6 +80,13 @@ def id_of(shop: Workshop, message: Message) -> str:
         return session.get_one(Rendering, message.action_id).message_id
 
 
+def bounce(shop: Workshop, message: Message, status: str) -> bytes:
+    """A report about one of our messages and the address that it went to."""
+    with reading(shop.engine) as session:
+        rendering = session.get_one(Rendering, message.action_id)
+        return report(rendering.message_id, status, recipient=rendering.recipient)
+
+
 def token_of(shop: Workshop, message: Message) -> str:
     with reading(shop.engine) as session:
         return session.get_one(Rendering, message.action_id).token
@@ -96,7 +103,7 @@ def test_a_hard_bounce_takes_the_step_back_and_ends_the_address(
     posted: Workshop, box: Path
 ) -> None:
     message = sent(posted)
-    assert receive(box, report(id_of(posted, message), "5.1.1")).kinds == {"hard_bounce": 1}
+    assert receive(box, bounce(posted, message, "5.1.1")).kinds == {"hard_bounce": 1}
     assert state_of_message(posted, message.id) is MessageState.BOUNCED_HARD
     with reading(posted.engine) as session:
         recipient = session.get_one(Rendering, message.action_id).recipient
@@ -106,7 +113,7 @@ def test_a_hard_bounce_takes_the_step_back_and_ends_the_address(
 
 
 def test_the_same_letter_read_twice_takes_effect_once(posted: Workshop, box: Path) -> None:
-    raw = report(id_of(posted, sent(posted)), "5.1.1")
+    raw = bounce(posted, sent(posted), "5.1.1")
     receive(box, raw)
     again = receive(box, raw, raw)
     assert (again.kinds, again.known) == ({}, 2)
@@ -118,7 +125,7 @@ def test_a_dead_address_is_not_written_to_and_a_new_one_is(
     posted: Workshop, box: Path, server: ScriptedServer
 ) -> None:
     message = sent(posted)
-    receive(box, report(id_of(posted, message), "5.1.1"))
+    receive(box, bounce(posted, message, "5.1.1"))
     offer = one_proposal(posted, Stage.RENEGOTIATE)
     with writing(posted.engine) as session:
         bounced = session.get_one(Rendering, message.action_id).recipient
@@ -139,7 +146,7 @@ def test_a_soft_bounce_counts_as_not_delivered_and_three_end_the_address(
             session.get_one(Rendering, message.action_id).recipient = "same@customers.example"
             message.sent_at = AFTERNOON + timedelta(minutes=number)
     for number, message in enumerate(three, start=1):
-        receive(box, report(id_of(posted, message), "4.2.2"))
+        receive(box, bounce(posted, message, "4.2.2"))
         assert state_of_message(posted, message.id) is MessageState.BOUNCED_SOFT
         with reading(posted.engine) as session:
             dead = session.get(DeadAddress, "same@customers.example")
@@ -251,29 +258,67 @@ def test_what_waits_for_somebody_who_is_away_waits_until_they_are_back(
 
 
 def test_what_answers_nothing_of_ours_changes_nothing(posted: Workshop, box: Path) -> None:
-    before = {m: sent(posted).state for m in ("state",)}
+    before = sent(posted)
     found = receive(
         box,
-        report("<0ebb5216-0000-5941-873c-a8c8539aa6e1@example.com>", "5.1.1"),
+        report(f"<{'a' * 26}@example.com>", "5.1.1"),
         written("hello", to="replies+" + "a" * 26 + "@example.com"),
+        b"Content-Type: text/plain; charset=utf-8\r\n\r\nzero \0 byte",
         b"\xff\xfe garbage \x00",
         b"",
     )
-    assert found.unmatched == 4
-    assert {m: sent(posted).state for m in ("state",)} == before
+    assert found.unmatched == 5
+    assert state_of_message(posted, before.id) is MessageState.SENT
     with reading(posted.engine) as session:
         assert session.scalars(select(Exclusion)).all() == []
         assert session.scalars(select(DeadAddress)).all() == []
-        assert (
-            session.scalars(select(Case.waiting_for).where(Case.waiting_for == REPLY)).all() == []
-        )
+        assert session.scalars(select(Action).where(Action.form == REPLY)).all() == []
+
+
+def test_a_bounce_settles_what_was_unknown_and_nobody_can_say_that_it_was_sent(
+    posted: Workshop, box: Path
+) -> None:
+    message = sent(posted)
+    with writing(posted.engine) as session:
+        session.get_one(Message, message.id).state = MessageState.UNKNOWN
+    receive(box, bounce(posted, message, "5.1.1"))
+    assert state_of_message(posted, message.id) is MessageState.BOUNCED_HARD
+
+
+def test_an_answer_to_what_is_being_sent_waits_for_its_end(posted: Workshop, box: Path) -> None:
+    message = sent(posted)
+    with writing(posted.engine) as session:
+        session.get_one(Message, message.id).state = MessageState.SENDING
+    assert receive(box, bounce(posted, message, "5.1.1")) == InboxSummary()
+    with writing(posted.engine) as session:
+        session.get_one(Message, message.id).state = MessageState.SENT
+    assert receive(box).kinds == {"hard_bounce": 1}
+    assert state_of_message(posted, message.id) is MessageState.BOUNCED_HARD
+
+
+def test_a_bounce_of_where_it_was_passed_on_leaves_the_address_alone(
+    posted: Workshop, box: Path
+) -> None:
+    message = sent(posted)
+    raw = report(id_of(posted, message), "5.1.1", recipient="somebody.else@other.example")
+    assert receive(box, raw).kinds == {"soft_bounce": 1}
+    with reading(posted.engine) as session:
+        assert session.scalars(select(DeadAddress)).all() == []
+
+
+def test_who_unsubscribes_and_says_more_is_heard(posted: Workshop, box: Path) -> None:
+    to = tagged("news@example.com", token_of(posted, sent(posted)))
+    receive(box, written("And I contest the notice.", to=to, subject="unsubscribe"))
+    with reading(posted.engine) as session:
+        assert session.scalars(select(Action).where(Action.form == REPLY)).one()
+        assert session.scalars(select(Exclusion)).one().scope == "commercial"
 
 
 def test_a_report_about_a_message_we_gave_up_moves_nothing(posted: Workshop, box: Path) -> None:
     message = sent(posted)
     with writing(posted.engine) as session:
         session.get_one(Message, message.id).state = MessageState.CANCELLED
-    receive(box, report(id_of(posted, message), "5.1.1"))
+    receive(box, bounce(posted, message, "5.1.1"))
     assert state_of_message(posted, message.id) is MessageState.CANCELLED
 
 
@@ -394,7 +439,7 @@ def test_an_imap_mailbox_is_read_and_marked(
 ) -> None:
     import imaplib
 
-    raw = report(id_of(posted, sent(posted)), "5.1.1")
+    raw = bounce(posted, sent(posted), "5.1.1")
     with imaplib.IMAP4("127.0.0.1", imap) as client:
         client.login("ana", "secret")
         client.append("INBOX", None, None, raw)
