@@ -38,6 +38,14 @@ class Deadline:
         """Let the socket be idle for as long as it likes."""
         self._at = float("inf")
 
+    def drop(self) -> None:
+        """Close the socket, also one whose conversation never began."""
+        with self._wake:
+            watched, self._socket, self._at = self._socket, None, float("inf")
+        if watched is not None:
+            with suppress(OSError):
+                watched.close()
+
     def close(self) -> None:
         """Stop watching for good."""
         with self._wake:

@@ -205,7 +205,7 @@ class Connection:
             self._deadline.rest()
 
     def _drop(self) -> None:
-        self._deadline.rest()
+        self._deadline.drop()
         smtp = getattr(self._client, "smtp", None)
         if smtp is not None:
             smtp.close()

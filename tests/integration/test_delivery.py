@@ -285,7 +285,8 @@ def test_a_late_sender_loses_to_the_one_that_took_over(queued: Workshop) -> None
     with travel(later):
         recover_lost.fn()
     with writing(queued.engine) as session:
-        assert attempts.claim(session, [message_id], later, lease)
+        assert attempts.claim(session, [message_id], later, lease) == [], "not before its time"
+        assert attempts.claim(session, [message_id], later + lease, lease)
     ending = attempts.Ending(slow, AttemptStage.REPLIED, 250, "", None, later)
     with writing(queued.engine) as session:
         assert attempts.record_dots(session, [slow], later + lease) == set()

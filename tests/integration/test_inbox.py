@@ -310,7 +310,7 @@ def test_who_unsubscribes_and_says_more_is_heard(posted: Workshop, box: Path) ->
     to = tagged("news@example.com", token_of(posted, sent(posted)))
     receive(box, written("And I contest the notice.", to=to, subject="unsubscribe"))
     with reading(posted.engine) as session:
-        assert session.scalars(select(Action).where(Action.form == REPLY)).one()
+        assert session.scalars(select(Action.form).where(Action.form == REPLY)).one() == REPLY
         assert session.scalars(select(Exclusion)).one().scope == "commercial"
 
 

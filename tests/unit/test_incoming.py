@@ -204,7 +204,7 @@ def test_what_cannot_be_taken_apart_still_reaches_its_owner(odd: str) -> None:
 
 def test_no_text_breaks_a_database() -> None:
     head = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable"
-    found = read_incoming(f"Subject: x\n{head}\n\na=00b".encode())
+    found = read_incoming(f"Subject: x\n{head}\n\na=00b\n".encode())
     assert found.text == "ab"
 
 
