@@ -111,7 +111,8 @@ class Settings(BaseSettings):
             return self.secret_key.get_secret_value().encode()
         path = self.state_dir / "token.key"
         if not path.exists():
-            self.state_dir.mkdir(parents=True, exist_ok=True)
+            if not self.state_dir.is_dir():
+                return _for_now()  # who only looks leaves nothing behind
             partial = path.with_suffix(f".{os.getpid()}")
             partial.touch(mode=0o600)
             partial.write_bytes(secrets.token_hex(32).encode())
@@ -124,6 +125,12 @@ class Settings(BaseSettings):
     def stop_file(self) -> Path:
         """While this file exists nothing is sent, even when the database is down."""
         return self.state_dir / "STOP"
+
+
+@lru_cache(maxsize=1)
+def _for_now() -> bytes:
+    """A key for this process only."""
+    return secrets.token_hex(32).encode()
 
 
 @lru_cache(maxsize=1)

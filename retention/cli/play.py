@@ -26,12 +26,13 @@ from retention.demo.simulation import (
 from retention.demo.writers import Writer
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
+from retention.domain.dates import WEEKDAYS
 from retention.domain.stages import LADDERS, PlaybookName, Stage
 from retention.services.reporting import make_report
 from retention.services.scores import score_all
 from retention.workshop import Workshop
 
-_MADRID_MORNING = time(9, 0)
+_MADRID_MORNING, _AFTERNOON = time(9, 0), time(17, 30)
 _SHOWN = 12
 
 
@@ -39,6 +40,14 @@ def morning_of(as_of: date) -> datetime:
     """Return the morning after a night, when people work."""
     zone = ZoneInfo("Europe/Madrid")
     return datetime.combine(as_of + timedelta(days=1), _MADRID_MORNING, zone)
+
+
+def post_of(as_of: date) -> datetime:
+    """Return when messages leave after a night: in working hours from Mexico to Spain."""
+    day = as_of + timedelta(days=1)
+    while not WEEKDAYS.is_workday(day):
+        day += timedelta(days=1)
+    return datetime.combine(day, _AFTERNOON, ZoneInfo("Europe/Madrid"))
 
 
 @dataclass(slots=True)
@@ -72,7 +81,7 @@ class DemoCompany:
         self._night(as_of)
         if people_work:
             self.workforce.work()
-            self._deliver()
+            self._deliver(as_of)
             self._respond(as_of)
 
     def _happen(self, as_of: date) -> None:
@@ -105,15 +114,16 @@ class DemoCompany:
         """Run the real delivery flow."""
         from flows.deliver import deliver
 
-        with travel(morning_of(as_of)):
+        with travel(post_of(as_of)):
             states = deliver().states
         print_table("Delivered", ("state", "messages"), states.items(), right=(1,))
         return states
 
-    def _deliver(self) -> None:
+    def _deliver(self, as_of: date) -> None:
         from tasks.delivery import deliver_due
 
-        deliver_due.fn(10_000)
+        with travel(post_of(as_of)):
+            deliver_due.fn(10_000)
 
     def _respond(self, as_of: date) -> None:
         """Customers respond once to each stage that really reached them."""

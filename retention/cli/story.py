@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from retention import workshop
@@ -77,6 +78,7 @@ def point_at(home: Path, port: int) -> None:
         "connections:\n  demo: {kind: files, path: ../data}\n",
         encoding="utf-8",
     )
+    _quicken(home / "config" / "sending.yaml")
     values = {
         "RETENTION_STATE_DIR": str((home / "state").resolve()),
         "RETENTION_CONFIG_DIR": str((home / "config").resolve()),
@@ -88,6 +90,15 @@ def point_at(home: Path, port: int) -> None:
     (home / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
     set_environment(values)
     workshop.reset()
+
+
+def _quicken(sending: Path) -> None:
+    """The demo's mail catcher takes whatever comes, as fast as it comes."""
+    document = yaml.safe_load(sending.read_text("utf-8"))
+    document["pace"] = {"per_second": 1000, "per_domain": 1000, "connections": 2}
+    document["daily_quota"] = 100_000
+    head = "# As shipped, but for the pace and the quota: the mail catcher takes everything.\n"
+    sending.write_text(head + yaml.safe_dump(document, sort_keys=False), "utf-8")
 
 
 def _make_company(home: Path, size: int, seed: int, until: date) -> DemoCompany:

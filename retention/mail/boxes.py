@@ -143,7 +143,12 @@ def _logged_in(where: str, password: str | None, ca_file: Path | None) -> Iterat
             box = MailBox(host, parts.port or 993, timeout=_TIMEOUT, ssl_context=context)
         else:
             box = MailBoxUnencrypted(host, parts.port or 143, timeout=_TIMEOUT)
-        with box.login(user, password, unquote(parts.path.strip("/")) or "INBOX") as opened:
+        try:
+            opened = box.login(user, password, unquote(parts.path.strip("/")) or "INBOX")
+        except (OSError, ImapToolsError):
+            box.client.shutdown()
+            raise
+        with opened:
             yield opened
     except (OSError, ImapToolsError, MailboxLoginError) as error:
         said = "the login is refused" if isinstance(error, MailboxLoginError) else "no connection"

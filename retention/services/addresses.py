@@ -47,7 +47,7 @@ def dead(session: Session, addresses: Collection[str] | None = None) -> set[str]
     if addresses is None:
         return set(session.scalars(_DEAD))
     wanted = {"addresses": [address.casefold() for address in addresses]}
-    return set(session.connection().execute(_DEAD_OF, wanted).scalars())
+    return set(session.scalars(_DEAD_OF, wanted))
 
 
 def _is_wrong(action: ActionStanding, address: str | None) -> bool:

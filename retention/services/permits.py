@@ -55,7 +55,7 @@ def look_around(session: Session, customers: Collection[str], on: date) -> Surro
 
 def _is_anything(session: Session, customers: Collection[str]) -> bool:
     """Return whether any of them has an exclusion, a notice or a reply at all."""
-    found = session.connection().execute(_ANYTHING, {"customers": list(customers)})
+    found = session.execute(_ANYTHING, {"customers": list(customers)})
     return found.first() is not None
 
 

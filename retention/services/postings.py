@@ -92,6 +92,7 @@ def load(session: Session, ids: Collection[str], *, lock: bool = False) -> list[
     """
     if lock and session.get_bind().dialect.name != "sqlite":
         session.connection().execute(_LOCK, {"ids": list(ids)})
+    session.flush()
     rows = session.connection().execute(_QUERY, {"ids": list(ids)})
     found = {row.message_id: Posting(**row._mapping) for row in rows}  # noqa: SLF001 - its name
     return [found[message_id] for message_id in ids if message_id in found]

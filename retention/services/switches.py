@@ -39,7 +39,7 @@ _STOPPED = select(Switch.scope, Switch.reason).where(Switch.stopped)
 
 def stopped(session: Session) -> dict[str, str]:
     """Return the scopes that are stopped, and why."""
-    rows = session.connection().execute(_STOPPED)
+    rows = session.execute(_STOPPED)
     return {row.scope: row.reason for row in rows}
 
 

@@ -106,7 +106,7 @@ def as_sent(purpose: str, language: str, folder: Path) -> Path:
     """A message as it arrives: our bytes under the headers that a server adds."""
     sample = SAMPLES[0]
     values = sample.values()
-    more = {name: values[name] for name in ("offer", "notice", "partner", "receipt")}
+    more = {name: values[name] for name in ("offer", "notice", "partner", "receipt", "digest")}
     row = {
         "name": sample.customer, "email": "ana.pena@clientes.es", "language": language,
         "country": sample.country[language], "region": None, "timezone": "Europe/Madrid",

@@ -106,7 +106,7 @@ def test_every_entrypoint_is_a_flow_and_accepts_its_parameters(deployment: dict[
     module, _, name = deployment["entrypoint"].rpartition(".")
     flow = getattr(import_module(module), name)
     assert isinstance(flow, Flow)
-    flow.validate_parameters(deployment["parameters"])
+    flow.validate_parameters(deployment.get("parameters", {}))
 
 
 def test_parameters_have_titles_for_the_form() -> None:
@@ -186,7 +186,9 @@ def test_a_deployed_run_ends_completed_and_leaves_its_artifacts(served: dict[str
         for deployment in ask(served, "/deployments/filter", {})
         for schedule in deployment["schedules"]
     }
-    assert schedules == {"every-night", "working-hours", "sundays", "mondays"}
+    assert schedules == {
+        "every-night", "working-hours", "quarter-hours", "mornings", "sundays", "mondays"
+    }  # fmt: skip
 
 
 def test_the_weekly_flows_learn_and_report(harness: None, lite: Workshop) -> None:

@@ -91,7 +91,7 @@ def test_a_night_on_the_command_line(home: Path, env: dict[str, str]) -> None:
     assert "is not in the snapshot" in answer(unknown)["error"]["found"]
 
     nothing = answer(retention("deliver", "--json", cwd=home, env=env))
-    assert nothing["delivery"] == {"total": 0, "states": {}}
+    assert nothing["delivery"] == {"total": 0, "states": {}, "waiting": {}}
 
 
 def test_doctor_says_what_is_wrong_and_how_to_mend_it(home: Path, env: dict[str, str]) -> None:

@@ -148,7 +148,7 @@ def test_a_complaint_names_our_message() -> None:
         (written("", subject="unsubscribe"), IncomingKind.UNSUBSCRIBE),
         (written("", subject="BAJA"), IncomingKind.REPLY),
         (written("Your parcel was undeliverable, what now?"), IncomingKind.REPLY),
-        (b"", IncomingKind.OTHER),
+        (b"", IncomingKind.AUTO_REPLY),
     ],
 )
 def test_what_a_message_is(raw: bytes, kind: IncomingKind) -> None:
