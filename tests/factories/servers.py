@@ -27,7 +27,8 @@ _FOR_EVER = 60.0
 class ScriptedServer:
     """Speaks just enough SMTP; `before_reply` is called with each verb.
 
-    `features` are what it offers; STARTTLS is among them when there is a `tls` context.
+    `features` are what it offers; STARTTLS is among them when there is a `tls` context, unless the
+    first connection is `implicit`ly secured.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class ScriptedServer:
         script: Script | None = None,
         tls: ssl.SSLContext | None = None,
         features: tuple[str, ...] = (),
+        *,
+        implicit: bool = False,
     ) -> None:
         self.script = script or {}
         self.accepted: list[bytes] = []
@@ -43,7 +46,7 @@ class ScriptedServer:
         self.connections = 0
         self.features = features
         self.before_reply: Callable[[str], None] = lambda _verb: None
-        self._tls = tls
+        self._tls, self._implicit = tls, implicit
         self._ended = threading.Event()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -73,6 +76,9 @@ class ScriptedServer:
 
     def _talk(self, connection: socket.socket) -> None:
         try:
+            if self._implicit and self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._tls = None  # what is secured already does not offer STARTTLS
             if self._reply(connection, "banner", "220 ready"):
                 self._commands(connection)
         except (OSError, ValueError):
