@@ -90,7 +90,7 @@ def show(
     from retention.clock import utc_now
     from retention.db.queries import actions as queries
     from retention.db.session import writing
-    from retention.services import approvals, completing
+    from retention.services import approvals, completing, replies
     from retention.services.explain import people_of
 
     shop = ready()
@@ -100,6 +100,10 @@ def show(
         found = details(action, people, shop, utc_now())
         if action.rendering is None or action.kind == "letter":
             found["outcomes"] = completing.outcomes_of(session, action, shop.policies)
+        found["said"] = [
+            {"on": row.received_at.isoformat(), "subject": row.subject, "text": row.text}
+            for row in replies.said_in(session, action.id)
+        ]
         if who is not None:
             approvals.view(session, action, desk_of(shop, who))
     if as_json:

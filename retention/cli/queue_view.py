@@ -154,6 +154,15 @@ def print_details(shown: dict[str, Any]) -> None:
         console.print(f"Outcome: {shown['outcome']}. {shown['note'] or ''}")
     if shown["waits_for"]:
         console.print(f"Waits for: {', '.join(shown['waits_for'])}")
+    _print_said(shown.get("said", []))
+
+
+def _print_said(letters: list[dict[str, Any]]) -> None:
+    """Print what a customer wrote; nothing in it may steer the terminal."""
+    for letter in letters:
+        words = f"{letter['subject']}\n{letter['text']}"
+        safe = "".join(c if c.isprintable() or c == "\n" else "·" for c in words)
+        make_console().print(f"\nThe customer wrote on {letter['on'][:10]}:\n{safe}", markup=False)
 
 
 def _known(value: bool | None) -> str:

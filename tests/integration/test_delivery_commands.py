@@ -5,17 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from retention.db.models import Action, Message
+from retention.db.models import Action, Message, Rendering
 from retention.db.session import writing
 from retention.domain.actions import ActionKind
 from retention.domain.messages import MessageState
 from retention.domain.stages import Stage
+from retention.mail.incoming import read_incoming
+from retention.mail.tokens import tagged
+from retention.services import inbox
 from retention.workshop import Workshop
 from tests.factories.commands import answer
 from tests.factories.commands import retention as run
-from tests.factories.outboxes import one_proposal
+from tests.factories.letters import written
+from tests.factories.outboxes import AFTERNOON, one_proposal
 
 
 def retention(*arguments: str, env: dict[str, str], code: int = 0) -> Any:
@@ -128,3 +132,22 @@ def test_lint_says_what_is_wrong_before_anybody_is_written_to(
     )  # fmt: skip
     assert all(f["template"].startswith("odd/") for f in found["findings"])
     assert any(re.search(what, f["what"]) for f in found["findings"]), found
+
+
+def test_a_reply_is_shown_with_its_task_and_steers_no_terminal(
+    queued: Workshop, environment: dict[str, str], tmp_path: Path
+) -> None:
+    with writing(queued.engine) as session:
+        message = session.scalars(select(Message).order_by(Message.id)).first()
+        assert message is not None
+        message.state, message.sent_at = MessageState.SENT, AFTERNOON
+        rendering = session.get_one(Rendering, message.action_id)
+        raw = written("I contest\x1b[2J this.", to=tagged("r@example.com", rendering.token))
+        row = inbox.take_in(session, read_incoming(raw), AFTERNOON, "Europe/Madrid")
+        assert row is not None
+        task = row.action_id or ""
+    shown = retention("queue", "show", task, "--json", env=environment)
+    assert shown["action"]["said"][0]["text"].startswith("I contest")
+    plain = run("queue", "show", task, cwd=tmp_path, env=environment)
+    assert "I contest·[2J this." in plain.stdout
+    assert "\x1b" not in plain.stdout
