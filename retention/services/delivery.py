@@ -65,10 +65,15 @@ def claim_checked(session: Session, ids: Sequence[str], now: datetime, rules: Ru
     """Claim the messages that may leave. The others are settled here, or wait and say why."""
     found = postings.load(session, ids, lock=True)
     refused = check(session, found, now, rules)
-    refused |= _not_approved(session, [p for p in found if p.message_id not in refused], now, rules)
+    may_wait = [p for p in found if _may_wait(refused.get(p.message_id))]
+    refused |= _not_approved(session, may_wait, now, rules)  # what is void does not wait
     settle_refused(session, found, refused)
     free = [message_id for message_id in ids if message_id not in refused]
     return Claims(attempts.claim(session, free, now, rules.lease), refused)
+
+
+def _may_wait(refusal: Refusal | None) -> bool:
+    return refusal is None or refusal.state is MessageState.QUEUED
 
 
 def check(

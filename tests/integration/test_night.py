@@ -94,7 +94,7 @@ def test_a_review_leads_to_education_which_is_queued_byte_for_byte(shop: Worksho
             assert action.message.content_hash == content_of(action)
             mail = message_from_bytes(action.rendering.raw, policy=policy.SMTP)
             assert mail["To"] == action.rendering.recipient
-            assert mail["Message-ID"] == f"<{action.id}@example.com>"
+            assert mail["Message-ID"] == f"<{action.rendering.token}@example.com>"
             body = mail.get_body(("plain",))
             assert body is not None
             assert body.get_content().replace("\r\n", "\n") == action.rendering.text
