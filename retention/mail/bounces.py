@@ -55,7 +55,7 @@ def read_bounce(message: Message) -> Bounce | None:
     Only a machine reports: a customer who writes about something undelivered is a customer.
     """
     by_machine = is_from_machine(message)
-    blocks = _status_blocks(message.walk() if by_machine else _top_parts(message))
+    blocks = _status_blocks(message.walk() if by_machine else top_parts(message))
     if not blocks and not by_machine:
         return None
     later, never = _failed_addresses(message)
@@ -132,12 +132,12 @@ def _status_blocks(parts: Iterable[Message]) -> list[Message]:
     return [block for block in blocks if block.get("action") or block.get("status")]
 
 
-def _top_parts(message: Message) -> list[Message]:
+def top_parts(message: Message) -> list[Message]:
     """Return the message's own parts: a report that somebody has attached is not their report."""
     payload = message.get_payload()
     if message.get_content_maintype() != "multipart" or not isinstance(payload, list):
         return [message]
-    return [part for inner in payload if isinstance(inner, Message) for part in _top_parts(inner)]
+    return [part for inner in payload if isinstance(inner, Message) for part in top_parts(inner)]
 
 
 def _status(block: Message) -> str:

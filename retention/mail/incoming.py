@@ -11,7 +11,7 @@ from email.utils import getaddresses, parsedate_to_datetime
 
 from retention.domain.incoming import IncomingKind
 from retention.mail.absence import back_on
-from retention.mail.bounces import Bounce, is_from_machine, read_bounce, words_of
+from retention.mail.bounces import Bounce, is_from_machine, read_bounce, top_parts, words_of
 from retention.mail.tokens import tokens_in
 
 UNSUBSCRIBE = "unsubscribe"
@@ -118,7 +118,7 @@ def _is_complaint(message: Message) -> bool:
     """Abuse Reporting Format (RFC 5965)."""
     if message.get_param("report-type") == "feedback-report":
         return True
-    return any(part.get_content_type() == "message/feedback-report" for part in message.walk())
+    return any(part.get_content_type() == "message/feedback-report" for part in top_parts(message))
 
 
 def _automatic(message: Message) -> str | None:

@@ -64,6 +64,12 @@ def usable_address(address: str | None) -> str | None:
     return checked.ascii_email
 
 
+def comparable(address: str) -> str:
+    """Return an address as it stands in a message: its domain in ASCII, in small letters."""
+    bare = address.strip()
+    return (bare if bare.isascii() else usable_address(bare) or bare).casefold()
+
+
 def message_id_for(token: str, sender: str) -> str:
     """Return our own Message-ID: the message's token, which nobody can guess, in our domain."""
     return f"<{token}@{sender.rpartition('@')[2]}>"

@@ -66,11 +66,6 @@ class Connection:
         self.close()
         self._deadline.close()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a conversation to go on with."""
-        return self._client is not None
-
     def open(self) -> None:
         """Connect, verify TLS, log in. Raises AttemptFailedError; nothing was sent then."""
         self._client, self.sent = self._make_client(), 0

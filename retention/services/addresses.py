@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import DeadAddress
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
-from retention.mail.message import usable_address
+from retention.mail.message import comparable
 from retention.services import actions
 from retention.services.evidence import Evidence
 from retention.services.progress import ADDRESS_CHANGED
@@ -55,12 +55,6 @@ def _is_wrong(action: ActionStanding, address: str | None) -> bool:
     if not waits or action.recipient is None or address is None:
         return False
     return action.recipient.casefold() != comparable(address)
-
-
-def comparable(address: str) -> str:
-    """Return an address as it stands in a message: its domain in ASCII, in small letters."""
-    bare = address.strip()
-    return (bare if bare.isascii() else usable_address(bare) or bare).casefold()
 
 
 def _note(standing: Standing, action_id: str) -> None:

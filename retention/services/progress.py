@@ -14,7 +14,7 @@ from retention.domain.playbook import Playbook, Step
 from retention.domain.progress import CaseProgress, Notice, StepProgress
 from retention.domain.stages import Stage
 from retention.domain.waivers import WaiverState
-from retention.mail.message import usable_address
+from retention.mail.message import comparable
 from retention.services.evidence import UNLESS, WHEN, Evidence, condition_key
 from retention.services.standing import ActionStanding, Standing
 
@@ -195,7 +195,7 @@ def facts_of(
         ended=row["contract_ended_on"] is not None or row["status"] in _GONE,
         prepaid=row["prepaid"] is True,
         leave_confirmed=leaving,
-        reachable=row["has_email"] is True and _ascii_form(row["email"] or "") not in dead,
+        reachable=row["has_email"] is True and comparable(row["email"] or "") not in dead,
         surely_unprofitable=high is not None and high < 0,
         data_settled=data_settled,
         blocks=tuple(_blocks(row)),
@@ -220,11 +220,6 @@ def _may_improve(customer: str, playbook: Playbook, evidence: Evidence) -> froze
         if rule.escalate_unless is not None
         and evidence.values[condition_key(playbook, UNLESS, rule.stage)].get(customer) is not False
     )
-
-
-def _ascii_form(address: str) -> str:
-    bare = address.strip()
-    return (bare if bare.isascii() else usable_address(bare) or bare).casefold()
 
 
 def _declines(row: dict[str, Any], exclusions: tuple[Exclusion, ...], today: date) -> bool:

@@ -121,6 +121,14 @@ def test_a_complaint_names_our_message() -> None:
     assert found.tokens == (OURS,)
 
 
+def test_a_complaint_that_somebody_attaches_is_not_theirs() -> None:
+    message = message_from_bytes(written("What is this?"), policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    attached = message_from_bytes(complaint("<x@y>"), policy=policy.default)
+    message.add_attachment(attached)
+    assert read_incoming(message.as_bytes()).kind is IncomingKind.REPLY
+
+
 @pytest.mark.parametrize(
     ("raw", "kind"),
     [
