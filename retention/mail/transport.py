@@ -5,21 +5,18 @@ password on the terminal. TLS is always verified; plain SMTP is for loopback onl
 """
 
 import re
-import socket
 import ssl
 from collections.abc import Callable
 from typing import Any, Self
 from urllib.error import HTTPError
 
-import yagmail
-
 from retention.domain.messages import AttemptStage, Verdict, verdict_of
+from retention.mail.client import make_client
 from retention.mail.deadline import Deadline
 from retention.mail.server import MailServer, check_server
 
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 _OK, _ACCEPTED, _GO_AHEAD, _GOING = 250, (250, 251), 354, 421
-_LOGGED_IN, _REFUSED, _BAD_LOGIN = 235, 400, 535
 _TOO_BIG = 552
 _SERVER_ERROR = 500
 _REPLY_LENGTH = 200
@@ -38,15 +35,6 @@ class AttemptFailedError(Exception):
         self.code = code
         self.text = text
         self.verdict = verdict or verdict_of(stage, code)
-
-
-class LoginRefusedError(OSError):
-    """The server does not take our token."""
-
-    def __init__(self, code: int, text: bytes) -> None:
-        super().__init__(text)
-        self.smtp_code = code if code >= _REFUSED else _BAD_LOGIN
-        self.smtp_error = text
 
 
 class Connection:
@@ -68,7 +56,7 @@ class Connection:
 
     def open(self) -> None:
         """Connect, verify TLS, log in. Raises AttemptFailedError; nothing was sent then."""
-        self._client, self.sent = self._make_client(), 0
+        self._client, self.sent = make_client(self._server, self._deadline), 0
         try:
             self._client.login()
             self._client.smtp.ehlo_or_helo_if_needed()
@@ -78,26 +66,6 @@ class Connection:
             verdict = _verdict_of_login(error, code)
             raise AttemptFailedError(AttemptStage.CONNECTED, code, text, verdict) from error
         self._deadline.rest()
-
-    def _make_client(self) -> Any:
-        server = self._server
-        context = ssl.create_default_context(cafile=server.ca_file)
-        with_tls = server.security == "tls"
-        client = _client_class(self._deadline, server)(
-            user=server.user,
-            password=server.password,
-            oauth2_file=str(server.oauth2_file) if server.oauth2_file else None,
-            host=server.host,
-            port=server.port,
-            smtp_ssl=with_tls,
-            smtp_starttls={"context": context} if server.security == "starttls" else False,
-            smtp_skip_login=server.user is None,
-            soft_email_validation=False,
-            timeout=server.timeout,
-            **({"context": context} if with_tls else {}),
-        )
-        client.set_logging(None)
-        return client
 
     def close(self) -> None:
         """Say goodbye, whatever state the connection is in."""
@@ -211,40 +179,6 @@ class Connection:
     def _said(self, error: OSError) -> str:
         said = _said(error)
         return f"the deadline was over; {said}" if self._deadline.has_struck else said
-
-
-def _client_class(deadline: Deadline, server: MailServer) -> type:
-    """Return yagmail's client whose socket is watched from the moment it is connected."""
-
-    class Watched(yagmail.SMTP):  # type: ignore[misc]
-        @property
-        def connection(self) -> type:
-            base = super().connection
-
-            class WatchedConnection(base):  # type: ignore[misc, valid-type]
-                def _get_socket(self, *arguments: Any) -> socket.socket:
-                    made: socket.socket = super()._get_socket(*arguments)
-                    deadline.watch(made, server.timeout)
-                    return made
-
-                def putcmd(self, *arguments: Any) -> None:
-                    deadline.extend(server.timeout)
-                    super().putcmd(*arguments)
-
-                def docmd(self, cmd: str, args: str = "") -> tuple[int, bytes]:
-                    code, text = super().docmd(cmd, args)
-                    if cmd == "AUTH" and args.startswith("XOAUTH2") and code != _LOGGED_IN:
-                        raise LoginRefusedError(code, text)  # yagmail does not look
-                    return code, text
-
-                def starttls(self, *arguments: Any, **options: Any) -> Any:
-                    found = super().starttls(*arguments, **options)
-                    deadline.watch(self.sock, server.timeout)
-                    return found
-
-            return WatchedConnection
-
-    return Watched
 
 
 def _verdict_of_login(error: OSError, code: int | None) -> Verdict:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 
 from retention.clock import travel
 from retention.db import snapshots
@@ -445,8 +445,10 @@ def test_nothing_adverse_leaves_when_the_last_night_is_too_long_ago(
     approve(queued, notice, "marta")
     approve(queued, notice, "diana")
     with writing(queued.engine) as session:
-        session.execute(update(Message).values(send_until=NIGHT + timedelta(days=90)))
-    deliver(now=AFTERNOON + timedelta(days=14))
+        for run in session.scalars(select(Run).order_by(Run.business_date)):
+            run.business_date -= timedelta(days=14)
+            session.flush()
+    deliver()
     assert message_of(queued, notice).waiting_for == "night_too_old"
 
 

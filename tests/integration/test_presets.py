@@ -76,12 +76,16 @@ class Accounts(BaseHTTPRequestHandler):
     """The provider's token service."""
 
     status = 200
+    answer: bytes | None = b'{"access_token": "a fresh token", "expires_in": 3600}'
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(type(self).status)
+        if self.answer is None:
+            self.rfile.read(1)  # until the other side has had enough
+            return
+        self.send_response(self.status)
         self.end_headers()
-        self.wfile.write(b'{"access_token": "a fresh token", "expires_in": 3600}')
+        self.wfile.write(self.answer)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -95,17 +99,18 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Accounts]]:
     where = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setattr(yagmail.oauth2, "GOOGLE_ACCOUNTS_BASE_URL", where)
     monkeypatch.setattr(Accounts, "status", 200)
+    monkeypatch.setattr(Accounts, "answer", Accounts.answer)
     yield Accounts
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-def log_in(folder: Path, script: dict[str, str]) -> list[str]:
+def log_in(folder: Path, script: dict[str, str], timeout: float = 5) -> list[str]:
     """Log in with a token and send one message; return what the server heard."""
     pem, context = make_certificate(folder, "localhost")
     with ScriptedServer(script, context, implicit=True) as server:
-        mail = MailServer("localhost", server.port, "tls", timeout=5, user=USER, ca_file=pem,
+        mail = MailServer("localhost", server.port, "tls", timeout, user=USER, ca_file=pem,
                           oauth2_file=token_file(folder))  # fmt: skip
         with Connection(mail) as connection:
             connection.send("a@example.com", "b@example.com", b"x\r\n", lambda _: None)
@@ -137,3 +142,13 @@ def test_the_token_service_says_no_for_good_or_for_now(
     with pytest.raises(AttemptFailedError) as failed:
         log_in(tmp_path, {})
     assert failed.value.verdict is verdict
+
+
+@pytest.mark.parametrize("answer", [b"<html>maintenance</html>", b"{}", b"[]", None])
+def test_a_token_service_that_says_nothing_of_use_is_asked_again_later(
+    tmp_path: Path, accounts: type[Accounts], answer: bytes | None
+) -> None:
+    accounts.answer = answer
+    with pytest.raises(AttemptFailedError) as failed:
+        log_in(tmp_path, {}, timeout=0.5)
+    assert failed.value.verdict is Verdict.TRY_AGAIN
