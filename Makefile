@@ -49,7 +49,7 @@ check: $(DEV) ## Lint and type-check
 	@$(BIN)/mypy
 
 test: check $(NODE) ## Lint, type-check and run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fmt: $(DEV) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .

@@ -1,6 +1,7 @@
 """Read playbooks from files, and again from the text a case was opened under."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from retention.domain.errors import ConfigError
@@ -26,7 +27,11 @@ def load_playbooks(folder: Path) -> dict[PlaybookName, Playbook]:
     return found
 
 
+@lru_cache(maxsize=64)
 def parse_playbook(text: str, name: str) -> Playbook:
-    """Read one playbook; its version is the SHA-256 of `text`. Raises ConfigError."""
+    """Read one playbook; its version is the SHA-256 of `text`. Raises ConfigError.
+
+    Cases pin the text that they were opened under, so the same few are read over and over.
+    """
     version = hashlib.sha256(text.encode()).hexdigest()
     return to_playbook(parse_policy(text, PlaybookDoc, name), text, version)
