@@ -86,7 +86,7 @@ class PostOffice:
             zone, valid, lease, rounds.openings(shop.policies, zone), shop.policies.limits.gap_days
         )
         self._pacer = Pacer(pace.per_second, pace.per_domain)
-        self._ledger = Ledger(shop, self._rules)
+        self._ledger = Ledger(shop, self._rules, pace.connections)
         self._lines = [Connection(shop.mail) for _ in range(pace.connections)]
         self._ended: list[Future[Any]] = []
         self._errors: list[BaseException] = []

@@ -21,7 +21,8 @@ from retention.workshop import Workshop
 
 _TRIES = 10
 _PAUSE_SECONDS = 0.05
-_MOST = 200
+_MOMENT_SECONDS = 0.003
+_MOST = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class _Entry:
 class Ledger:
     """The one writer of a round's progress. Use it as a context manager."""
 
-    def __init__(self, shop: Workshop, rules: delivery.Rules) -> None:
-        self._shop, self._rules = shop, rules
+    def __init__(self, shop: Workshop, rules: delivery.Rules, lines: int) -> None:
+        self._shop, self._rules, self._lines = shop, rules, lines
         self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -60,11 +61,20 @@ class Ledger:
     def _run(self) -> None:
         open_ = True
         while open_:
-            entries = [self._entries.get()]
-            while len(entries) < _MOST and not self._entries.empty():
-                entries.append(self._entries.get())
+            entries = self._gather()
             open_ = None not in entries
             self._write([entry for entry in entries if entry is not None])
+
+    def _gather(self) -> list[_Entry | None]:
+        """Wait for the first entry, then a moment for the others, unless all lines are here."""
+        entries = [self._entries.get()]
+        until = time.monotonic() + _MOMENT_SECONDS
+        while len(entries) < _MOST and _waiting(entries) < self._lines and None not in entries:
+            try:
+                entries.append(self._entries.get(timeout=max(0, until - time.monotonic())))
+            except queue.Empty:
+                break
+        return entries
 
     def _write(self, entries: list[_Entry]) -> None:
         """Write all of them; when that cannot be done, one by one, so that each fails alone."""
@@ -110,3 +120,8 @@ class Ledger:
             else settled.get(e.item.claimed.message_id)
             for e in entries
         ]
+
+
+def _waiting(entries: list[_Entry | None]) -> int:
+    """Return how many lines stand at their dot."""
+    return sum(entry is not None and isinstance(entry.item, Claimed) for entry in entries)

@@ -6,6 +6,7 @@ hard line breaks. Anything else is refused, so that nothing can appear in one pa
 
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
@@ -92,6 +93,7 @@ def _block(text: str, opener: Token) -> list[str]:
     return lines
 
 
+@lru_cache(maxsize=2048)  # most paragraphs hold no value of the customer's
 def _wrapped(text: str, first: str = "", rest: str = "") -> str:
     return textwrap.fill(
         text,

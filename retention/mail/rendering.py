@@ -41,6 +41,7 @@ _SCHEMES = ("mailto:", "tel:", "https://")
 MAX_VALUE = 300
 MAX_HTML_BYTES = 60 * 1024
 _VALUES = "_placed_values"
+_BROKEN = (JinjaError, ValueError, TypeError, ArithmeticError)  # what a template can come to
 _OUTER = "zqx{}xqz"  # the places of _ANY
 
 Plain = str | int | Decimal | date | datetime | None
@@ -88,7 +89,7 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
         html = _fill_html(shape.page, placed, outer, manner.hosts)
         blocks = to_blocks(tokens, lambda part: _fill(part, placed)) if front.pdf else []
         _refuse_large(html)
-    except (JinjaError, ValueError) as error:
+    except _BROKEN as error:
         raise TemplateError(name, str(error), "Correct the template or its values.") from error
     return Rendered(subject, preheader, text, html, tuple(blocks))
 
@@ -103,7 +104,7 @@ def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
     try:
         tokens = parse(_compiled(root, source).render(context))
         return to_text(tokens, lambda part: _fill(part, placed))
-    except (JinjaError, ValueError) as error:
+    except _BROKEN as error:
         raise TemplateError("a script", str(error), "Correct it.") from error
 
 

@@ -92,6 +92,7 @@ SAMPLES: tuple[Sample, ...] = (
         "Sociedad Anónima de Distribución y Almacenamiento Frigorífico " + "Ñandú " * 30,
         _EUROPE,
         overdue=Decimal("1234.50"),
+        new_fee=Decimal("84.55"),
         said="decline",
     ),
     Sample("no phone", "Müller & Söhne GmbH", _EUROPE, phone="", topic="how_to", tickets=40,

@@ -43,6 +43,8 @@ def slots_of(action: Action) -> list[Slot]:
 
 def given(action: Action, now: datetime, valid: timedelta) -> list[Given]:
     """Return the approvals that are still worth something: same content, not refused, not stale."""
+    if not action.approvals:
+        return []
     content = content_of(action)
     return [
         Given(a.person_id, a.role)

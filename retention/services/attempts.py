@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, select, tuple_, update
+from sqlalchemy import and_, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
@@ -21,8 +21,6 @@ from retention.domain.messages import (
     verdict_of,
     wait_before_retry,
 )
-
-_ONE_SIDED = {"synchronize_session": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,42 +54,46 @@ class Ending:
 
 def claim(session: Session, ids: Sequence[str], now: datetime, lease: timedelta) -> list[Claimed]:
     """Take messages by conditional update; those that somebody else has are not among them."""
-    taken = session.execute(
-        update(Message)
-        .where(
-            Message.id.in_(ids),
-            Message.state.in_(sorted(CLAIMABLE_STATES)),
-            Message.held_by.is_(None),
-            Message.not_before <= now,
-        )
-        .values(
-            state=MessageState.SENDING,
-            lease_until=now + lease,
-            attempts=Message.attempts + 1,
-            waiting_for=None,
-        )
-        .returning(Message.id, Message.attempts)
-        .execution_options(**_ONE_SIDED)
-    ).all()
-    numbers = {row.id: row.attempts for row in taken}
-    session.add_all(
-        DeliveryAttempt(
-            message_id=message_id, number=number, stage=int(AttemptStage.CLAIMED), started_at=now
-        )
-        for message_id, number in numbers.items()
-    )
-    rows = session.execute(
-        select(Message.id, Message.action_id, Message.policy, Message.content_hash,
-               Rendering.return_path, Rendering.recipient, Rendering.raw)
-        .join(Rendering, Rendering.action_id == Message.action_id)
-        .where(Message.id.in_(numbers))
-    ).all()  # fmt: skip
+    connection = session.connection()
+    asked = {"ids": list(ids), "now": now, "until": now + lease}
+    numbers = dict(connection.execute(_CLAIM, asked).tuples().all())
+    if not numbers:
+        return []
+    connection.execute(_BEGIN, [{"key": key, "n": n, "at": now} for key, n in numbers.items()])
     found = {
         row.id: Claimed(row.id, numbers[row.id], row.action_id, row.policy, row.return_path,
                         row.recipient, row.raw, row.content_hash)
-        for row in rows
+        for row in connection.execute(_TAKEN, {"ids": list(numbers)})
     }  # fmt: skip
     return [found[message_id] for message_id in ids if message_id in found]
+
+
+_CLAIM = (
+    update(Message)
+    .where(
+        Message.id.in_(bindparam("ids", expanding=True)),
+        Message.state.in_(sorted(CLAIMABLE_STATES)),
+        Message.held_by.is_(None),
+        Message.not_before <= bindparam("now"),
+    )
+    .values(
+        state=MessageState.SENDING,
+        lease_until=bindparam("until"),
+        attempts=Message.attempts + 1,
+        waiting_for=None,
+    )
+    .returning(Message.id, Message.attempts)
+)
+_BEGIN = insert(DeliveryAttempt.__table__).values(  # type: ignore[arg-type]
+    message_id=bindparam("key"), number=bindparam("n"), started_at=bindparam("at"),
+    stage=int(AttemptStage.CLAIMED),
+)  # fmt: skip
+_TAKEN = (
+    select(Message.id, Message.action_id, Message.policy, Message.content_hash,
+           Rendering.return_path, Rendering.recipient, Rendering.raw)
+    .join(Rendering, Rendering.action_id == Message.action_id)
+    .where(Message.id.in_(bindparam("ids", expanding=True)))
+)  # fmt: skip
 
 
 def record_dots(session: Session, claims: Iterable[Claimed], lease_until: datetime) -> set[str]:

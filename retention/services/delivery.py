@@ -8,9 +8,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, case, select, update
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload, load_only, selectinload
 
-from retention.db.models import Action
+from retention.db.models import Action, Case, Rendering
 from retention.domain.actions import RECEIPT_STEP, ActionState
 from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
@@ -151,11 +151,11 @@ def _not_approved(
 def _judge_approval(action: Action, content: str, now: datetime, rules: Rules) -> Refusal | None:
     if action.rendering is None or content_of(action) != content:
         return Refusal(MessageState.CANCELLED, "the content is not what was approved")
-    lately, ever = (given(action, now, valid) for valid in (rules.approvals_valid, _FOR_EVER))
     slots, answers = slots_of(action), action.step == RECEIPT_STEP
+    lately = given(action, now, rules.approvals_valid)
     if is_approved(action.stage, slots, lately, answers=answers):
         return None
-    if is_approved(action.stage, slots, ever, answers=answers):
+    if is_approved(action.stage, slots, given(action, now, _FOR_EVER), answers=answers):
         return Refusal(MessageState.EXPIRED, "an approval is too old")
     return Refusal(MessageState.CANCELLED, "an approval is missing")
 
@@ -267,13 +267,22 @@ def today(now: datetime, timezone: str) -> date:
 
 
 def _load(session: Session, ids: Collection[str]) -> Sequence[Action]:
-    return session.scalars(
-        select(Action)
-        .where(Action.id.in_(ids))
-        .options(
-            joinedload(Action.case),
-            joinedload(Action.rendering),
-            joinedload(Action.offer),
-            selectinload(Action.approvals),
-        )
-    ).all()
+    return session.scalars(_JUDGED, {"ids": list(ids)}).all()
+
+
+# No more of each than is judged: whatever else would be asked for raises.
+_JUDGED = (
+    select(Action)
+    .where(Action.id.in_(bindparam("ids", expanding=True)))
+    .options(
+        load_only(Action.kind, Action.customer_id, Action.form, Action.effective_on, Action.proof,
+                  Action.snapshot_hash, Action.stage, Action.step, Action.required_roles,
+                  Action.escalated_on, raiseload=True),
+        joinedload(Action.case).load_only(Case.version, raiseload=True),
+        joinedload(Action.rendering).load_only(
+            Rendering.recipient, Rendering.sender, Rendering.raw, raiseload=True
+        ),
+        joinedload(Action.offer),
+        selectinload(Action.approvals),
+    )
+)  # fmt: skip

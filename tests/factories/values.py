@@ -9,7 +9,7 @@ from retention.mail.samples import SAMPLES
 LONG_NAME = "Sociedad Anónima de Distribución y Almacenamiento " + "Ñ" * 200
 EVERY_CASE: list[dict[str, Any]] = [
     {},
-    {"overdue": Decimal("1234.50"), "said": "decline"},
+    {"overdue": Decimal("1234.50"), "new_fee": Decimal("84.55"), "said": "decline"},
     {"topic": "how_to", "tickets": 40, "said": "counter"},
     {"topic": "billing", "tickets": 40, "said": "call"},
     {"usage_fell": True, "said": "ask"},

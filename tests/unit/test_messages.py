@@ -126,6 +126,8 @@ def broken(tmp_path: Path, body: str, front: str = "") -> None:
         ("| a | b |\n\n> quoted", "'blockquote' is not used in messages"),
         ("[pay](http://x.example)", "a link must begin with one of"),
         ("[pay]({{ customer.name }})", "a link must begin with one of"),
+        ("{{ customer.name | money }}", "broken/en.md"),
+        ("{% if customer.name < offer.new_fee %}x{% endif %}", "broken/en.md"),
     ],
 )
 def test_a_broken_template_is_an_error_and_never_a_blank(
