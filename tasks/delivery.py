@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from retention.clock import utc_now
+from retention.clock import date_in, utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
 from retention.domain.errors import NotFoundError
@@ -37,7 +37,7 @@ def recover_lost() -> int:
     if not schema.exists(shop.engine):
         raise NotFoundError("the outbox", "no night has run yet", "Run 'retention run' first.")
     with writing(shop.engine) as session:
-        outbox.expire_late(session, delivery.today(now, shop.settings.timezone))
+        outbox.expire_late(session, date_in(now, shop.settings.timezone))
         canaries.stop_bad_batches(session, now, shop.policies.canary)
         return attempts.recover(session, now)
 
@@ -65,7 +65,7 @@ def _without_changed(shop: Workshop, ids: list[str]) -> tuple[list[str], Counter
         guarded = freshness.ask_company(session, ids)
     if not guarded:
         return ids, Counter()
-    today = delivery.today(utc_now(), shop.settings.timezone)
+    today = date_in(utc_now(), shop.settings.timezone)
     recent = freshness.look(shop.policies, shop.places, guarded, today)
     with writing(shop.engine) as session:
         kept = freshness.keep_back(session, guarded, recent)

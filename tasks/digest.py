@@ -6,7 +6,7 @@ from datetime import date
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from retention.clock import utc_now
+from retention.clock import date_in, utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
 from retention.domain.errors import NotFoundError
@@ -16,7 +16,7 @@ from retention.domain.summaries import DigestSummary, as_json
 from retention.mail.message import usable_address
 from retention.mail.transport import AttemptFailedError, Connection
 from retention.services import digest, runs
-from retention.services.delivery import is_stopped, today
+from retention.services.delivery import is_stopped
 from retention.services.digest import Digest
 from retention.workshop import Workshop, get_workshop
 
@@ -31,7 +31,7 @@ def send_digests() -> DigestSummary:
     file does.
     """
     shop, now = get_workshop(), utc_now()
-    on = today(now, shop.settings.timezone)
+    on = date_in(now, shop.settings.timezone)
     if not schema.exists(shop.engine):
         raise NotFoundError("the queue", "no night has run yet", "Run 'retention run' first.")
     if is_stopped(shop.settings.stop_file):

@@ -8,13 +8,13 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from retention.clock import utc_now
+from retention.clock import date_in, utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
 from retention.domain.errors import GateTrippedError, RunRefusedError, SourceUnavailableError
 from retention.domain.runs import RunState
 from retention.domain.summaries import NightSummary, PullSummary, ScoreSummary, as_json
-from retention.services import delivery, gates, night, nightly, runs, scores
+from retention.services import gates, night, nightly, runs, scores
 from retention.services.plan import require_planned
 from retention.services.runs import Lateness, RunClaim
 from retention.workshop import get_workshop
@@ -31,14 +31,16 @@ def _is_transient(_task: object, _run: object, state: Any) -> bool:
 def claim_run(as_of: date, *, take_over: bool = False, late: str = "refuse") -> RunClaim:
     """Bring the database up to date and claim the business date, or find that it is done.
 
-    A date that is too late is written down as skipped, and then refused.
+    A date that is too late is written down as skipped, and then refused. Raises ConfigError when a
+    calendar names a place that does not exist.
     """
     shop, now = get_workshop(), utc_now()
+    shop.policies.calendars.check()
     schema.upgrade(shop.engine)
     with writing(shop.engine) as session:
         if take_over:
             runs.release_lease(session, FLOW, as_of, now)
-        today = delivery.today(now, shop.settings.timezone)
+        today = date_in(now, shop.settings.timezone)
         lateness = Lateness(shop.policies.limits.late_days, late == "allow", late == "backfill")
         claim = runs.claim(session, FLOW, as_of, now, shop.lease, today=today, late=lateness)
     if claim.skipped:

@@ -13,8 +13,9 @@ import yaml
 from retention.policy import parse_policy
 from retention.sources.config import SourcesConfig
 from tests.conftest import ROOT
-from tests.factories.commands import data_folder, retention
+from tests.factories.commands import data_folder, retention, surroundings
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -26,14 +27,8 @@ MAKE, ACTIVATE, CHINOOK, OPS, STEER, TEAMS, OWN = blocks("sh")
 
 
 def run(block: str, cwd: Path, home: Path) -> str:
-    variables = {k: v for k, v in os.environ.items() if not k.startswith(("RETENTION_", "PREFECT"))}
-    variables |= {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "RETENTION_DATA": str(data_folder()),
-        "PREFECT_HOME": str(home / "prefect"),
-        "NO_COLOR": "1",
-        "COLUMNS": "120",
-    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = surroundings(home) | {"PATH": path}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=600,
@@ -44,12 +39,12 @@ def run(block: str, cwd: Path, home: Path) -> str:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout after a (smaller) `make demo`."""
+    """A checkout after a (smaller) `make demo`, which starts a Prefect server of its own."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("config", "examples", "templates"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
-    done = retention("demo", "--size", "200", cwd=folder)
+    done = retention("demo", "--size", "200", cwd=folder, env={"PREFECT_API_URL": ""})
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -26,13 +26,12 @@ def ready() -> "Workshop":
 
 def desk_of(shop: "Workshop", who: str) -> "Desk":
     """Return the desk of a person, now. Raises NotFoundError for somebody unknown."""
-    from retention.clock import utc_now
-    from retention.services.delivery import today
+    from retention.clock import date_in, utc_now
     from retention.services.desk import Desk
 
     now = utc_now()
     person = shop.policies.team.get(who)
-    return Desk(shop.policies, person, now, today(now, shop.settings.timezone))
+    return Desk(shop.policies, person, now, date_in(now, shop.settings.timezone))
 
 
 def choice(enum: Any, value: str | None) -> Any:
@@ -47,7 +46,7 @@ def choice(enum: Any, value: str | None) -> Any:
 
 def owner_of(shop: "Workshop", customer_id: str) -> str:
     """Return the account manager of a customer, by the newest snapshot."""
-    from retention.services.explain import people_of
+    from retention.services.customers import people_of
 
     row = people_of(shop.places.snapshots, {customer_id}).get(customer_id, {})
     return shop.policies.team.account_manager_of(row.get("account_manager")).person_id

@@ -22,6 +22,7 @@ def doctor(*, as_json: AsJson = False) -> None:
 
     try:
         shop = get_workshop()
+        shop.policies.calendars.check()
     except RetentionError as error:
         checks = [("policies", FAIL, f"{error.where}: {error.found}. {error.remedy}")]
     else:
@@ -88,10 +89,9 @@ def _switch(shop: "Workshop") -> Check:
 
 def _notices(shop: "Workshop") -> Check:
     """Say which notice rules nobody has looked at in time; they hold all the same."""
-    from retention.clock import utc_now
-    from retention.services.delivery import today
+    from retention.clock import date_in, utc_now
 
-    on = today(utc_now(), shop.settings.timezone)
+    on = date_in(utc_now(), shop.settings.timezone)
     rules = shop.policies.notices.rules
     old = [rule.rule_id for rule in rules if rule.review_by < on]
     if old:

@@ -215,9 +215,8 @@ def status(*, as_json: AsJson = False) -> None:
 @team_app.command("show")
 def show_team(*, as_json: AsJson = False) -> None:
     """Show everybody with their roles, and who acts for whom."""
-    from retention.clock import utc_now
+    from retention.clock import date_in, utc_now
     from retention.db.session import reading
-    from retention.services.delivery import today
     from retention.services.desk import list_delegations
 
     shop = ready()
@@ -226,7 +225,7 @@ def show_team(*, as_json: AsJson = False) -> None:
         for p in shop.policies.team.people.values()
     ]
     with reading(shop.engine) as session:
-        on = today(utc_now(), shop.settings.timezone)
+        on = date_in(utc_now(), shop.settings.timezone)
         lent = [
             {
                 "number": row.id,

@@ -81,13 +81,12 @@ def release(
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List what is in force."""
-    from retention.clock import utc_now
+    from retention.clock import date_in, utc_now
     from retention.db.session import reading
     from retention.services import exclusions
-    from retention.services.delivery import today
 
     shop = ready()
-    on = today(utc_now(), shop.settings.timezone)
+    on = date_in(utc_now(), shop.settings.timezone)
     with reading(shop.engine) as session:
         rows = [
             {

@@ -117,7 +117,7 @@ def offer_handover(
     from retention.db.session import writing
     from retention.domain.errors import NotFoundError
     from retention.services import answering, handovers
-    from retention.services.explain import people_of
+    from retention.services.customers import people_of
 
     shop = ready()
     desk = desk_of(shop, who)

@@ -35,13 +35,12 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List what waits, most urgent first."""
-    from retention.clock import utc_now
+    from retention.clock import date_in, utc_now
     from retention.db.queries import actions as queries
     from retention.db.session import reading
     from retention.domain.actions import ActionState
     from retention.domain.stages import Stage
-    from retention.services.delivery import today
-    from retention.services.explain import people_of
+    from retention.services.customers import people_of
 
     shop = ready()
     now = utc_now()
@@ -52,7 +51,7 @@ def list_(
             stage=choice(Stage, stage),
             owner=owner,
             limit=limit,
-            awake_on=None if snoozed else today(now, shop.settings.timezone),
+            awake_on=None if snoozed else date_in(now, shop.settings.timezone),
         )
         people = people_of(shop.places.snapshots, {action.customer_id for action in found})
         rows = [summary(action, people, shop, now) for action in found]
@@ -91,7 +90,7 @@ def show(
     from retention.db.queries import actions as queries
     from retention.db.session import writing
     from retention.services import approvals, completing, replies
-    from retention.services.explain import people_of
+    from retention.services.customers import people_of
 
     shop = ready()
     with writing(shop.engine) as session:

@@ -97,14 +97,14 @@ def plan(
     """Show what the night would do. Reads only; nothing is stored."""
     day = parse_day(as_of)
     with make_console(stderr=True).status("Reading the sources and deciding on paper ..."):
-        from retention.clock import business_date, utc_now
-        from retention.services import delivery, runs
+        from retention.clock import business_date, date_in, utc_now
+        from retention.services import runs
         from retention.services.plan import make_plan
         from retention.workshop import get_workshop
 
         shop = get_workshop()
         if day is not None:
-            runs.refuse_future(day, delivery.today(utc_now(), shop.settings.timezone))
+            runs.refuse_future(day, date_in(utc_now(), shop.settings.timezone))
         planned = make_plan(
             shop.engine,
             shop.policies,

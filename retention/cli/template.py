@@ -82,12 +82,11 @@ def render(
 @app.command("lint")
 def lint(*, as_json: AsJson = False) -> None:
     """Say what is wrong with the templates: missing values and languages, links, dates, class."""
-    from retention.clock import utc_now
+    from retention.clock import date_in, utc_now
     from retention.mail.lint import lint as lint_all
-    from retention.services.delivery import today
 
     shop = _shop()
-    on = today(utc_now(), shop.settings.timezone)
+    on = date_in(utc_now(), shop.settings.timezone)
     found = lint_all(shop.settings.templates_dir, on, shop.sender.own_hosts)
     if as_json:
         emit({"findings": [{"template": f.template, "what": f.what} for f in found]})

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from retention.clock import utc_now
+from retention.clock import date_in, utc_now
 from retention.db.models import Action, Offer
 from retention.db.session import writing
 from retention.domain.actions import ActionKind, ActionState
@@ -14,7 +14,7 @@ from retention.domain.limits import BatchState
 from retention.domain.offers import Answer, OfferState
 from retention.domain.people import Person, Role
 from retention.domain.stages import Stage
-from retention.services import approvals, batches, completing, delivery, offers, waivers
+from retention.services import approvals, batches, completing, offers, waivers
 from retention.services.desk import Desk
 from retention.workshop import Workshop
 
@@ -105,7 +105,7 @@ class Workforce:
         return approving
 
     def _desk(self, person: Person) -> Desk:
-        today = delivery.today(utc_now(), self._shop.settings.timezone)
+        today = date_in(utc_now(), self._shop.settings.timezone)
         return Desk(self._shop.policies, person, utc_now(), today)
 
     def _one_with(self, role: Role) -> Person:

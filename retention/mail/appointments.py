@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from icalendar import Calendar, Event, vCalAddress, vText
+if TYPE_CHECKING:
+    from icalendar import vCalAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ def make_invitation(
     written_at: datetime,
 ) -> bytes:
     """Return the calendar file. The same call keeps its uid, so that a change moves it."""
+    from icalendar import Calendar, Event
+
     event = Event()
     event.add("uid", uid)
     event.add("sequence", agreed.number)
@@ -46,7 +50,9 @@ def make_invitation(
     return data
 
 
-def _person(address: str, name: str) -> vCalAddress:
+def _person(address: str, name: str) -> "vCalAddress":
+    from icalendar import vCalAddress, vText
+
     person = vCalAddress(f"mailto:{address}")
     if name:
         person.params["cn"] = vText(name)

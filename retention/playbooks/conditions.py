@@ -6,6 +6,7 @@ not known is neither true nor false.
 """
 
 import difflib
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -116,8 +117,15 @@ def probe(condition: str) -> None:
     types = {"flag": "BOOLEAN", "count": "BIGINT", "money": "DECIMAL(18,2)", "ratio": "DOUBLE"}
     types |= {"points": "BIGINT", "date": "DATE", "text": "VARCHAR"}
     columns = ", ".join(f'CAST(NULL AS {types[c.kind]}) AS "{c.name}"' for c in BY_NAME.values())
-    with duckdb.connect(":memory:") as db:
-        try:
-            db.execute(f"SELECT CAST(({condition}) AS BOOLEAN) FROM (SELECT {columns})").fetchall()
-        except duckdb.Error as error:
-            raise ValueError(str(error).splitlines()[0]) from error
+    try:
+        _laboratory().execute(
+            f"SELECT CAST(({condition}) AS BOOLEAN) FROM (SELECT {columns})"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+
+
+@cache
+def _laboratory() -> duckdb.DuckDBPyConnection:
+    """Opening a database costs far more than asking it; one thread, so that forks are safe."""
+    return duckdb.connect(":memory:", config={"threads": 1})

@@ -3,8 +3,6 @@
 from datetime import date
 from functools import cache
 
-import holidays
-
 from retention.domain.dates import WEEKDAYS, Calendar
 from retention.domain.errors import ConfigError
 from retention.services.policy_files import CalendarDoc, ChangesDoc
@@ -17,10 +15,13 @@ class Calendars:
     """Calendars by country and region: public holidays, and the changes that config makes."""
 
     def __init__(self, doc: CalendarDoc) -> None:
-        """Check that the places of `doc` exist. Raises ConfigError."""
+        """Keep `doc`; whether its places exist is checked when a day is asked for."""
         self._doc = doc
         self._made: dict[tuple[str, int], Calendar] = {}
-        for place in (doc.company, *doc.changes):
+
+    def check(self) -> None:
+        """Raise ConfigError for a place that does not exist."""
+        for place in (self._doc.company, *self._doc.changes):
             if _public_holidays(place, _ANY_YEAR) is None:
                 raise ConfigError(
                     "calendar.yaml", f"'{place}' is not known", "Write ES, or ES-MD for a region."
@@ -40,6 +41,8 @@ class Calendars:
         return self._around(place, around.year)
 
     def _around(self, place: str, year: int) -> Calendar:
+        if not self._made:
+            self.check()
         if (place, year) not in self._made:
             self._made[place, year] = self._make(place, year)
         return self._made[place, year]
@@ -61,6 +64,8 @@ class Calendars:
 @cache
 def _public_holidays(place: str, year: int) -> frozenset[date] | None:
     """Return the public holidays of a place, or None when there is no such place."""
+    import holidays  # half a second, and most commands ask for no day
+
     country, _, region = place.partition("-")
     try:
         found = holidays.country_holidays(country, subdiv=region or None, years=year)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session, joinedload, load_only, selectinload
 
+from retention.clock import date_in
 from retention.db.models import Action, Case, Rendering
 from retention.domain.actions import RECEIPT_STEP, ActionState
 from retention.domain.approving import is_approved
@@ -80,7 +80,7 @@ def check(
     session: Session, found: Sequence[Posting], now: datetime, rules: Rules
 ) -> dict[str, Refusal]:
     """Return which messages may not leave at this moment, and why."""
-    on = today(now, rules.timezone)
+    on = date_in(now, rules.timezone)
     around = look_around(session, {posting.customer_id for posting in found}, on)
     dead = addresses.dead(session, {posting.recipient for posting in found})
     adverse = any(posting.stage in ADVERSE_STAGES for posting in found)
@@ -210,7 +210,7 @@ def record_results(
     """Settle attempts. A message that was sent finishes its step, dated by the sending."""
     settled = attempts.record_ends(session, endings)
     sent_on = {
-        ending.claimed.action_id: today(ending.at, timezone)
+        ending.claimed.action_id: date_in(ending.at, timezone)
         for ending in endings
         if settled.get(ending.claimed.message_id) is MessageState.SENT
     }
@@ -259,11 +259,6 @@ def has_server_trouble(endings: Sequence[Ending]) -> str | None:
 def is_stopped(stop_file: Path) -> bool:
     """Return whether somebody has stopped all sending."""
     return stop_file.exists()
-
-
-def today(now: datetime, timezone: str) -> date:
-    """Return the company's calendar date at a moment."""
-    return now.astimezone(ZoneInfo(timezone)).date()
 
 
 def _load(session: Session, ids: Collection[str]) -> Sequence[Action]:

@@ -4,7 +4,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -65,20 +64,6 @@ def _row(root: Path, customer_id: str, as_of: date | None) -> tuple[dict[str, An
             "Ids are text: '007' and '7' are two customers.",
         )
     return evidence.rows[customer_id], days[-1]
-
-
-def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
-    """Return names and addresses from the newest snapshot; empty without one."""
-    days = snapshots.dates(root)
-    if not days:
-        return {}
-    table = pq.read_table(
-        snapshots.files(root, days[-1], snapshots.PEOPLE),
-        columns=["customer_id", "name", "email", "phone", "account_manager", "country", "kind"],
-        filters=[("customer_id", "in", sorted(customer_ids))] if customer_ids else None,
-        partitioning=None,
-    )
-    return {row["customer_id"]: row for row in table.to_pylist()}
 
 
 def _codes(text: str | None) -> list[str]:

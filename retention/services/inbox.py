@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from retention.clock import date_in
 from retention.db.chain import Entry, record
 from retention.db.models import Action, DeadAddress, Incoming, Message, Rendering
 from retention.domain.actions import ActionState
@@ -13,7 +14,6 @@ from retention.domain.incoming import MAX_SOFT_BOUNCES, STATE_AFTER, IncomingKin
 from retention.domain.messages import MESSAGE_MOVES, MessageClass, MessageState
 from retention.mail.incoming import Received
 from retention.services import exclusions, outbox, replies
-from retention.services.delivery import today
 
 
 class NotYetError(Exception):
@@ -150,7 +150,7 @@ def _opt_out(session: Session, row: Incoming, timezone: str) -> None:
         customer_id=row.customer_id or "",
         kind=ExclusionKind.SUPPRESSION,
         reason=ExclusionReason.DO_NOT_DISTURB if complained else ExclusionReason.UNSUBSCRIBED,
-        starts_on=today(row.read_at, timezone),
+        starts_on=date_in(row.read_at, timezone),
         ends_on=None,
         scope=ALL if complained else MessageClass.COMMERCIAL,
         note=row.reason,

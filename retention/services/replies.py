@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from retention.clock import date_in
 from retention.db.models import Action, Incoming
 from retention.domain import keys
 from retention.domain.actions import (
@@ -17,7 +18,6 @@ from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.forms import CONTESTED, REPLY
 from retention.services import exclusions
 from retention.services.actions import set_state
-from retention.services.delivery import today
 
 _ANSWER_WITHIN = timedelta(days=3)
 _LOOKED_AT_WITHIN = timedelta(days=60)
@@ -34,7 +34,7 @@ def hand_to_owner(session: Session, answered: Action, now: datetime, timezone: s
         )
         .options(joinedload(Action.case))
     ).first()
-    return open_one or _task(session, answered, today(now, timezone))
+    return open_one or _task(session, answered, date_in(now, timezone))
 
 
 def _task(session: Session, answered: Action, on: date) -> Action:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from retention.clock import date_in
 from retention.db.models import Action, Incoming, Message
 from retention.db.queries import messages as queries
 from retention.domain.actions import ActionState
@@ -46,7 +47,7 @@ def settle(
     if fate is Fate.SENT:
         outbox.set_state(message, MessageState.SENT)
         message.sent_at = max(attempt.started_at for attempt in message.tried)
-        delivery.finish(action, delivery.today(message.sent_at, timezone))
+        delivery.finish(action, date_in(message.sent_at, timezone))
     else:
         outbox.set_state(message, MessageState.FAILED)
         if action.state is ActionState.APPROVED:

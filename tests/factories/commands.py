@@ -14,13 +14,21 @@ def retention(
     *arguments: str, cwd: Path, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `retention ...` in `cwd`, with Prefect's files under it."""
-    variables = {k: v for k, v in os.environ.items() if not k.startswith(("RETENTION_", "PREFECT"))}
-    variables |= {"PREFECT_HOME": str(cwd / "prefect"), "NO_COLOR": "1", "COLUMNS": "120"}
-    variables |= {"RETENTION_DATA": str(data_folder())} | (env or {})
+    variables = surroundings(cwd) | (env or {})
     return subprocess.run(
         [sys.executable, "-m", "retention", *arguments],
         cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    """The environment of a command: nothing of ours, except Prefect's server if one runs."""
+    ours = ("RETENTION_", "PREFECT")
+    variables = {name: v for name, v in os.environ.items() if not name.startswith(ours)}
+    variables |= {"PREFECT_HOME": str(home / "prefect"), "NO_COLOR": "1", "COLUMNS": "120"}
+    if "PREFECT_API_URL" in os.environ:
+        variables["PREFECT_API_URL"] = os.environ["PREFECT_API_URL"]
+    return variables | {"RETENTION_DATA": str(data_folder())}
 
 
 def answer(done: subprocess.CompletedProcess[str]) -> Any:

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 import yaml
 from prefect import Flow
-from prefect.testing.utilities import prefect_test_harness
 
 from retention import workshop
 from retention.db import schema, snapshots
@@ -30,12 +29,6 @@ from tests.conftest import NIGHT, ROOT, make_settings, use_workshop, write_sourc
 from tests.factories.nights import print_of
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
-
-
-@pytest.fixture(scope="module")
-def harness() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ def artifacts() -> dict[str, Any]:
 
 
 def test_the_nightly_flow_completes_and_leaves_artifacts_without_personal_data(
-    harness: None, lite: Workshop
+    prefect_server: None, lite: Workshop
 ) -> None:
     from flows.nightly import nightly
     from flows.parameters import NightlyParameters
@@ -80,7 +73,7 @@ def test_the_nightly_flow_completes_and_leaves_artifacts_without_personal_data(
 
 
 def test_a_tripped_gate_fails_the_flow(
-    harness: None, lite: Workshop, config_dir: Path, tmp_path: Path
+    prefect_server: None, lite: Workshop, config_dir: Path, tmp_path: Path
 ) -> None:
     from flows.nightly import nightly
     from flows.parameters import NightlyParameters
@@ -94,7 +87,9 @@ def test_a_tripped_gate_fails_the_flow(
         nightly(NightlyParameters(as_of=NIGHT, late="allow"))
 
 
-def test_the_delivery_flow_completes_with_nothing_to_do(harness: None, lite: Workshop) -> None:
+def test_the_delivery_flow_completes_with_nothing_to_do(
+    prefect_server: None, lite: Workshop
+) -> None:
     from flows.deliver import deliver
 
     assert deliver().total == 0
@@ -191,7 +186,7 @@ def test_a_deployed_run_ends_completed_and_leaves_its_artifacts(served: dict[str
     }  # fmt: skip
 
 
-def test_the_weekly_flows_learn_and_report(harness: None, lite: Workshop) -> None:
+def test_the_weekly_flows_learn_and_report(prefect_server: None, lite: Workshop) -> None:
     from flows.learn import learn
     from flows.nightly import nightly
     from flows.parameters import NightlyParameters, WeeklyParameters

@@ -29,6 +29,8 @@ from retention.sources.extract import extract_invoices
 from tests.conftest import ROOT, copy_config, make_places
 from tests.factories.commands import answer, data_folder, retention
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 TELCO = data_folder() / "telco" / "WA_Fn-UseC_-Telco-Customer-Churn.csv"
 needs_telco = pytest.mark.skipif(not TELCO.exists(), reason=f"the public data is not at {TELCO}")
 

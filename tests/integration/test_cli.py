@@ -8,6 +8,8 @@ from retention.cli.app import app
 from tests.conftest import NIGHT, ROOT
 from tests.factories.commands import answer, retention
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 
 @pytest.fixture
 def env(config_dir: Path, tmp_path: Path) -> dict[str, str]:

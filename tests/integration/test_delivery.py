@@ -452,12 +452,11 @@ def test_nothing_adverse_leaves_when_the_last_night_is_too_long_ago(
     assert message_of(queued, notice).waiting_for == "night_too_old"
 
 
+@pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)  # SQLite has one writer
 def test_a_night_that_commits_while_the_dot_waits_is_seen(
     queued: Workshop, server: ScriptedServer
 ) -> None:
     """The worker waits for the night's lock, and must then see what the night has written."""
-    if queued.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has one writer at a time: nothing can come in between")
     with writing(queued.engine) as session:
         (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
         rules = delivery.Rules("Europe/Madrid", timedelta(hours=72))

@@ -21,6 +21,8 @@ from tests.factories.commands import retention as run
 from tests.factories.letters import written
 from tests.factories.outboxes import AFTERNOON, one_proposal
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 
 def retention(*arguments: str, env: dict[str, str], code: int = 0) -> Any:
     """Run a command; return the one document it printed."""

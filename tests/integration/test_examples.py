@@ -10,10 +10,13 @@ import pytest
 from tests.conftest import ROOT
 from tests.factories.commands import answer, data_folder, retention
 
-pytestmark = pytest.mark.skipif(
-    not data_folder().is_dir(),
-    reason="the public data is absent: set RETENTION_DATA to a folder with chinook/ and cdnow/",
-)
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.skipif(
+        not data_folder().is_dir(),
+        reason="the public data is absent: set RETENTION_DATA to a folder with chinook/ and cdnow/",
+    ),
+]
 INDICES = ("payment_index", "service_index", "dissatisfaction_index", "net_profit_12m")
 
 

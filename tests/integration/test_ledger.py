@@ -28,6 +28,8 @@ from tests.factories.commands import answer, retention
 from tests.factories.nights import morning_after, print_of, run_night, run_nights
 from tests.factories.worlds import Somebody, World
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 MADRID = "Europe/Madrid"
 
 

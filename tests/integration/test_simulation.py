@@ -5,9 +5,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from retention.cli.simulate import Game, play
 from tests.conftest import ROOT
 from tests.factories.commands import answer, retention
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
 
 SIZE, SEED, FIRST = 700, 4, date(2025, 11, 1)
 

@@ -28,6 +28,8 @@ from tests.conftest import NIGHT, ROOT, write_sources
 from tests.factories.commands import answer, retention
 from tests.factories.nights import print_of, run_night, run_nights
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 PAYING = """playbook: retain
 entry: {when: overdue_amount > 0 AND late_share_12m > 0.3, nights: 1}
 leave: {when: overdue_amount = 0, nights: 1}
