@@ -56,7 +56,7 @@ def claim(session: Session, ids: Sequence[str], now: datetime, lease: timedelta)
     """Take messages by conditional update; those that somebody else has are not among them."""
     connection = session.connection()
     asked = {"ids": list(ids), "now": now, "until": now + lease}
-    numbers = dict(connection.execute(_CLAIM, asked).tuples().all())
+    numbers = {row.id: row.attempts for row in connection.execute(_CLAIM, asked)}
     if not numbers:
         return []
     connection.execute(_BEGIN, [{"key": key, "n": n, "at": now} for key, n in numbers.items()])
