@@ -21,11 +21,6 @@ def business_date(timezone: str) -> date:
     return utc_now().astimezone(ZoneInfo(timezone)).date() - timedelta(days=1)
 
 
-def date_in(now: datetime, timezone: str) -> date:
-    """Return the calendar date at a moment, as seen in a time zone."""
-    return now.astimezone(ZoneInfo(timezone)).date()
-
-
 @contextmanager
 def travel(moment: datetime) -> Iterator[None]:
     """Let the clock of this process stand at `moment` inside the block."""

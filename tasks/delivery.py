@@ -9,9 +9,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from retention.clock import date_in, utc_now
+from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
+from retention.domain.dates import date_in
 from retention.domain.errors import NotFoundError
 from retention.domain.messages import AttemptStage, MessageState, Verdict
 from retention.domain.summaries import DeliverySummary

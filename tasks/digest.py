@@ -6,9 +6,10 @@ from datetime import date
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from retention.clock import date_in, utc_now
+from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
+from retention.domain.dates import date_in
 from retention.domain.errors import NotFoundError
 from retention.domain.messages import Verdict
 from retention.domain.runs import RunState

@@ -8,9 +8,10 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from retention.clock import date_in, utc_now
+from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
+from retention.domain.dates import date_in
 from retention.domain.errors import GateTrippedError, RunRefusedError, SourceUnavailableError
 from retention.domain.runs import RunState
 from retention.domain.summaries import NightSummary, PullSummary, ScoreSummary, as_json

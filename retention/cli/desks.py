@@ -26,7 +26,8 @@ def ready() -> "Workshop":
 
 def desk_of(shop: "Workshop", who: str) -> "Desk":
     """Return the desk of a person, now. Raises NotFoundError for somebody unknown."""
-    from retention.clock import date_in, utc_now
+    from retention.clock import utc_now
+    from retention.domain.dates import date_in
     from retention.services.desk import Desk
 
     now = utc_now()

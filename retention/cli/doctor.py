@@ -89,7 +89,8 @@ def _switch(shop: "Workshop") -> Check:
 
 def _notices(shop: "Workshop") -> Check:
     """Say which notice rules nobody has looked at in time; they hold all the same."""
-    from retention.clock import date_in, utc_now
+    from retention.clock import utc_now
+    from retention.domain.dates import date_in
 
     on = date_in(utc_now(), shop.settings.timezone)
     rules = shop.policies.notices.rules

@@ -215,8 +215,9 @@ def status(*, as_json: AsJson = False) -> None:
 @team_app.command("show")
 def show_team(*, as_json: AsJson = False) -> None:
     """Show everybody with their roles, and who acts for whom."""
-    from retention.clock import date_in, utc_now
+    from retention.clock import utc_now
     from retention.db.session import reading
+    from retention.domain.dates import date_in
     from retention.services.desk import list_delegations
 
     shop = ready()

@@ -81,8 +81,9 @@ def release(
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List what is in force."""
-    from retention.clock import date_in, utc_now
+    from retention.clock import utc_now
     from retention.db.session import reading
+    from retention.domain.dates import date_in
     from retention.services import exclusions
 
     shop = ready()

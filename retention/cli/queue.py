@@ -35,10 +35,11 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List what waits, most urgent first."""
-    from retention.clock import date_in, utc_now
+    from retention.clock import utc_now
     from retention.db.queries import actions as queries
     from retention.db.session import reading
     from retention.domain.actions import ActionState
+    from retention.domain.dates import date_in
     from retention.domain.stages import Stage
     from retention.services.customers import people_of
 

@@ -82,7 +82,8 @@ def render(
 @app.command("lint")
 def lint(*, as_json: AsJson = False) -> None:
     """Say what is wrong with the templates: missing values and languages, links, dates, class."""
-    from retention.clock import date_in, utc_now
+    from retention.clock import utc_now
+    from retention.domain.dates import date_in
     from retention.mail.lint import lint as lint_all
 
     shop = _shop()

@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from retention.clock import date_in, utc_now
+from retention.clock import utc_now
 from retention.db.models import Action, Offer
 from retention.db.session import writing
 from retention.domain.actions import ActionKind, ActionState
+from retention.domain.dates import date_in
 from retention.domain.forms import FORMS
 from retention.domain.limits import BatchState
 from retention.domain.offers import Answer, OfferState

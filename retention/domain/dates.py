@@ -2,7 +2,8 @@
 
 import calendar
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 _SATURDAY, _THURSDAY = 5, 3
 _ONE_DAY = timedelta(days=1)
@@ -68,3 +69,8 @@ class Period:
         if self.workdays:
             return days_of.add_workdays(day, self.days)
         return day + timedelta(days=self.days)
+
+
+def date_in(now: datetime, timezone: str) -> date:
+    """Return the calendar date at a moment, as seen in a time zone."""
+    return now.astimezone(ZoneInfo(timezone)).date()

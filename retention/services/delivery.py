@@ -9,11 +9,11 @@ from pathlib import Path
 from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session, joinedload, load_only, selectinload
 
-from retention.clock import date_in
 from retention.db.models import Action, Case, Rendering
 from retention.domain.actions import RECEIPT_STEP, ActionState
 from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
+from retention.domain.dates import date_in
 from retention.domain.messages import MessageState, Verdict
 from retention.domain.offers import OfferState
 from retention.domain.stages import ADVERSE_STAGES

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from retention.clock import date_in
 from retention.db.chain import Entry, record
 from retention.db.models import Action, DeadAddress, Incoming, Message, Rendering
 from retention.domain.actions import ActionState
+from retention.domain.dates import date_in
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.incoming import MAX_SOFT_BOUNCES, STATE_AFTER, IncomingKind
 from retention.domain.messages import MESSAGE_MOVES, MessageClass, MessageState

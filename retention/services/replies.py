@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from retention.clock import date_in
 from retention.db.models import Action, Incoming
 from retention.domain import keys
 from retention.domain.actions import (
@@ -14,6 +13,7 @@ from retention.domain.actions import (
     ActionKind,
     ActionState,
 )
+from retention.domain.dates import date_in
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.forms import CONTESTED, REPLY
 from retention.services import exclusions

@@ -5,10 +5,10 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.clock import date_in
 from retention.db.models import Action, Incoming, Message
 from retention.db.queries import messages as queries
 from retention.domain.actions import ActionState
+from retention.domain.dates import date_in
 from retention.domain.incoming import STATE_AFTER
 from retention.domain.messages import CLAIMABLE_STATES, MessageState, SendPolicy
 from retention.domain.people import Permission, refuse, require
