@@ -97,7 +97,8 @@ def plan(
     """Show what the night would do. Reads only; nothing is stored."""
     day = parse_day(as_of)
     with make_console(stderr=True).status("Reading the sources and deciding on paper ..."):
-        from retention.clock import business_date, date_in, utc_now
+        from retention.clock import business_date, utc_now
+        from retention.domain.dates import date_in
         from retention.services import runs
         from retention.services.plan import make_plan
         from retention.workshop import get_workshop

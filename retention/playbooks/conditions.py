@@ -15,6 +15,7 @@ from sqlglot import expressions as exp
 from sqlglot.errors import ParseError, TokenError
 
 from retention.domain.scores import BY_NAME
+from retention.scratch import scratch
 
 _ALLOWED: tuple[type[exp.Expression], ...] = (
     exp.Column,
@@ -103,7 +104,7 @@ def evaluate(
     """
     columns = ", ".join(f'CAST(({sql}) AS BOOLEAN) AS "{name}"' for name, sql in conditions.items())
     holds = " OR ".join(f'coalesce("{name}", false)' for name in where_true) or "false"
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         db.register("wanted", pa.table({"customer_id": pa.array(customers, pa.string())}))
         return db.sql(
             f"SELECT * FROM (SELECT customer_id, {columns} FROM {scores}) "

@@ -10,12 +10,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import sqlglot
 from sqlglot import expressions as exp
 
 from retention.domain.scores import BY_NAME, TOTALS, Kind, parts_of
+from retention.scratch import scratch
 
 _COMPARISONS = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.NEQ)
 _STEP = {Kind.COUNT: 1.0, Kind.POINTS: 1.0, Kind.MONEY: 0.01, Kind.RATIO: 0.001}
@@ -149,7 +149,7 @@ def _evaluate(expressions: list[str], rows: list[Row]) -> list[tuple[Any, ...]]:
             for name, column in BY_NAME.items()
         }
     )
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         db.register("candidates", table)
         found: list[tuple[Any, ...]] = db.sql(
             f"SELECT {', '.join(f'({sql})' for sql in expressions)} FROM candidates"

@@ -1,9 +1,9 @@
 """Apply the rules: fit, archetype, signs, reason codes and hints."""
 
-import duckdb
 import pyarrow as pa
 
 from retention.scoring.rules import ARCHETYPES, HINTS, REASONS, SIGNS, VERDICTS
+from retention.scratch import scratch
 
 
 def add_fit(scores: pa.Table) -> pa.Table:
@@ -11,7 +11,7 @@ def add_fit(scores: pa.Table) -> pa.Table:
     fit = "CASE " + " ".join(f"WHEN {sql} THEN '{name}'" for name, sql in VERDICTS.items()) + " END"
     archetype = " ".join(f"WHEN {sql} THEN '{name}'" for name, sql in ARCHETYPES.items())
     signs = ", ".join(f"coalesce({sql}, false) AS {name}" for name, sql in SIGNS.items())
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         db.execute("SET preserve_insertion_order = true")
         db.register("scores", scores)
         return db.sql(

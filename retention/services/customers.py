@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from retention.db import snapshots
+from retention.scratch import scratch
 
 _COLUMNS = ("customer_id", "name", "email", "phone", "account_manager", "country", "kind")
 _PEOPLE = (
@@ -20,6 +19,6 @@ def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
     if not days:
         return {}
     files = [str(path) for path in snapshots.files(root, days[-1], snapshots.PEOPLE)]
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         found = db.execute(_PEOPLE, [files, sorted(customer_ids)]).fetchall()
     return {row[0]: dict(zip(_COLUMNS, row, strict=True)) for row in found}

@@ -6,12 +6,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from retention.db import snapshots
 from retention.domain.playbook import Playbook
 from retention.playbooks.conditions import evaluate
+from retention.scratch import scratch
 
 ENTRY, LEAVE, UNLESS, WHEN = "entry", "leave", "unless", "when"
 _FACTS = (
@@ -100,7 +100,7 @@ def _read(
     wanted = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
     scores = snapshots.scan(root, evidence.as_of, snapshots.SCORES)
     people = snapshots.scan(root, evidence.as_of, snapshots.PEOPLE)
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         db.register("wanted", wanted)
         table = db.sql(
             f"SELECT {columns} FROM {scores} AS s JOIN {people} AS p USING (customer_id) "

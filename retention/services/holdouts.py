@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-import duckdb
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -12,6 +11,7 @@ from retention.db import snapshots
 from retention.db.models import Holdout
 from retention.domain.holdouts import Arm, Groups, draw_arm
 from retention.domain.stages import PlaybookName
+from retention.scratch import scratch
 from retention.services.policy_files import HoldoutDoc
 
 Key = tuple[str, PlaybookName]
@@ -52,6 +52,6 @@ def assign(
 
 
 def _ties(root: Path, as_of: date) -> list[tuple[str, str]]:
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         scan = snapshots.scan(root, as_of, snapshots.TIES)
         return db.sql(f"SELECT customer_id, other_id FROM {scan} ORDER BY ALL").fetchall()

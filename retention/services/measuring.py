@@ -10,7 +10,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -24,6 +23,7 @@ from retention.domain.errors import NotFoundError
 from retention.domain.holdouts import Arm
 from retention.domain.stages import LADDERS, PlaybookName, Stage
 from retention.scoring.intervals import as_figures, difference_of_means
+from retention.scratch import scratch
 from retention.services.spillover import measure_others
 
 SEED = 2008
@@ -150,7 +150,7 @@ def scores_of(
     """Return some score columns of some customers on a date."""
     wanted = pa.table({"customer_id": pa.array(sorted(set(customers)), pa.string())})
     listed = ", ".join(columns)
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         db.register("wanted", wanted)
         table = db.sql(
             f"SELECT customer_id, {listed} FROM {snapshots.scan(root, day, snapshots.SCORES)} "

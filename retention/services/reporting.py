@@ -13,6 +13,7 @@ from retention.domain.errors import NotFoundError
 from retention.reports.figures import ReportData, make_charts
 from retention.reports.page import render_page
 from retention.reports.words import load_words
+from retention.scratch import scratch
 from retention.services.places import Places
 from retention.services.scores import CHURN
 
@@ -57,9 +58,9 @@ def make_report(places: Places, as_of: date, company: str, language: str) -> Rep
 
 def gather(places: Places, day: date) -> ReportData:
     """Return the figures of one night's scores."""
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         scores = snapshots.scan(places.snapshots, day, snapshots.SCORES)
-        db.execute(f"CREATE VIEW s AS SELECT * FROM {scores}")
+        db.execute(f"CREATE TEMP VIEW s AS SELECT * FROM {scores}")
         profits = db.sql(
             "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM s WHERE net_profit_12m IS NOT NULL"
         ).fetchnumpy()["p"]

@@ -17,6 +17,7 @@ from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
 from retention.scoring.reference import COLUMNS, Reference, make_reference
 from retention.scoring.score import Models, measure_customers, score_customers, to_frame
+from retention.scratch import scratch
 from retention.services.places import Places, clear_staging, staged
 from retention.sources.extract import extract_features
 from retention.sources.staging import open_shard
@@ -63,8 +64,8 @@ def compare(costs: Costs, places: Places, as_of: date) -> None:
     root = places.snapshots
     features = snapshots.scan(root, as_of, snapshots.FEATURES)
     ties = snapshots.scan(root, as_of, snapshots.TIES)
-    with duckdb.connect(":memory:") as db:
-        db.execute(f"CREATE VIEW f AS SELECT * FROM {features}")
+    with scratch() as db:
+        db.execute(f"CREATE TEMP VIEW f AS SELECT * FROM {features}")
         everybody = db.sql(
             f"SELECT {', '.join(COLUMNS)} FROM f ORDER BY customer_id"
         ).to_arrow_table()
@@ -123,9 +124,9 @@ def load_models(root: Path, names: dict[str, str]) -> Models:
 def summarise(root: Path, as_of: date) -> ScoreSummary:
     """Return how the scores of a date are distributed."""
     names = [c.name for c in SCORE_COLUMNS]
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         db.execute(
-            f"CREATE VIEW s AS SELECT * FROM {snapshots.scan(root, as_of, snapshots.SCORES)}"
+            f"CREATE TEMP VIEW s AS SELECT * FROM {snapshots.scan(root, as_of, snapshots.SCORES)}"
         )
         counts = ", ".join(f'count("{name}")' for name in names)
         known = db.execute(f"SELECT count(*), {counts} FROM s").fetchall()[0]

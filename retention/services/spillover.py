@@ -10,7 +10,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,6 +19,7 @@ from retention.db.models import Case
 from retention.domain.cases import CaseState
 from retention.domain.stages import PlaybookName
 from retention.scoring.intervals import Interval, as_figures, difference_of_shares, wilson
+from retention.scratch import scratch
 from retention.services import switches
 
 WINDOW = timedelta(days=180)
@@ -131,7 +131,7 @@ def _query(sides: Sides, sql: str, sets: dict[str, set[str]]) -> list[tuple[Any,
         "ties": snapshots.scan(sides.root, sides.before, snapshots.TIES),
         "left": _LEFT,
     }
-    with duckdb.connect(":memory:") as db:
+    with scratch() as db:
         for name, customers in sets.items():
             table = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
             db.register(name, table)
