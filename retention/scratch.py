@@ -4,6 +4,7 @@ Opening a database costs far more than most questions put to it, so all of them 
 has a cursor of its own; what it registers, and its temporary views, are seen by nobody else.
 """
 
+import atexit
 import os
 from functools import cache
 
@@ -19,3 +20,6 @@ def scratch() -> duckdb.DuckDBPyConnection:
 def _database(_process: int) -> duckdb.DuckDBPyConnection:
     """A forked process opens its own: the threads of its parent's did not come along."""
     return duckdb.connect(":memory:")
+
+
+atexit.register(_database.cache_clear)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SHORT = 8
 """How much of an id people see and type."""
+_AGREEMENT = ("agreed", "agreed_at")
 
 
 def waits_for(row: dict[str, Any]) -> str:
@@ -67,7 +68,8 @@ def details(
         "outcome": action.outcome,
         "note": action.note,
         "effective_on": action.effective_on,
-        "answers": action.answers or {},
+        "answers": {k: v for k, v in (action.answers or {}).items() if k not in _AGREEMENT},
+        "agreed_for": _agreed_for(action, shop.settings.timezone),
         "asks": form.fields if form else {},
         "snoozed_until": action.snoozed_until,
         "escalated_on": action.escalated_on,
@@ -106,6 +108,17 @@ def details(
     }
 
 
+def _agreed_for(action: "Action", timezone: str) -> str | None:
+    """Return when an agreed call will be, on the company's clock."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    at = (action.answers or {}).get("agreed_at")
+    if at is None:
+        return None
+    return datetime.fromisoformat(at).astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M %Z")
+
+
 def print_details(shown: dict[str, Any]) -> None:
     """Print an action for a person."""
     from rich.panel import Panel
@@ -131,6 +144,7 @@ def print_details(shown: dict[str, Any]) -> None:
         console.print(f"Outcomes: {', '.join(shown['outcomes'])}.")
         for name, question in shown["asks"].items():
             console.print(f"  --answer {name}=...  {question}", soft_wrap=True)
+    _print_answers(shown)
     if shown["offer"]:
         offer = shown["offer"]
         console.print(
@@ -155,6 +169,14 @@ def print_details(shown: dict[str, Any]) -> None:
     if shown["waits_for"]:
         console.print(f"Waits for: {', '.join(shown['waits_for'])}")
     _print_said(shown.get("said", []))
+
+
+def _print_answers(shown: dict[str, Any]) -> None:
+    """Print what is known by now: when a call will be, and what the form was answered with."""
+    if shown["agreed_for"]:
+        make_console().print(f"Agreed for {shown['agreed_for']}.")
+    for name, text in shown["answers"].items():
+        make_console().print(f"{name}: {text}", markup=False, soft_wrap=True)
 
 
 def _print_said(letters: list[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ listed here is an error with its line, not a surprise at night. Three truth valu
 not known is neither true nor false.
 """
 
+import atexit
 import difflib
 from functools import cache
 
@@ -130,3 +131,6 @@ def probe(condition: str) -> None:
 def _laboratory() -> duckdb.DuckDBPyConnection:
     """Opening a database costs far more than asking it; one thread, so that forks are safe."""
     return duckdb.connect(":memory:", config={"threads": 1})
+
+
+atexit.register(_laboratory.cache_clear)

@@ -1,8 +1,8 @@
 """Messages on their way out, as far as it matters whether they may leave."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from retention.domain.cases import CaseState
 from retention.domain.messages import MessageClass, MessageState
 from retention.domain.stages import PlaybookName, Stage
 
-_COLUMNS = (
+_COLUMNS = (  # in the order of Posting
     Message.id.label("message_id"),
     Message.action_id,
     Message.state,
@@ -58,8 +58,7 @@ _LOCK = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One message, its action and its case."""
 
     message_id: str
@@ -94,5 +93,5 @@ def load(session: Session, ids: Collection[str], *, lock: bool = False) -> list[
         session.connection().execute(_LOCK, {"ids": list(ids)})
     session.flush()
     rows = session.connection().execute(_QUERY, {"ids": list(ids)})
-    found = {row.message_id: Posting(**row._mapping) for row in rows}  # noqa: SLF001 - its name
+    found = {row.message_id: Posting._make(row) for row in rows}
     return [found[message_id] for message_id in ids if message_id in found]

@@ -1,8 +1,10 @@
 """The commands about messages, as they are typed."""
 
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -19,7 +21,7 @@ from retention.workshop import Workshop
 from tests.factories.commands import answer
 from tests.factories.commands import retention as run
 from tests.factories.letters import written
-from tests.factories.outboxes import AFTERNOON, one_proposal
+from tests.factories.outboxes import AFTERNOON, one_proposal, owner
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -82,6 +84,19 @@ def test_a_call_has_a_script_and_a_letter_is_a_file(
     made = retention("queue", "letter", letter, "--out", str(path), "--json", env=environment)
     assert path.exists()
     assert len(made["address"]) == 1
+
+
+def test_an_agreed_call_shows_when_it_will_be(
+    queued: Workshop, environment: dict[str, str]
+) -> None:
+    call = one_proposal(queued, Stage.TERMINATE, position=0)
+    on = (datetime.now(UTC) + timedelta(days=3)).date()
+    made = retention("queue", "agree", call, "--as", owner(queued, call), "--at", f"{on} 10:30",
+                     "--json", env=environment)  # fmt: skip
+    shown = retention("queue", "show", call, "--json", env=environment)["action"]
+    at = datetime.fromisoformat(made["at"]).astimezone(ZoneInfo("Europe/Madrid"))
+    assert shown["agreed_for"] == f"{at:%Y-%m-%d %H:%M %Z}"
+    assert shown["answers"] == {}
 
 
 def test_what_came_in_is_listed(queued: Workshop, environment: dict[str, str]) -> None:
