@@ -27,6 +27,12 @@ SEED = 11
 FAST = "per_second: 5000, per_domain: 5000, connections: 1"
 
 keep_prefect_quiet()
+LONG = {"test_readme", "test_state", "test_killed_delivery", "test_law"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no process works on alone while the other has nothing left."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ from retention.settings import keep_prefect_quiet, set_environment
 from retention.workshop import get_workshop
 
 keep_prefect_quiet()
+from tests.factories.nights import approve_all, complete_all, run_night  # noqa: E402 - told first
+
+for _late in ("alembic.command", "holidays.countries", "icalendar"):
+    import_module(_late)  # what a night imports when it needs it; here once, not in every child
 _FILES = {"os.rename": 1, "shutil.rmtree": 0, "os.mkdir": 0}
 
 
@@ -83,8 +88,6 @@ def in_child(work: Callable[[], Any]) -> tuple[int, Any]:
 
 def night(day: date, state: Path, kill_at: str | None = None, *, again: bool = False) -> list[str]:
     """Run one night, watched; return the points that it passed."""
-    from tests.factories.nights import run_night
-
     reaper = Reaper(state, kill_at)
     run_night(day, take_over=again)
     return reaper.passed
@@ -92,8 +95,6 @@ def night(day: date, state: Path, kill_at: str | None = None, *, again: bool = F
 
 def prepare(day: date) -> None:
     """Play the nights and the people's work before the night that is killed."""
-    from tests.factories.nights import approve_all, complete_all, run_night
-
     for back in (3, 2, 1):
         run_night(day - timedelta(days=back))
         complete_all(get_workshop(), day - timedelta(days=back))
