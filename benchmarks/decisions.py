@@ -10,16 +10,17 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from benchmarks.company import AS_OF
-from retention.db import schema, snapshots
+from retention.bootstrap import Workshop, build_workshop
+from retention.db import schema
 from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
 from retention.db.session import trying, writing
 from retention.domain.cases import CaseEventKind, CaseState
 from retention.domain.stages import PlaybookName, Stage
-from retention.services.night import decide_night
-from retention.services.nightly import pull
-from retention.services.scores import score_all
+from retention.ladder.decide_night import decide_night
+from retention.nights.pull import pull
+from retention.nights.score import score_all
 from retention.settings import Settings
-from retention.workshop import Workshop, build_workshop
+from retention.snapshots import store as snapshots
 
 ROOT = Path(__file__).parent.parent
 SHARE_OPEN = 0.1

@@ -31,22 +31,23 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, selectinload
 
+from retention.actions import lifecycle as actions
+from retention.actions.lifecycle import Work
+from retention.actions.step_terms import Terms
+from retention.bootstrap import Workshop, build_workshop
 from retention.clock import travel
 from retention.db import schema
 from retention.db.models import Case, Message, PlaybookVersion, Rendering
 from retention.db.session import reading, writing
+from retention.delivery import selection as rounds
+from retention.delivery.mail_server import MailServer
 from retention.domain.cases import CaseState
 from retention.domain.dates import WEEKDAYS
 from retention.domain.messages import MessageState
 from retention.domain.playbook import Playbook
 from retention.domain.sending import Pace
 from retention.domain.stages import PlaybookName, Stage
-from retention.mail.server import MailServer
-from retention.services import actions, rounds
-from retention.services.actions import Work
-from retention.services.terms import Terms
 from retention.settings import Settings
-from retention.workshop import Workshop, build_workshop
 from tasks.delivery import PostOffice
 
 ROOT = Path(__file__).parent.parent

@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 from benchmarks.company import AS_OF
+from retention.bootstrap import build_workshop
 from retention.db import schema
 from retention.db.session import writing
-from retention.services.night import decide_night
-from retention.services.nightly import pull
-from retention.services.scores import score_all
+from retention.ladder.decide_night import decide_night
+from retention.nights.pull import pull
+from retention.nights.score import score_all
 from retention.settings import Settings
-from retention.workshop import build_workshop
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,19 +9,24 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from retention.bootstrap import Workshop, get_workshop
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
+from retention.delivery import attempts, canaries
+from retention.delivery import circuit_breaker as health
+from retention.delivery import claim as delivery
+from retention.delivery import recheck_sources as freshness
+from retention.delivery import selection as rounds
+from retention.delivery.attempts import Claimed, Ending
+from retention.delivery.ledger import Ledger
+from retention.delivery.pacing import Pacer
+from retention.delivery.smtp import AttemptFailedError, Connection
 from retention.domain.dates import date_in
 from retention.domain.errors import NotFoundError
 from retention.domain.messages import AttemptStage, MessageState, Verdict
 from retention.domain.summaries import DeliverySummary
-from retention.mail.pacing import Pacer
-from retention.mail.transport import AttemptFailedError, Connection
-from retention.services import attempts, canaries, delivery, freshness, health, outbox, rounds
-from retention.services.attempts import Claimed, Ending
-from retention.workshop import Workshop, get_workshop
-from tasks.ledger import Ledger
+from retention.messages import outbox
 
 _CHUNK_PER_LINE = 25
 _TRIES = 3

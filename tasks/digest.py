@@ -6,20 +6,21 @@ from datetime import date
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from retention.bootstrap import Workshop, get_workshop
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
+from retention.delivery.claim import is_stopped
+from retention.delivery.smtp import AttemptFailedError, Connection
 from retention.domain.dates import date_in
 from retention.domain.errors import NotFoundError
 from retention.domain.messages import Verdict
 from retention.domain.runs import RunState
 from retention.domain.summaries import DigestSummary, as_json
-from retention.mail.message import usable_address
-from retention.mail.transport import AttemptFailedError, Connection
-from retention.services import digest, runs
-from retention.services.delivery import is_stopped
-from retention.services.digest import Digest
-from retention.workshop import Workshop, get_workshop
+from retention.messages.mime import usable_address
+from retention.reports import team_digest as digest
+from retention.reports.team_digest import Digest
+from retention.runs import ledger as runs
 
 FLOW = "digest"
 

@@ -6,16 +6,16 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy.exc import DBAPIError
 
+from retention.bootstrap import Workshop, get_workshop
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.models import Incoming
 from retention.db.session import writing
 from retention.domain.errors import ConfigError, NotFoundError
 from retention.domain.summaries import InboxSummary
-from retention.mail.boxes import Box, open_box
-from retention.mail.incoming import Received, read_incoming
-from retention.services import inbox
-from retention.workshop import Workshop, get_workshop
+from retention.inbox import take_effect as inbox
+from retention.inbox.mailboxes import Box, open_box
+from retention.inbox.parse import Received, read_incoming
 
 
 @task(cache_policy=NO_CACHE)

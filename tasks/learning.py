@@ -6,8 +6,8 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from retention.services import learning
-from retention.workshop import get_workshop
+from retention.bootstrap import get_workshop
+from retention.learning import train as learning
 
 _HOUR = 3600
 

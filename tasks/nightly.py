@@ -8,6 +8,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from retention.bootstrap import get_workshop
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
@@ -15,10 +16,13 @@ from retention.domain.dates import date_in
 from retention.domain.errors import GateTrippedError, RunRefusedError, SourceUnavailableError
 from retention.domain.runs import RunState
 from retention.domain.summaries import NightSummary, PullSummary, ScoreSummary, as_json
-from retention.services import gates, night, nightly, runs, scores
-from retention.services.plan import require_planned
-from retention.services.runs import Lateness, RunClaim
-from retention.workshop import get_workshop
+from retention.ladder import decide_night as night
+from retention.nights import gate_overrides as gates
+from retention.nights import pull as nightly
+from retention.nights import score as scores
+from retention.nights.plan import require_planned
+from retention.runs import ledger as runs
+from retention.runs.ledger import Lateness, RunClaim
 
 FLOW = "nightly"
 _HOURS = 3600

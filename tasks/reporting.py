@@ -7,13 +7,14 @@ from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from retention.bootstrap import get_workshop
 from retention.clock import utc_now
-from retention.db import schema, snapshots
+from retention.db import schema
 from retention.db.session import writing
-from retention.services import reporting
-from retention.services.measuring import measure_programme
-from retention.services.spillover import stop_above_limit
-from retention.workshop import get_workshop
+from retention.reports import gather as reporting
+from retention.reports.programme_effect import measure_programme
+from retention.reports.spillover import stop_above_limit
+from retention.snapshots import store as snapshots
 
 
 @task(task_run_name="report-{as_of}", timeout_seconds=3600, cache_policy=NO_CACHE)

@@ -13,12 +13,12 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url, text
 
-from retention import workshop
+from retention import bootstrap as workshop
+from retention.bootstrap import Workshop
 from retention.db import schema
 from retention.demo.data import write_company
-from retention.services.places import Places
 from retention.settings import Settings, keep_prefect_quiet
-from retention.workshop import Workshop
+from retention.snapshots.folders import Places
 
 ROOT = Path(__file__).parent.parent
 NIGHT = date(2026, 5, 31)

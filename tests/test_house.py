@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from retention.domain.scores import SCORE_COLUMNS, TOTALS, parts_of
-from retention.mail.templates import list_templates
+from retention.messages.templates import list_templates
 from retention.sources.canonical import CANONICAL
 from retention.sources.families import FAMILIES, ZERO_WITHOUT_ROWS, declared_columns
 

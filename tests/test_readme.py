@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from retention.policy import parse_policy
 from retention.sources.config import SourcesConfig
+from retention.yaml_files import parse_policy
 from tests.conftest import ROOT
 from tests.factories.commands import data_folder, retention, surroundings
 

@@ -17,13 +17,9 @@ from retention.cli import (
     doctor,
     explain,
     gate,
-    governing,
-    handwork,
-    holds,
     inbox,
     measure,
     outbox,
-    proposals,
     queue,
     replay,
     report,
@@ -32,6 +28,10 @@ from retention.cli import (
     simulate,
     template,
 )
+from retention.cli import batch as governing
+from retention.cli import hold as holds
+from retention.cli import offer as proposals
+from retention.cli import queue_calls_letters as handwork
 
 app = typer.Typer(
     name="retention",
@@ -77,12 +77,12 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from retention.cli.failures import as_known
+        from retention.cli.errors import as_known
 
         known = as_known(error)
         if known is None:
             raise
-        from retention.cli.output import fail
+        from retention.terminal import fail
 
         fail(known, as_json="--json" in sys.argv)
         sys.exit(known.exit_code)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.desks import Reason, Who, desk_of, ready
-from retention.cli.output import AsJson, emit, make_console, print_table
+from retention.cli.acting import Reason, Who, desk_of, ready
+from retention.terminal import AsJson, emit, make_console, print_table
 
 app = typer.Typer(help="What happened, in a chain that shows any change.", no_args_is_help=True)
 
@@ -20,8 +20,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Go through the whole chain; exit code 4 when anything was altered, removed or cut off."""
+    from retention.audit import verify as audit
     from retention.db.session import reading
-    from retention.services import audit
 
     heads = []
     if head is not None:
@@ -59,9 +59,9 @@ def head(
     as_json: AsJson = False,
 ) -> None:
     """Print the newest event's number and hash: keep it where the database's owner cannot write."""
+    from retention.audit import verify as audit
     from retention.clock import utc_now
     from retention.db.session import reading
-    from retention.services import audit
 
     with reading(ready().engine) as session:
         line = audit.export_head(session, utc_now())
@@ -105,8 +105,8 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase a customer's personal data; the chain holds without it."""
+    from retention.audit import verify as audit
     from retention.db.session import writing
-    from retention.services import audit
 
     shop = ready()
     desk = desk_of(shop, who)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, print_table
+from retention.terminal import AsJson, AsOf, emit, make_console, parse_day, print_table
 
 if TYPE_CHECKING:
-    from retention.services.learning import Learnt
+    from retention.learning.train import Learnt
 
 app = typer.Typer(help="Who is about to leave: fit and back-test.", no_args_is_help=True)
 
@@ -56,7 +56,7 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Back-test, and keep the model when it has skill; from then on nights use one of 'sources'."""
-    from retention.services.learning import keep
+    from retention.learning.train import keep
     from retention.settings import get_settings
 
     learnt, data_hash = _learn(data, label, id_column, cost_column, cut, as_of)
@@ -75,13 +75,13 @@ def _learn(
     as_of: str | None,
 ) -> "tuple[Learnt, str]":
     from retention.clock import business_date
-    from retention.services import learning
+    from retention.learning import train as learning
     from retention.settings import get_settings
 
     day = parse_day(as_of) or business_date(get_settings().timezone)
     with make_console(stderr=True).status("Learning ..."):
         if data == SOURCES:
-            from retention.workshop import get_workshop
+            from retention.bootstrap import get_workshop
 
             shop = get_workshop()
             return learning.learn_churn(shop.policies, shop.places, day, from_sources=True)

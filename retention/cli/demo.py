@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.output import AsJson, emit, parse_day
+from retention.terminal import AsJson, emit, parse_day
 
 Home = Annotated[Path, typer.Option(help="Folder that the demo fills; it is replaced.")]
 Size = Annotated[int, typer.Option(min=50, max=2_000_000, help="How many customers.")]
@@ -38,7 +38,7 @@ def demo(
         else:
             typer.echo(f"Wrote {', '.join(f'{n} {c:,}' for n, c in written.items())}.")
         return
-    from retention.cli.story import tell
+    from retention.play.story import tell
 
     outcome = tell(home, size=size, seed=seed, until=day)
     if as_json:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from retention.cli.output import AsJson, emit, print_table
+from retention.terminal import AsJson, emit, print_table
 
 if TYPE_CHECKING:
-    from retention.workshop import Workshop
+    from retention.bootstrap import Workshop
 
 Check = tuple[str, str, str]
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
@@ -17,8 +17,8 @@ _MOST_SKEW = 60.0
 
 def doctor(*, as_json: AsJson = False) -> None:
     """Check policies, database, sources, templates, mail and Prefect; exit 1 on a FAIL."""
+    from retention.bootstrap import get_workshop
     from retention.domain.errors import RetentionError
-    from retention.workshop import get_workshop
 
     try:
         shop = get_workshop()
@@ -63,14 +63,14 @@ def _database(shop: "Workshop") -> Check:
 
 
 def _sources(shop: "Workshop") -> Check:
-    from retention.services.nightly import count_source_rows
+    from retention.nights.pull import count_source_rows
 
     rows = count_source_rows(shop.policies, shop.places)
     return ("sources", OK, ", ".join(f"{name} {count:,}" for name, count in rows.items()))
 
 
 def _mail(shop: "Workshop") -> Check:
-    from retention.mail.transport import AttemptFailedError, Connection
+    from retention.delivery.smtp import AttemptFailedError, Connection
 
     where = f"{shop.mail.host}:{shop.mail.port} ({shop.mail.security})"
     with Connection(shop.mail) as connection:

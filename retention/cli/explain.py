@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, print_table
+from retention.terminal import AsJson, AsOf, emit, make_console, parse_day, print_table
 
 if TYPE_CHECKING:
     from retention.reports.words import Words
@@ -21,13 +21,13 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Explain one customer: why this verdict, on what evidence, and what would change it."""
+    from retention.bootstrap import get_workshop
     from retention.db import schema
     from retention.db.session import reading
     from retention.domain.errors import NotFoundError
-    from retention.reports.telling import sentences
+    from retention.reports.explain import explain as explain_customer
+    from retention.reports.sentences import sentences
     from retention.reports.words import load_words
-    from retention.services.explain import explain as explain_customer
-    from retention.workshop import get_workshop
 
     shop = get_workshop()
     words = load_words(shop.settings.templates_dir, language)
@@ -42,7 +42,7 @@ def explain(
 
 
 def _show(found: dict[str, Any], words: "Words") -> None:
-    from retention.reports.telling import about_profit, sentences, what_would_change
+    from retention.reports.sentences import about_profit, sentences, what_would_change
 
     console = make_console()
     for line in sentences(found, words):

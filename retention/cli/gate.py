@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, print_table
+from retention.terminal import AsJson, AsOf, emit, make_console, parse_day, print_table
 
 app = typer.Typer(help="Data that is not to be trusted: show, accept.", no_args_is_help=True)
 
@@ -16,11 +16,11 @@ Reason = Annotated[str, typer.Option(help="Why the change is right; it is kept."
 @app.command("show")
 def show(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
     """Read the sources and show what each table's gate would say. Stores nothing."""
+    from retention.bootstrap import get_workshop
     from retention.clock import business_date
     from retention.db import schema
     from retention.db.session import reading
-    from retention.services import gates
-    from retention.workshop import get_workshop
+    from retention.nights import gate_overrides as gates
 
     shop = get_workshop()
     day = parse_day(as_of) or business_date(shop.settings.timezone)
@@ -44,11 +44,11 @@ def accept(
     table: Table, who: Who, reason: Reason, as_of: AsOf = None, *, as_json: AsJson = False
 ) -> None:
     """Accept what the gate of a table finds, for one night, with your name and a reason."""
+    from retention.bootstrap import get_workshop
     from retention.clock import business_date, utc_now
     from retention.db import schema
     from retention.db.session import reading, writing
-    from retention.services import gates
-    from retention.workshop import get_workshop
+    from retention.nights import gate_overrides as gates
 
     shop = get_workshop()
     schema.upgrade(shop.engine)

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from retention.cli.desks import choice, ready
-from retention.cli.output import AsJson, emit, make_console, print_table
+from retention.cli.acting import choice, ready
+from retention.terminal import AsJson, emit, make_console, print_table
 
 app = typer.Typer(help="What came back: bounces, complaints, automatic answers, replies.",
                   no_args_is_help=True)  # fmt: skip

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, print_table
+from retention.terminal import AsJson, AsOf, emit, make_console, parse_day, print_table
 
 
 def measure(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
     """Compare treated with untreated customers, with intervals; look at the others too."""
-    from retention.cli.desks import ready
-    from retention.db import snapshots
+    from retention.cli.acting import ready
     from retention.db.session import reading
     from retention.domain.errors import NotFoundError
-    from retention.services.measuring import measure_programme
+    from retention.reports.programme_effect import measure_programme
+    from retention.snapshots import store as snapshots
 
     shop = ready()
     days = snapshots.dates(shop.places.snapshots)

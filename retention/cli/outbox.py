@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.desks import Reason, Who, choice, desk_of, ready
-from retention.cli.output import AsJson, emit, make_console, print_table
+from retention.cli.acting import Reason, Who, choice, desk_of, ready
+from retention.terminal import AsJson, emit, make_console, print_table
 
 if TYPE_CHECKING:
     from retention.db.models import Action, Message
@@ -30,8 +30,8 @@ def list_(
     """List what is not settled: what waits and for what, what is being sent, what is unknown."""
     from retention.db.queries import messages
     from retention.db.session import reading
+    from retention.delivery import circuit_breaker as health
     from retention.domain.messages import MessageState
-    from retention.services import health
 
     shop = ready()
     with reading(shop.engine) as session:
@@ -124,7 +124,7 @@ def settle(
 ) -> None:
     """Say what became of a message whose fate is unknown, and how you know."""
     from retention.db.session import writing
-    from retention.services import settling
+    from retention.delivery import settle_by_hand as settling
 
     shop = ready()
     desk = desk_of(shop, who)
@@ -139,7 +139,7 @@ def settle(
 def retry(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Let a message that waits to be tried again go at the next round."""
     from retention.db.session import writing
-    from retention.services import settling
+    from retention.delivery import settle_by_hand as settling
 
     shop = ready()
     with writing(shop.engine) as session:
@@ -151,7 +151,7 @@ def retry(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = 
 def hold(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Keep one message from leaving until it is released."""
     from retention.db.session import writing
-    from retention.services import settling
+    from retention.delivery import settle_by_hand as settling
 
     shop = ready()
     with writing(shop.engine) as session:
@@ -163,7 +163,7 @@ def hold(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = F
 def release(message_id: MessageId, who: Who, *, as_json: AsJson = False) -> None:
     """Let a held message leave."""
     from retention.db.session import writing
-    from retention.services import settling
+    from retention.delivery import settle_by_hand as settling
 
     shop = ready()
     with writing(shop.engine) as session:
@@ -173,10 +173,10 @@ def release(message_id: MessageId, who: Who, *, as_json: AsJson = False) -> None
 @app.command("cancel")
 def cancel(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Take an approved message back that has not left; its step is proposed anew later."""
+    from retention.actions import approval as approvals
     from retention.db.queries import messages
     from retention.db.session import writing
     from retention.domain.approving import ReasonCode
-    from retention.services import approvals
 
     shop = ready()
     with writing(shop.engine) as session:

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.desks import Reason, Who, answers_of, choice, desk_of, ready
-from retention.cli.output import AsJson, emit, parse_day, print_table
-from retention.cli.queue_view import (
+from retention.cli.acting import Reason, Who, answers_of, choice, desk_of, ready
+from retention.cli.queue_printing import (
     SHORT,
     decided,
     details,
@@ -15,6 +14,7 @@ from retention.cli.queue_view import (
     summary,
     waits_for,
 )
+from retention.terminal import AsJson, emit, parse_day, print_table
 
 app = typer.Typer(help="What waits for a person: list, show, approve, reject, complete, hand on.",
                   no_args_is_help=True)  # fmt: skip
@@ -41,7 +41,7 @@ def list_(
     from retention.domain.actions import ActionState
     from retention.domain.dates import date_in
     from retention.domain.stages import Stage
-    from retention.services.customers import people_of
+    from retention.snapshots.customers import people_of
 
     shop = ready()
     now = utc_now()
@@ -87,11 +87,13 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the very message, and why it is proposed."""
+    from retention.actions import approval as approvals
+    from retention.actions import completion as completing
     from retention.clock import utc_now
     from retention.db.queries import actions as queries
     from retention.db.session import writing
-    from retention.services import approvals, completing, replies
-    from retention.services.customers import people_of
+    from retention.inbox import reply_tasks as replies
+    from retention.snapshots.customers import people_of
 
     shop = ready()
     with writing(shop.engine) as session:
@@ -126,8 +128,8 @@ def approve(
 
     Several at once only after one of each kind was shown to you, and never adverse ones.
     """
+    from retention.actions import approval as approvals
     from retention.db.session import writing
-    from retention.services import approvals
 
     shop = ready()
     desk = desk_of(shop, who)
@@ -150,9 +152,9 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Reject an action. The reason is required."""
+    from retention.actions import approval as approvals
     from retention.db.session import writing
     from retention.domain.approving import ReasonCode
-    from retention.services import approvals
 
     shop = ready()
     desk = desk_of(shop, who)
@@ -175,10 +177,10 @@ def milder(
     as_json: AsJson = False,
 ) -> None:
     """Reject an action and send its case back to a milder stage."""
+    from retention.actions import approval as approvals
     from retention.db.session import writing
     from retention.domain.approving import ReasonCode
     from retention.domain.stages import Stage
-    from retention.services import approvals
 
     shop = ready()
     desk = desk_of(shop, who)
@@ -204,8 +206,8 @@ def complete(
     as_json: AsJson = False,
 ) -> None:
     """Log what came of a call, a letter or a review."""
+    from retention.actions import completion as completing
     from retention.db.session import writing
-    from retention.services import completing
 
     shop = ready()
     desk = desk_of(shop, who)
@@ -226,8 +228,8 @@ def reassign(
     as_json: AsJson = False,
 ) -> None:
     """Give an action to another owner."""
+    from retention.actions import assignment as handling
     from retention.db.session import writing
-    from retention.services import handling
 
     shop = ready()
     desk = desk_of(shop, who)
@@ -246,8 +248,8 @@ def snooze(
     as_json: AsJson = False,
 ) -> None:
     """Hide an action until a day; its due date stays."""
+    from retention.actions import assignment as handling
     from retention.db.session import writing
-    from retention.services import handling
 
     shop = ready()
     desk = desk_of(shop, who)
@@ -266,8 +268,8 @@ def comment(
     as_json: AsJson = False,
 ) -> None:
     """Say something about an action; everybody who looks at it sees it."""
+    from retention.actions import assignment as handling
     from retention.db.session import writing
-    from retention.services import handling
 
     shop = ready()
     desk = desk_of(shop, who)
@@ -280,8 +282,8 @@ def comment(
 @app.command("stats")
 def stats(*, as_json: AsJson = False) -> None:
     """Show how people decide: how long they look, how often they refuse."""
+    from retention.actions.approval_statistics import how_people_decide
     from retention.db.session import reading
-    from retention.services.attention import how_people_decide
 
     shop = ready()
     with reading(shop.engine) as session:

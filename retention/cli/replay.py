@@ -4,21 +4,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retention.cli.output import AsJson, emit, make_console, parse_day
+from retention.terminal import AsJson, emit, make_console, parse_day
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from retention.services.replaying import Replays
-    from retention.workshop import Workshop
+    from retention.audit.replay_decisions import Replays
+    from retention.bootstrap import Workshop
 
 Night = Annotated[str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The night to replay.")]
 
 
 def replay(as_of: Night, *, as_json: AsJson = False) -> None:
     """Score a past night again, and decide it again; every bit must be the same."""
-    from retention.services.replay import replay as replay_night
-    from retention.workshop import get_workshop
+    from retention.audit.replay_scores import replay as replay_night
+    from retention.bootstrap import get_workshop
 
     shop, day = get_workshop(), parse_day(as_of)
     found = replay_night(shop.places, day)
@@ -44,9 +44,9 @@ def replay(as_of: Night, *, as_json: AsJson = False) -> None:
 
 
 def _decisions(shop: "Workshop", day: "date") -> "Replays":
+    from retention.audit.replay_decisions import Replays, replay_receipts
     from retention.db import schema
     from retention.db.session import reading
-    from retention.services.replaying import Replays, replay_receipts
 
     if not schema.exists(shop.engine):
         return Replays(0, ())

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day
+from retention.terminal import AsJson, AsOf, emit, make_console, parse_day
 
 Out = Annotated[
     Path | None, typer.Option(help="The file to write; by default in the state folder.")
@@ -17,9 +17,9 @@ def report(
     as_of: AsOf = None, out: Out = None, language: Language = "en", *, as_json: AsJson = False
 ) -> None:
     """Write the report of the newest night: charts, each with its sentence and its figures."""
+    from retention.bootstrap import get_workshop
     from retention.clock import business_date
-    from retention.services.reporting import make_report
-    from retention.workshop import get_workshop
+    from retention.reports.gather import make_report
 
     shop = get_workshop()
     day = parse_day(as_of) or business_date(shop.settings.timezone)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, print_table
+from retention.terminal import AsJson, AsOf, emit, make_console, parse_day, print_table
 
 TakeOver = Annotated[
     bool, typer.Option("--take-over", help="Take over a run whose process is known to be dead.")
@@ -97,11 +97,11 @@ def plan(
     """Show what the night would do. Reads only; nothing is stored."""
     day = parse_day(as_of)
     with make_console(stderr=True).status("Reading the sources and deciding on paper ..."):
+        from retention.bootstrap import get_workshop
         from retention.clock import business_date, utc_now
         from retention.domain.dates import date_in
-        from retention.services import runs
-        from retention.services.plan import make_plan
-        from retention.workshop import get_workshop
+        from retention.nights.plan import make_plan
+        from retention.runs import ledger as runs
 
         shop = get_workshop()
         if day is not None:
@@ -149,9 +149,9 @@ def deliver(limit: Limit = 500, *, as_json: AsJson = False) -> None:
 
 
 def _say_what_stopped() -> None:
+    from retention.bootstrap import get_workshop
     from retention.db.session import reading
-    from retention.services import switches
-    from retention.workshop import get_workshop
+    from retention.safeguards import kill_switch as switches
 
     shop = get_workshop()
     console = make_console(stderr=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from retention.cli.output import make_console
+from retention.terminal import make_console
 
 Port = Annotated[int, typer.Option(min=1024, max=65535, help="Port of the Prefect server.")]
 POOL = "retention"

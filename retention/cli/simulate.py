@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from retention.cli.output import AsJson, AsOf, emit, make_console, parse_day, print_table
+from retention.terminal import AsJson, AsOf, emit, make_console, parse_day, print_table
 
 _DAY_ONE = date(2025, 11, 1)
 Compare = Annotated[
@@ -66,13 +66,13 @@ def simulate(
 
 def play(game: Game, home: Path, config: Path) -> dict[str, Any]:
     """Play one company under one config in an empty folder; return what came of it."""
-    from retention.cli.play import DemoCompany, morning_of
+    from retention.bootstrap import get_workshop
     from retention.clock import travel
     from retention.demo.catcher import MailCatcher
     from retention.demo.simulation import new_simulation
     from retention.demo.truth import TrueProfit
     from retention.demo.writers import ParquetWriter, WatchedWriter
-    from retention.workshop import get_workshop
+    from retention.play.company import DemoCompany, morning_of
 
     last = game.first + timedelta(days=game.nights)
     shutil.copytree(config, home / "config")
@@ -95,8 +95,8 @@ def play(game: Game, home: Path, config: Path) -> dict[str, Any]:
 @contextmanager
 def _in(home: Path, port: int, game: Game) -> Iterator[None]:
     """Point this process at a folder of its own for a while."""
-    from retention import workshop
-    from retention.cli.story import point_at
+    from retention import bootstrap as workshop
+    from retention.play.story import point_at
     from retention.settings import kept_environment
 
     try:
@@ -126,8 +126,8 @@ def _weigh(company: Any, before: Any, after: Any) -> dict[str, Any]:
     from retention.demo.effort import cost_of, hours_of
     from retention.domain.holdouts import Arm
     from retention.domain.stages import PlaybookName
-    from retention.services.measuring import compare_arms
-    from retention.services.outcomes import outcomes_of
+    from retention.reports.case_outcomes import outcomes_of
+    from retention.reports.programme_effect import compare_arms
 
     found = {}
     for playbook in PlaybookName:

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retention.cli.output import AsJson, emit, make_console, print_table
+from retention.terminal import AsJson, emit, make_console, print_table
 
 if TYPE_CHECKING:
-    from retention.workshop import Workshop
+    from retention.bootstrap import Workshop
 
 app = typer.Typer(help="What customers read: list, render, lint, gallery.",
                   no_args_is_help=True)  # fmt: skip
 
 
 def _shop() -> "Workshop":
-    from retention.workshop import get_workshop
+    from retention.bootstrap import get_workshop
 
     return get_workshop()
 
@@ -23,7 +23,7 @@ def _shop() -> "Workshop":
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List the templates: languages, class, and the playbook steps that use them."""
-    from retention.mail.templates import list_templates, load_template
+    from retention.messages.templates import list_templates, load_template
 
     shop = _shop()
     root = shop.settings.templates_dir
@@ -67,7 +67,7 @@ def render(
     as_json: AsJson = False,
 ) -> None:
     """Print a template as a sample customer would read it."""
-    from retention.services.gallery import show
+    from retention.messages.gallery import show
 
     made = show(_shop().sender, purpose, language, sample)
     if as_json:
@@ -84,7 +84,7 @@ def lint(*, as_json: AsJson = False) -> None:
     """Say what is wrong with the templates: missing values and languages, links, dates, class."""
     from retention.clock import utc_now
     from retention.domain.dates import date_in
-    from retention.mail.lint import lint as lint_all
+    from retention.messages.lint import lint as lint_all
 
     shop = _shop()
     on = date_in(utc_now(), shop.settings.timezone)
@@ -106,7 +106,7 @@ def gallery(
     as_json: AsJson = False,
 ) -> None:
     """Write every template with every sample customer as pages to look at."""
-    from retention.services.gallery import write_gallery
+    from retention.messages.gallery import write_gallery
 
     count = write_gallery(_shop().sender, out)
     if as_json:

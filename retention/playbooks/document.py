@@ -10,7 +10,7 @@ from retention.domain.playbook import NINETY_DAYS, Condition, Playbook, StageRul
 from retention.domain.stages import LADDERS, PlaybookName, Stage
 from retention.playbooks.fields import ConditionText, PeriodText
 from retention.playbooks.steps import OfferDoc, StageDoc
-from retention.policy import PolicyModel
+from retention.yaml_files import PolicyModel
 
 # A review alone never ends or moves a contract.
 _BY_REVIEW = frozenset({CaseState.CLEARED, CaseState.EXEMPT, CaseState.RESTORED, CaseState.EXPIRED})

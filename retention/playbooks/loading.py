@@ -8,7 +8,7 @@ from retention.domain.errors import ConfigError
 from retention.domain.playbook import Playbook
 from retention.domain.stages import PlaybookName
 from retention.playbooks.document import PlaybookDoc, to_playbook
-from retention.policy import parse_policy, read_text
+from retention.yaml_files import parse_policy, read_text
 
 
 def load_playbooks(folder: Path) -> dict[PlaybookName, Playbook]:

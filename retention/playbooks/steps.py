@@ -11,7 +11,7 @@ from retention.domain.offers import OfferKind
 from retention.domain.playbook import AT_ONCE, TEN_DAYS, THIRTY_DAYS, OfferTerms, Step
 from retention.domain.stages import ADVERSE_STAGES, Stage
 from retention.playbooks.fields import ConditionText, PeriodText, Slots
-from retention.policy import PolicyModel
+from retention.yaml_files import PolicyModel
 
 _WRITTEN = (ActionKind.EMAIL, ActionKind.LETTER)
 _FORMS = {

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from retention.policy import PolicyModel, read_policy
+from retention.yaml_files import PolicyModel, read_policy
 
 
 class Rate(PolicyModel):

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from retention.domain.errors import ConfigError
-from retention.policy import PolicyModel, read_policy
 from retention.sources.canonical import CANONICAL
+from retention.yaml_files import PolicyModel, read_policy
 
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from retention.actions.step_terms import Terms
 from retention.db.models import Action
 from retention.domain.actions import ActionKind
 from retention.domain.people import Person, Role
-from retention.mail.rendering import MAX_HTML_BYTES, Manner, Rendered, render
-from retention.mail.samples import SAMPLES, Sample
-from retention.mail.templates import list_templates, load_template
-from retention.services.composing import Sender, compose
-from retention.services.terms import Terms
+from retention.messages.compose import Sender, compose
+from retention.messages.rendering import MAX_HTML_BYTES, Manner, Rendered, render
+from retention.messages.samples import SAMPLES, Sample
+from retention.messages.templates import list_templates, load_template
 from tests.conftest import NIGHT, ROOT
 
 TEMPLATES = ROOT / "templates"

@@ -22,10 +22,10 @@ from typing import Any
 from sqlalchemy import Engine, event, make_url, text
 from sqlalchemy.orm import Session
 
+from retention.audit.fingerprint import fingerprint
+from retention.bootstrap import get_workshop
 from retention.db.session import make_engine, reading
-from retention.services.fingerprint import fingerprint
 from retention.settings import keep_prefect_quiet, set_environment
-from retention.workshop import get_workshop
 
 keep_prefect_quiet()
 from tests.factories.nights import approve_all, complete_all, run_night  # noqa: E402 - told first

@@ -22,13 +22,13 @@ from typing import Any
 from sqlalchemy import select, update
 
 import tasks.delivery
+from retention.audit import verify as audit
+from retention.bootstrap import get_workshop
 from retention.clock import travel
 from retention.db.models import DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
 from retention.domain.messages import MessageState, SendPolicy
-from retention.services import audit
 from retention.settings import keep_prefect_quiet, set_environment
-from retention.workshop import get_workshop
 from tasks.delivery import deliver_due, recover_lost
 from tests.factories.killing import Reaper, Stage, in_child
 from tests.factories.servers import ScriptedServer

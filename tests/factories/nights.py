@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from retention.actions import approval as approvals
+from retention.actions import completion as completing
+from retention.audit.fingerprint import fingerprint
+from retention.bootstrap import Workshop
 from retention.clock import travel
 from retention.db.models import Action
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
-from retention.services import approvals, completing
-from retention.services.desk import Desk
-from retention.services.fingerprint import fingerprint
-from retention.workshop import Workshop
+from retention.people.actor import Desk
 from tasks.nightly import (
     claim_run,
     compare_customers,

@@ -5,6 +5,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from retention.actions import approval as approvals
+from retention.actions import lifecycle as action_service
+from retention.actions.step_terms import Terms, terms_of
+from retention.bootstrap import Workshop
+from retention.cases import lifecycle as cases
 from retention.clock import travel
 from retention.db.models import Action, Case, Message
 from retention.db.session import reading, writing
@@ -13,11 +18,7 @@ from retention.domain.approving import ReasonCode
 from retention.domain.dates import WEEKDAYS
 from retention.domain.messages import MessageState
 from retention.domain.stages import Stage
-from retention.services import actions as action_service
-from retention.services import approvals, cases
-from retention.services.evidence import Evidence, add_rows
-from retention.services.terms import Terms, terms_of
-from retention.workshop import Workshop
+from retention.ladder.condition_values import Evidence, add_rows
 from tasks.delivery import deliver_due
 from tests.conftest import NIGHT
 from tests.factories.nights import desk_of, morning_after

@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from retention.mail.samples import SAMPLES
+from retention.messages.samples import SAMPLES
 
 LONG_NAME = "Sociedad Anónima de Distribución y Almacenamiento " + "Ñ" * 200
 EVERY_CASE: list[dict[str, Any]] = [

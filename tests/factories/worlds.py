@@ -16,9 +16,14 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db import schema, snapshots
+from retention.actions import approval as approvals
+from retention.actions import completion as completing
+from retention.bootstrap import Workshop, build_workshop
+from retention.db import schema
 from retention.db.models import Action, Message
 from retention.db.session import reading, writing
+from retention.delivery import attempts
+from retention.delivery import claim as delivery
 from retention.domain.actions import ActionState
 from retention.domain.errors import RetentionError
 from retention.domain.limits import BatchState
@@ -26,10 +31,11 @@ from retention.domain.messages import AttemptStage, MessageState, verdict_of
 from retention.domain.runs import RunState
 from retention.domain.scores import SCORE_COLUMNS, Kind
 from retention.domain.summaries import PullSummary, as_json
-from retention.services import approvals, attempts, batches, completing, delivery, runs
-from retention.services.desk import Desk
-from retention.services.night import decide_night
-from retention.workshop import Workshop, build_workshop
+from retention.ladder import held_batches as batches
+from retention.ladder.decide_night import decide_night
+from retention.people.actor import Desk
+from retention.runs import ledger as runs
+from retention.snapshots import store as snapshots
 from tests.conftest import ROOT, make_settings
 from tests.factories.nights import ANSWERS, OUTCOMES
 

@@ -17,14 +17,15 @@ import pytest
 import yaml
 from prefect import Flow
 
-from retention import workshop
-from retention.db import schema, snapshots
+from retention import bootstrap as workshop
+from retention.bootstrap import Workshop
+from retention.db import schema
 from retention.domain.errors import GateTrippedError
-from retention.services.nightly import pull
-from retention.services.policies import load_policies
-from retention.services.scores import score_all, table_of
+from retention.nights.pull import pull
+from retention.nights.score import score_all, table_of
+from retention.policies.load import load_policies
 from retention.settings import environment
-from retention.workshop import Workshop
+from retention.snapshots import store as snapshots
 from tests.conftest import NIGHT, ROOT, make_settings, use_workshop, write_sources
 from tests.factories.nights import print_of
 

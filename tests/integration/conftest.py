@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from retention.bootstrap import Workshop, build_workshop
 from retention.db.session import make_engine
-from retention.workshop import Workshop, build_workshop
 from tests.conftest import NIGHT, PostgresDatabases, copy_config, make_settings, use_workshop
 from tests.factories.nights import complete_all, run_night, run_nights
 from tests.factories.servers import ScriptedServer

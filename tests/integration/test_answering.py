@@ -11,6 +11,10 @@ import pytest
 from icalendar import Calendar
 from sqlalchemy import select, update
 
+from retention.actions import acknowledgements as answering
+from retention.actions.call_script import script_of
+from retention.actions.step_terms import Terms
+from retention.bootstrap import Workshop
 from retention.db.models import Action, Message, Rendering
 from retention.db.session import reading, writing
 from retention.domain.actions import RECEIPT_STEP, ActionKind, ActionState
@@ -19,13 +23,9 @@ from retention.domain.messages import MessageState
 from retention.domain.notices import NoticePlan
 from retention.domain.offers import Answer
 from retention.domain.stages import Stage
-from retention.services import answering
-from retention.services.composing import address_block, compose
-from retention.services.desk import Desk
-from retention.services.evidence import Evidence, add_rows
-from retention.services.scripts import script_of
-from retention.services.terms import Terms
-from retention.workshop import Workshop
+from retention.ladder.condition_values import Evidence, add_rows
+from retention.messages.compose import address_block, compose
+from retention.people.actor import Desk
 from tests.conftest import NIGHT
 from tests.factories.nights import desk_of
 from tests.factories.outboxes import AFTERNOON, approve, deliver, one_proposal, owner

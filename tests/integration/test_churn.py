@@ -10,21 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retention.db import model_files, snapshots
 from retention.demo.simulation import history, new_simulation, next_month
 from retention.demo.writers import ParquetWriter
 from retention.domain.errors import SourceError
+from retention.learning import train as learning
 from retention.learning.backtest import backtest
 from retention.learning.leaks import leave_out
 from retention.learning.measures import Campaign
 from retention.learning.table import Labelled, read_labelled
+from retention.nights.pull import open_sources, pull
+from retention.nights.score import models_in_use, score_all, table_of
+from retention.policies.load import Policies, load_policies
+from retention.scoring import model_store as model_files
 from retention.scoring.additive import AdditiveModel, Term
 from retention.scoring.risks import add_churn
-from retention.services import learning
-from retention.services.nightly import open_sources, pull
-from retention.services.places import Places
-from retention.services.policies import Policies, load_policies
-from retention.services.scores import models_in_use, score_all, table_of
+from retention.snapshots import store as snapshots
+from retention.snapshots.folders import Places
 from retention.sources.extract import extract_invoices
 from tests.conftest import ROOT, copy_config, make_places
 from tests.factories.commands import answer, data_folder, retention

@@ -12,10 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select, text
 
+from retention.actions import approval as approvals
+from retention.actions import completion as completing
+from retention.bootstrap import Workshop
 from retention.clock import travel
-from retention.db import snapshots
 from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering, Run
 from retention.db.session import reading, writing
+from retention.delivery import attempts, canaries
+from retention.delivery import claim as delivery
+from retention.delivery.mail_server import MailServer
+from retention.delivery.smtp import AttemptFailedError, Connection
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
@@ -24,11 +30,8 @@ from retention.domain.playbook import Condition
 from retention.domain.runs import RunState
 from retention.domain.stages import Stage
 from retention.domain.summaries import PullSummary
-from retention.mail.server import MailServer
-from retention.mail.transport import AttemptFailedError, Connection
-from retention.services import approvals, attempts, canaries, completing, delivery
-from retention.services.night import decide_night
-from retention.workshop import Workshop
+from retention.ladder.decide_night import decide_night
+from retention.snapshots import store as snapshots
 from tasks.delivery import recover_lost
 from tests.conftest import (
     NIGHT,

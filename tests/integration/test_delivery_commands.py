@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
+from retention.bootstrap import Workshop
 from retention.db.models import Action, Message, Rendering
 from retention.db.session import writing
 from retention.domain.actions import ActionKind
 from retention.domain.messages import MessageState
 from retention.domain.stages import Stage
-from retention.mail.incoming import read_incoming
-from retention.mail.tokens import tagged
-from retention.services import inbox
-from retention.workshop import Workshop
+from retention.inbox import take_effect as inbox
+from retention.inbox.parse import read_incoming
+from retention.messages.tokens import tagged
 from tests.factories.commands import answer
 from tests.factories.commands import retention as run
 from tests.factories.letters import written

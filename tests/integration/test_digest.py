@@ -5,13 +5,14 @@ from email import message_from_bytes, policy
 import pytest
 from sqlalchemy import select, update
 
+from retention.bootstrap import Workshop
 from retention.clock import travel
 from retention.db.models import Action, Message
 from retention.db.session import reading, writing
+from retention.delivery import circuit_breaker as health
 from retention.domain.messages import MessageState
 from retention.domain.stages import Stage
-from retention.services import digest, health
-from retention.workshop import Workshop
+from retention.reports import team_digest as digest
 from tasks.digest import send_digests
 from tests.factories.outboxes import AFTERNOON, approve, one_proposal
 from tests.factories.servers import ScriptedServer

@@ -7,13 +7,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from retention.db import snapshots
 from retention.domain.errors import ConfigError, GateTrippedError, SourceError
+from retention.nights.pull import pull
+from retention.nights.score import score_all, table_of
+from retention.policies.load import load_policies
 from retention.scoring.activity_costs import PARTS
 from retention.scoring.profit_split import by_month
-from retention.services.nightly import pull
-from retention.services.policies import load_policies
-from retention.services.scores import score_all, table_of
+from retention.snapshots import store as snapshots
 from tests.conftest import NIGHT, ROOT, copy_config, make_places
 
 D = Decimal

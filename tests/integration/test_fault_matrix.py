@@ -13,14 +13,16 @@ import pytest
 from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import OperationalError
 
+from retention.audit import verify as audit
+from retention.bootstrap import Workshop
 from retention.clock import travel
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
+from retention.delivery import circuit_breaker as health
 from retention.domain.errors import TemplateError
 from retention.domain.messages import AttemptStage, MessageState, SendPolicy
 from retention.domain.stages import Stage
-from retention.services import audit, health, switches
-from retention.workshop import Workshop
+from retention.safeguards import kill_switch as switches
 from tasks.delivery import deliver_due, recover_lost
 from tests.conftest import NIGHT, use_workshop
 from tests.factories.outboxes import (
@@ -540,9 +542,9 @@ def test_line_breaks_in_the_data_reach_no_header(lab: Lab, mark: str, place: str
 
 def _propose_to(shop: Workshop, email: str, **row: str) -> bytes:
     """Write a message as the night does, for a customer with this address; return its bytes."""
-    from retention.services.composing import compose
-    from retention.services.evidence import Evidence, add_rows
-    from retention.services.terms import Terms
+    from retention.actions.step_terms import Terms
+    from retention.ladder.condition_values import Evidence, add_rows
+    from retention.messages.compose import compose
 
     with reading(shop.engine) as session:
         action = session.scalars(select(Action).where(Action.template == "education")).first()
@@ -558,7 +560,7 @@ def _approve_as_it_is(session: object, action_id: str) -> None:
     """Bind the approvals and the message to what the rendering says now."""
     from sqlalchemy.orm import Session, joinedload, selectinload
 
-    from retention.services.content import content_of
+    from retention.messages.content_hash import content_of
 
     assert isinstance(session, Session)
     session.flush()

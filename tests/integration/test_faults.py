@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select, update
 
+from retention.bootstrap import Workshop, build_workshop
 from retention.db.models import Action, Case, CaseEvent
 from retention.db.session import make_engine, reading, writing
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.domain.errors import GateTrippedError, SourceError
 from retention.domain.stages import ADVERSE_STAGES, Stage
-from retention.services.policies import load_policies
-from retention.workshop import Workshop, build_workshop
+from retention.policies.load import load_policies
 from tests.conftest import NIGHT, copy_config, make_settings, use_workshop, write_sources
 from tests.factories.nights import approve_all, complete_all, run_night
 

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 from sqlalchemy import update
 
+from retention.bootstrap import Workshop
 from retention.db.models import Action, Message
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
@@ -17,7 +18,6 @@ from retention.domain.messages import MessageState
 from retention.domain.stages import Stage
 from retention.sources.config import Database, load_sources
 from retention.sources.recent import look_since
-from retention.workshop import Workshop
 from tests.conftest import NIGHT, PostgresDatabases, use_workshop, write_sources
 from tests.factories.outboxes import approve, deliver, message_of, one_proposal, state_of
 from tests.factories.servers import ScriptedServer

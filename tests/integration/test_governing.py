@@ -12,6 +12,14 @@ import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from retention.actions import approval as approvals
+from retention.actions import assignment as handling
+from retention.actions import completion as completing
+from retention.actions import offers
+from retention.actions.approval_statistics import how_people_decide
+from retention.actions.offer_revision import revise
+from retention.audit import verify as audit
+from retention.cases import handovers, waivers
 from retention.db.chain import head_of
 from retention.db.models import (
     Action,
@@ -41,23 +49,12 @@ from retention.domain.messages import MessageState
 from retention.domain.notices import NoticeRule, Proof
 from retention.domain.offers import Answer, OfferState
 from retention.domain.stages import Stage
-from retention.services import (
-    approvals,
-    audit,
-    batches,
-    completing,
-    desk,
-    exclusions,
-    handling,
-    handovers,
-    offers,
-    outbox,
-    switches,
-    waivers,
-)
-from retention.services.attention import how_people_decide
-from retention.services.policy_files import HoldoutDoc
-from retention.services.revising import revise
+from retention.ladder import held_batches as batches
+from retention.messages import outbox
+from retention.people import actor as desk
+from retention.policies.guards import HoldoutDoc
+from retention.safeguards import exclusions
+from retention.safeguards import kill_switch as switches
 from tests.factories.worlds import World
 
 CUSTOMER = "C0"

@@ -15,6 +15,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from retention.actions import completion as completing
+from retention.bootstrap import Workshop
 from retention.clock import travel
 from retention.db.models import Action, DeadAddress, Exclusion, Incoming, Message, Rendering
 from retention.db.session import reading, writing
@@ -27,11 +29,10 @@ from retention.domain.messages import MessageState
 from retention.domain.obstacles import Facts
 from retention.domain.stages import Stage
 from retention.domain.summaries import InboxSummary
-from retention.mail.boxes import BoxUnavailableError, open_box
-from retention.mail.tokens import tagged
-from retention.services import completing, standing
-from retention.services.progress import is_delivered, progress_of
-from retention.workshop import Workshop
+from retention.inbox.mailboxes import BoxUnavailableError, open_box
+from retention.ladder import open_cases as standing
+from retention.ladder.progress import is_delivered, progress_of
+from retention.messages.tokens import tagged
 from tasks.inbox import read_inbox
 from tests.conftest import use_workshop
 from tests.factories.letters import complaint, report, written

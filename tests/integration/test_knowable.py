@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from retention.db import snapshots
+from retention.audit.replay_scores import replay
 from retention.domain.errors import NotFoundError, RetentionError
-from retention.services.nightly import pull
-from retention.services.policies import load_policies
-from retention.services.replay import replay
-from retention.services.scores import score_all, table_of
+from retention.nights.pull import pull
+from retention.nights.score import score_all, table_of
+from retention.policies.load import load_policies
+from retention.snapshots import store as snapshots
 from tests.conftest import NIGHT, ROOT, make_places, write_sources
 
 EARLIER = date(2026, 2, 28)

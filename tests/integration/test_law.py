@@ -15,6 +15,11 @@ from hypothesis.stateful import (
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from retention.actions import approval as approvals
+from retention.actions import offers
+from retention.audit import verify as audit
+from retention.audit.replay_decisions import replay_receipts
+from retention.cases import waivers
 from retention.db.models import Action, Batch, Case, Message, Receipt, Waiver
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
@@ -26,16 +31,9 @@ from retention.domain.messages import MessageState
 from retention.domain.offers import Answer
 from retention.domain.stages import ADVERSE_STAGES, LADDERS, PlaybookName, Stage
 from retention.domain.waivers import WaiverState
-from retention.services import (
-    approvals,
-    audit,
-    exclusions,
-    offers,
-    outbox,
-    switches,
-    waivers,
-)
-from retention.services.replaying import replay_receipts
+from retention.messages import outbox
+from retention.safeguards import exclusions
+from retention.safeguards import kill_switch as switches
 from tests.factories.worlds import CAP, World
 
 PEOPLE = ("marta", "james", "fran", "diana", "olga", "dora")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import func, select
 
+from retention.bootstrap import Workshop
 from retention.clock import business_date, travel
 from retention.db.models import Action, Case, Holdout, Run, Switch
 from retention.db.session import reading, writing
@@ -16,11 +17,10 @@ from retention.domain.errors import PlanStaleError, RunLockedError, RunRefusedEr
 from retention.domain.holdouts import Arm
 from retention.domain.runs import RunState
 from retention.domain.stages import PlaybookName
-from retention.services import runs
-from retention.services.measuring import measure_programme
-from retention.services.plan import make_plan
-from retention.services.spillover import measure_others, stop_above_limit
-from retention.workshop import Workshop
+from retention.nights.plan import make_plan
+from retention.reports.programme_effect import measure_programme
+from retention.reports.spillover import measure_others, stop_above_limit
+from retention.runs import ledger as runs
 from tasks import nightly
 from tasks.nightly import claim_run, renew_lease
 from tests.conftest import NIGHT

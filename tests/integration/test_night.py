@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
+from retention.bootstrap import Workshop
 from retention.clock import travel, utc_now
-from retention.db import snapshots
 from retention.db.models import Action, Case, CaseEvent, Confirmation, Message, Receipt, Run
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
@@ -21,11 +21,12 @@ from retention.domain.errors import GateTrippedError, RunLockedError, RunRefused
 from retention.domain.messages import MessageState
 from retention.domain.runs import RunState
 from retention.domain.stages import PlaybookName, Stage
-from retention.services import gates, runs
-from retention.services.content import content_of
-from retention.services.plan import make_plan
-from retention.services.policies import load_policies
-from retention.workshop import Workshop
+from retention.messages.content_hash import content_of
+from retention.nights import gate_overrides as gates
+from retention.nights.plan import make_plan
+from retention.policies.load import load_policies
+from retention.runs import ledger as runs
+from retention.snapshots import store as snapshots
 from tasks.nightly import claim_run, pull_sources
 from tests.conftest import NIGHT, write_sources
 from tests.factories.nights import (

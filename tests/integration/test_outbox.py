@@ -9,16 +9,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
+from retention.bootstrap import Workshop
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
+from retention.delivery import circuit_breaker as health
+from retention.delivery import settle_by_hand as settling
+from retention.delivery.settle_by_hand import Fate
 from retention.domain.actions import ActionState
 from retention.domain.errors import NotAllowedError
 from retention.domain.messages import MessageClass, MessageState, SendPolicy
 from retention.domain.sending import ErrorRate, Frequency, Hours
 from retention.domain.stages import Stage
-from retention.services import health, settling, switches
-from retention.services.settling import Fate
-from retention.workshop import Workshop
+from retention.safeguards import kill_switch as switches
 from tests.conftest import NIGHT, use_workshop
 from tests.factories.nights import desk_of
 from tests.factories.outboxes import (

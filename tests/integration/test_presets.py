@@ -11,10 +11,17 @@ from typing import Any
 import pytest
 import yagmail.oauth2
 
+from retention.delivery.mail_server import (
+    GMAIL,
+    GMAIL_OAUTH2,
+    RELAY,
+    MailServer,
+    check_server,
+    with_preset,
+)
+from retention.delivery.smtp import AttemptFailedError, Connection
 from retention.domain.errors import ConfigError
 from retention.domain.messages import Verdict
-from retention.mail.server import GMAIL, GMAIL_OAUTH2, RELAY, MailServer, check_server, with_preset
-from retention.mail.transport import AttemptFailedError, Connection
 from tests.factories.servers import ScriptedServer, make_certificate
 
 USER = "someone@gmail.example"

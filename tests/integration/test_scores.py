@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from retention.db import snapshots
 from retention.domain.errors import ConfigError, SourceError
 from retention.domain.scores import SCORE_COLUMNS, TOTALS, parts_of
+from retention.nights.pull import pull
+from retention.nights.score import score_all, summarise, table_of
+from retention.policies.load import Policies, load_policies
 from retention.scoring.costs import load_costs
-from retention.services.nightly import pull
-from retention.services.policies import Policies, load_policies
-from retention.services.scores import score_all, summarise, table_of
+from retention.snapshots import store as snapshots
 from tests.conftest import NIGHT, ROOT, make_places, write_sources
 
 AS_OF = date(2026, 5, 31)

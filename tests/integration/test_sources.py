@@ -19,12 +19,12 @@ import pytest
 from retention.demo.data import write_company
 from retention.domain.errors import SourceError, SourceUnavailableError
 from retention.domain.gates import Guards
-from retention.policy import parse_policy
 from retention.sources.config import SourcesConfig
 from retention.sources.extract import Features, extract_features
 from retention.sources.families import declared_columns, feature_sql
 from retention.sources.gate import check_gates, profile_of
 from retention.sources.tables import Company, open_company
+from retention.yaml_files import parse_policy
 from tests.conftest import NIGHT, SEED, SIZE, PostgresDatabases
 
 TABLES = ("customers", "contacts", "contracts", "invoices", "payments", "tickets", "usage",

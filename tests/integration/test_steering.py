@@ -9,21 +9,22 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from retention.bootstrap import Workshop
 from retention.clock import utc_now
 from retention.db.models import Case, GateOverride, Run
 from retention.db.session import reading, writing
 from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.gates import Guards, Trip
 from retention.domain.stages import PlaybookName
-from retention.services import gates, reporting
-from retention.services.dependence import held_playbooks, tables_of
-from retention.services.explain import explain
-from retention.services.policies import load_policies
+from retention.ladder.table_dependence import held_playbooks, tables_of
+from retention.nights import gate_overrides as gates
+from retention.policies.load import load_policies
+from retention.reports import gather as reporting
+from retention.reports.explain import explain
 from retention.sources.config import Files, SourcesConfig
 from retention.sources.extract import extract_features, extract_invoices
 from retention.sources.gate import check_gates, profile_of
 from retention.sources.tables import open_company
-from retention.workshop import Workshop
 from tests.conftest import NIGHT, ROOT, write_sources
 from tests.factories.commands import answer, retention
 from tests.factories.nights import print_of, run_night, run_nights

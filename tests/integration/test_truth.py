@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retention.db import snapshots
 from retention.demo.simulation import history, new_simulation, truth
 from retention.demo.truth import TrueProfit
 from retention.demo.writers import ParquetWriter
-from retention.services.nightly import pull
-from retention.services.policies import load_policies
-from retention.services.scores import score_all, table_of
+from retention.nights.pull import pull
+from retention.nights.score import score_all, table_of
+from retention.policies.load import load_policies
+from retention.snapshots import store as snapshots
 from tests.conftest import NIGHT, ROOT, copy_config, make_places
 
 SIZE = 20_000

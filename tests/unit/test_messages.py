@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.domain.errors import TemplateError
-from retention.mail.message import Envelope, build_bytes, usable_address
-from retention.mail.rendering import Manner, Rendered, render
-from retention.mail.templates import list_templates, load_template
+from retention.messages.mime import Envelope, build_bytes, usable_address
+from retention.messages.rendering import Manner, Rendered, render
+from retention.messages.templates import list_templates, load_template
 from tests.conftest import ROOT
 from tests.factories.values import EVERY_CASE, make_values
 

@@ -1,0 +1,270 @@
+"""People decide: approve, reject, choose something milder. Every surface comes through here.
+
+Every decision is bound to the hash of what the person saw, and is worth something only for a while.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from retention.actions import offers
+from retention.actions.lifecycle import give_up, set_state
+from retention.cases import lifecycle as cases
+from retention.db.models import Action, Approval, Viewing
+from retention.db.queries import actions as action_queries
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.approving import (
+    Given,
+    ReasonCode,
+    Slot,
+    is_approved,
+    open_slots,
+    parse_slot,
+    role_for_approval,
+    slot_text,
+)
+from retention.domain.messages import MessageState
+from retention.domain.offers import OfferState, VoidReason
+from retention.domain.people import Permission, Role, refuse
+from retention.domain.stages import ADVERSE_STAGES, LADDERS, Stage
+from retention.messages import outbox
+from retention.messages.content_hash import content_of
+from retention.people.actor import Desk, may, standing_in
+from retention.safeguards.customer_blocks import kept_apart, look_around, stopped_by
+
+
+def slots_of(action: Action) -> list[Slot]:
+    """Return who must approve an action; one that was escalated may be decided by a director."""
+    slots = [parse_slot(text) for text in action.required_roles]
+    if action.escalated_on is None:
+        return slots
+    return [slot | {Role.DIRECTOR} for slot in slots]
+
+
+def given(action: Action, now: datetime, valid: timedelta) -> list[Given]:
+    """Return the approvals that are still worth something: same content, not refused, not stale."""
+    if not action.approvals:
+        return []
+    content = content_of(action)
+    return [
+        Given(a.person_id, a.role)
+        for a in action.approvals
+        if a.approved and a.content_hash == content and a.decided_at > now - valid
+    ]
+
+
+def still_needed(action: Action, now: datetime, valid: timedelta) -> list[str]:
+    """Return the slots that nobody has filled yet, as text."""
+    return [slot_text(slot) for slot in open_slots(slots_of(action), given(action, now, valid))]
+
+
+def validity(desk: Desk) -> timedelta:
+    """Return for how long an approval is worth something."""
+    return timedelta(hours=desk.policies.approvals.valid_hours)
+
+
+def view(session: Session, action: Action, desk: Desk) -> None:
+    """Write down when a person was first shown this very content."""
+    key = (action.id, desk.person.person_id, content_of(action))
+    if session.get(Viewing, key) is None:
+        session.add(Viewing(action_id=key[0], person_id=key[1], content_hash=key[2],
+                            shown_at=desk.now))  # fmt: skip
+        session.flush()
+
+
+def approve(session: Session, action_id: str, desk: Desk, *, seen: str | None = None) -> Action:
+    """Approve a message in one's role; the last needed approval lets it go.
+
+    `seen` is the content hash the person was shown, if known. An e-mail goes to the outbox, a
+    letter to its owner. Raises NotAllowedError.
+    """
+    action = waiting(session, action_id)
+    subject = f"action {action.id[:8]}"
+    if action.rendering is None:
+        refuse(subject, f"is a {action.kind}, not a message", "Use 'retention queue complete'.")
+    if action.due_on < desk.on:
+        refuse(subject, f"had to leave by {action.due_on}", "The next night proposes it anew.")
+    if action.kind is ActionKind.LETTER:
+        _refuse_letter(session, action, desk, subject)
+    content = content_of(action)
+    if seen is not None and seen != content:
+        refuse(subject, "its content is not what was shown", "Look at it again.")
+    counts = given(action, desk.now, validity(desk))
+    role, on_behalf_of = role_for_approval(
+        desk.person,
+        slots_of(action),
+        counts,
+        owner=action.owner,
+        authors=frozenset(filter(None, (action.proposed_by, action.edited_by))),
+        standing_in=standing_in(session, desk),
+        subject=subject,
+    )
+    _decide(session, action, desk, role, approved=True, on_behalf_of=on_behalf_of)
+    counts = given(action, desk.now, validity(desk))
+    if is_approved(action.stage, slots_of(action), counts):
+        set_state(action, ActionState.APPROVED)
+        offers.follow(action, OfferState.APPROVED)
+        if action.kind is ActionKind.EMAIL:
+            outbox.enqueue(session, action, desk.now)
+    return action
+
+
+def _refuse_letter(session: Session, action: Action, desk: Desk, subject: str) -> None:
+    """Nobody asks again before a letter is posted, so what stops it counts now."""
+    around = look_around(session, [action.customer_id], desk.on)
+    playbook = action.case.playbook
+    message_class = action.rendering.message_class if action.rendering else None
+    reason = stopped_by(around, playbook, action.stage, action.kind) or kept_apart(
+        around, action.customer_id, playbook, message_class, desk.on
+    )
+    if reason:
+        refuse(subject, f"it may not be posted: {reason}", "Wait until that is over.")
+
+
+def approve_all(session: Session, action_ids: Sequence[str], desk: Desk) -> list[Action]:
+    """Approve several messages at once, or none of them.
+
+    Never adverse ones, no more than the guards allow, and of each template one must have been
+    opened. Raises NotAllowedError.
+    """
+    limit = desk.policies.approvals.bulk
+    if len(action_ids) > limit:
+        refuse("a bulk approval", f"has {len(action_ids)} messages", f"At most {limit} at once.")
+    found = [waiting(session, action_id) for action_id in action_ids]
+    for action in found:
+        if action.stage in ADVERSE_STAGES:
+            refuse(
+                f"action {action.id[:8]}",
+                f"'{action.stage}' is never approved in bulk",
+                "Look at each one and approve it by itself.",
+            )
+    _require_samples(session, found, desk)
+    return [approve(session, action.id, desk) for action in found]
+
+
+def _require_samples(session: Session, found: Sequence[Action], desk: Desk) -> None:
+    viewings = session.execute(
+        select(Viewing.action_id, Viewing.content_hash).where(
+            Viewing.person_id == desk.person.person_id,
+            Viewing.action_id.in_([action.id for action in found]),
+        )
+    )
+    shown = {(action_id, content) for action_id, content in viewings}
+    opened = {a.template for a in found if (a.id, content_of(a)) in shown}
+    for template in sorted({a.template or "" for a in found} - opened):
+        refuse(
+            f"template '{template}'",
+            f"'{desk.person.person_id}' has opened none of these messages",
+            "Look at one with 'retention queue show ID --as YOU' first.",
+        )
+
+
+def reject(
+    session: Session, action_id: str, desk: Desk, *, code: ReasonCode, reason: str
+) -> Action:
+    """Reject an action for everybody; the reason is required.
+
+    An approved message that has not left is taken back. Raises NotAllowedError.
+    """
+    if not reason.strip():
+        refuse(f"action {action_id[:8]}", "a reason is required", "Say why.")
+    action = action_queries.get(session, action_id, lock=True)
+    taken_back = action.state is ActionState.APPROVED
+    if not taken_back:
+        action = waiting(session, action_id)
+    role = _role_to_refuse(session, action, desk)
+    if taken_back and not outbox.withdraw(session, action.message, MessageState.CANCELLED):
+        refuse(
+            f"action {action.id[:8]}", "its message has left or is leaving", "Talk to the customer."
+        )
+    _decide(session, action, desk, role, approved=False, code=code, reason=reason.strip())
+    set_state(action, ActionState.CANCELLED if taken_back else ActionState.REJECTED)
+    offers.void(action, VoidReason.MANUAL)
+    return action
+
+
+def choose_milder(
+    session: Session, action_id: str, desk: Desk, to: Stage, *, code: ReasonCode, reason: str
+) -> Action:
+    """Reject an action and send its case back to a milder stage. Raises NotAllowedError."""
+    action = reject(session, action_id, desk, code=code, reason=reason)
+    ladder = LADDERS[action.case.playbook]
+    subject = f"action {action.id[:8]}"
+    if to not in ladder or ladder.index(to) >= ladder.index(action.stage):
+        milder = ", ".join(ladder[: ladder.index(action.stage)]) or "nothing"
+        refuse(subject, f"'{to}' is not milder than '{action.stage}'", f"Milder is: {milder}.")
+    case = action_queries.case_of(session, action)
+    give_up(session, case.actions, ActionState.SUPERSEDED)
+    said = f"milder:{code}"
+    cases.void_notices(case, desk.on, said, desk.person.person_id)
+    cases.enter_stage(case, to, desk.on, reason=said, actor=desk.person.person_id)
+    desk.tell(session, "case.milder", action, to=to, code=code, reason=reason)
+    return action
+
+
+def waiting(session: Session, action_id: str) -> Action:
+    """Return an action that waits, locked: two people, or a night, may decide at once."""
+    action = action_queries.get(session, action_id, lock=True)
+    if action.state is not ActionState.PENDING_APPROVAL:
+        refuse(
+            f"action {action.id[:8]}",
+            f"is {action.state}, it does not wait for a decision",
+            "See 'retention queue show' for who decided.",
+        )
+    return action
+
+
+def _role_to_refuse(session: Session, action: Action, desk: Desk) -> Role:
+    """Anybody who could approve may refuse; so may who looks after the account, and a director."""
+    person = desk.person
+    roles = person.roles_for(action.owner)
+    for slot in slots_of(action):
+        if slot & roles:
+            return min(slot & roles)
+    if action.owner == person.person_id or Role.DIRECTOR in roles:
+        return min(roles)
+    for other in standing_in(session, desk):
+        if other.principal.person_id == action.owner:
+            return Role.ACCOUNT_MANAGER
+    if action.rendering is None and may(session, desk, Permission.REVIEW, action.owner):
+        return min(roles)
+    return refuse(
+        f"action {action.id[:8]}",
+        f"'{person.person_id}' may not reject it",
+        f"It belongs to {action.owner}.",
+    )
+
+
+def _decide(
+    session: Session,
+    action: Action,
+    desk: Desk,
+    role: Role,
+    *,
+    approved: bool,
+    on_behalf_of: str | None = None,
+    code: ReasonCode | None = None,
+    reason: str | None = None,
+) -> None:
+    content = content_of(action)
+    shown = session.get(Viewing, (action.id, desk.person.person_id, content))
+    dwell = int((desk.now - shown.shown_at).total_seconds()) if shown else None
+    action.approvals.append(
+        Approval(
+            person_id=desk.person.person_id,
+            role=role,
+            on_behalf_of=on_behalf_of,
+            approved=approved,
+            code=code,
+            reason=reason,
+            content_hash=content,
+            decided_at=desk.now,
+            dwell_seconds=dwell,
+        )
+    )
+    session.flush()
+    kind = "action.approved" if approved else "action.rejected"
+    desk.tell(session, kind, action, role=role, on_behalf_of=on_behalf_of, content=content,
+              code=code, reason=reason)  # fmt: skip

@@ -1,0 +1,83 @@
+"""What else people do with an action: reassign, snooze, comment; and what is escalated."""
+
+from datetime import date, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from retention.actions.approval import waiting
+from retention.db.models import Action, Case, Comment
+from retention.db.queries import actions as action_queries
+from retention.domain.actions import ActionState
+from retention.domain.cases import CaseState
+from retention.domain.people import Permission, Person, refuse
+from retention.people.actor import Desk, may
+from retention.policies.load import Policies
+
+MAX_COMMENT = 2000
+
+
+def reassign(session: Session, action_id: str, desk: Desk, to: Person) -> Action:
+    """Give an action to another owner. Raises NotAllowedError for who may not."""
+    action = waiting(session, action_id)
+    subject = f"action {action.id[:8]}"
+    own = action.owner == desk.person.person_id
+    if not own and not may(session, desk, Permission.REASSIGN, action.owner):
+        refuse(subject, f"'{desk.person.person_id}' may not reassign it", "Ask ops or a director.")
+    if not to.may(Permission.REVIEW, to.person_id):
+        refuse(subject, f"'{to.person_id}' cannot work on it", "Choose an account manager.")
+    before, action.owner = action.owner, to.person_id
+    desk.tell(session, "action.reassigned", action, before=before, to=to.person_id)
+    return action
+
+
+def snooze(session: Session, action_id: str, desk: Desk, until: date) -> Action:
+    """Hide an action from its owner's list until a day; its due date stays.
+
+    Raises NotAllowedError for a day that is past, or beyond the due date.
+    """
+    action = waiting(session, action_id)
+    subject = f"action {action.id[:8]}"
+    if not may(session, desk, Permission.REVIEW, action.owner):
+        refuse(subject, f"'{desk.person.person_id}' may not snooze it", f"Ask {action.owner}.")
+    if not desk.on < until <= action.due_on:
+        refuse(subject, f"cannot sleep until {until}", f"It is due on {action.due_on}.")
+    action.snoozed_until = until
+    desk.tell(session, "action.snoozed", action, until=until)
+    return action
+
+
+def comment(session: Session, action_id: str, desk: Desk, text: str) -> Action:
+    """Say something about an action. Raises NotAllowedError for an outsider or an empty text."""
+    action = action_queries.get(session, action_id)
+    subject = f"action {action.id[:8]}"
+    if not may(session, desk, Permission.SEE, action.owner):
+        refuse(subject, f"'{desk.person.person_id}' may not see it", f"Ask {action.owner}.")
+    if not 0 < len(text.strip()) <= MAX_COMMENT:
+        refuse(subject, "the comment is empty or too long", f"At most {MAX_COMMENT} characters.")
+    action.comments.append(
+        Comment(person_id=desk.person.person_id, said_at=desk.now, text=text.strip())
+    )
+    desk.tell(session, "action.commented", action, text=text.strip())
+    return action
+
+
+def escalate_overdue(session: Session, policies: Policies, today: date) -> int:
+    """Let a director decide what has waited for too long; return how many actions that is."""
+    days_of = policies.calendars.of_company(today)
+    newest = today
+    while policies.approvals.escalate_after.after(newest, days_of) >= today:
+        newest -= timedelta(days=1)
+    of_open_cases = select(Case.id).where(Case.state == CaseState.OPEN).scalar_subquery()
+    late = session.execute(
+        update(Action)
+        .where(
+            Action.state == ActionState.PENDING_APPROVAL,
+            Action.escalated_on.is_(None),
+            Action.proposed_on <= newest,
+            Action.case_id.in_(of_open_cases),
+        )
+        .values(escalated_on=today)
+        .execution_options(synchronize_session=False)
+    )
+    return int(late.rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,37 @@
+"""The script of a call: what to know before, what to say, what to log."""
+
+from typing import Any
+
+from retention.actions.step_terms import Terms
+from retention.db.models import Action
+from retention.domain.actions import ActionKind
+from retention.domain.forms import REPLY
+from retention.domain.people import Person
+from retention.messages.compose import Sender, zone_of
+from retention.messages.rendering import Manner, render_text
+from retention.messages.template_values import values_of
+
+_FALLBACK = "call"
+
+
+def script_of(action: Action, row: dict[str, Any], manager: Person, sender: Sender) -> str | None:
+    """Return the script of a call in the customer's language; None for what is no call.
+
+    Raises TemplateError.
+    """
+    if action.kind is not ActionKind.CALL or action.form == REPLY:
+        return None
+    folder = sender.templates / "call"
+    wanted = [
+        folder / f"{form}.{language}.md"
+        for form in (action.form, _FALLBACK)
+        for language in (row.get("language"), "en")
+    ]
+    path = next((p for p in wanted if p.is_file()), None)
+    if path is None:
+        return None
+    values = values_of(row, manager, sender.company, Terms())
+    values["customer"] = {"name": row["name"], "phone": row.get("phone") or "-"}
+    locale = f"{path.suffixes[-2][1:]}_{row.get('country') or 'GB'}"
+    manner = Manner(locale, sender.currency, timezone=zone_of(row) or sender.timezone)
+    return render_text(sender.templates, path.read_text("utf-8"), values, manner)

@@ -1,0 +1,81 @@
+"""A new version of an offer: somebody answers a counter-offer with another fee."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from retention.actions import lifecycle as actions
+from retention.actions import offers
+from retention.actions.completion import playbook_of
+from retention.actions.lifecycle import Work
+from retention.actions.step_terms import Terms
+from retention.db.models import Action
+from retention.db.queries import actions as action_queries
+from retention.domain.actions import ActionState
+from retention.domain.cases import CaseState
+from retention.domain.errors import NotFoundError
+from retention.domain.offers import OfferKind, OfferState, Proposal, VoidReason
+from retention.domain.people import Permission, Role, refuse
+from retention.ladder.condition_values import Evidence, add_rows
+from retention.messages.compose import Sender
+from retention.people.actor import Desk, may
+from retention.snapshots.folders import Places
+
+_OPEN = frozenset(
+    {OfferState.SENT, OfferState.VIEWED, OfferState.COUNTERED, OfferState.DECLINED,
+     OfferState.EXPIRED}
+)  # fmt: skip
+
+
+def revise(
+    session: Session, action_id: str, desk: Desk, fee: Decimal, sender: Sender, places: Places
+) -> Action:
+    """Propose another fee instead of an offer's; somebody else has to approve the new message.
+
+    The version before it is superseded. Raises NotAllowedError for an offer that has no fee, was
+    not sent or was accepted, for a case that has moved on, and for a fee beyond the playbook's.
+    """
+    old = action_queries.get(session, action_id, lock=True)
+    subject = f"offer of action {old.id[:8]}"
+    if not may(session, desk, Permission.ANSWER, old.owner):
+        refuse(subject, f"'{desk.person.person_id}' may not revise it", f"Ask {old.owner}.")
+    playbook = playbook_of(session, old, desk.policies)
+    offer, case = old.offer, action_queries.case_of(session, old)
+    if offer is None or offer.new_fee is None or offer.current_fee is None:
+        refuse(subject, "it names no fee", "Only a fee can be revised.")
+    if offer.state not in _OPEN or case.state is not CaseState.OPEN or case.stage is not old.stage:
+        refuse(subject, f"is {offer.state}, its case is {case.state}", "Too late to revise it.")
+    if any(a.state is ActionState.PENDING_APPROVAL for a in case.actions):
+        refuse(subject, "something else of the case waits for approval", "Decide that first.")
+    step = playbook.rule(old.stage).steps[old.step]
+    terms = playbook.offers[step.offer or ""]
+    most = offer.current_fee * (1 + Decimal(str(terms.max_change)))
+    if not 0 < fee <= most:
+        refuse(subject, f"a fee of {fee} is not between 0 and {most:.2f}", "Offer less.")
+    evidence = Evidence(places.newest(), {})
+    add_rows(evidence, places.snapshots, [old.customer_id])
+    if old.customer_id not in evidence.rows:
+        raise NotFoundError(
+            f"customer '{old.customer_id}'", "is not in the newest night", "Wait for the data."
+        )
+    proposal = Proposal(OfferKind(offer.kind), offer.current_fee, fee, terms.expires.after(desk.on))
+    offers.void(old, VoidReason.SUPERSEDED)
+    work = Work(
+        row=evidence.rows[old.customer_id],
+        manager=desk.policies.team.get(old.owner),
+        sender=sender,
+        days_of=desk.policies.calendars.of_company(desk.on),
+        as_of=desk.on,
+        author=desk.person.person_id,
+        at=desk.now,
+    )
+    # Its author cannot approve it, so a director may in anybody's place.
+    asked = tuple(slot | {Role.DIRECTOR} for slot in step.approval) or (frozenset({Role.DIRECTOR}),)
+    made = actions.propose(
+        session, case, old.step, replace(step, approval=asked), Terms(proposal), work,
+        number=offer.version + 1,
+    )  # fmt: skip
+    case.waiting_for = "step_pending_approval"
+    desk.tell(session, "offer.revised", made, fee=fee, instead_of=offer.id)
+    return made

@@ -1,0 +1,147 @@
+"""The only writer of offers: draft, follow the message, record the customer's answer, revise."""
+
+from collections.abc import Collection
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Offer
+from retention.domain import keys
+from retention.domain.errors import NotAllowedError, NotFoundError
+from retention.domain.offers import (
+    OFFER_MOVES,
+    STATE_AFTER,
+    Answer,
+    OfferState,
+    Proposal,
+    VoidReason,
+)
+from retention.domain.people import Permission, refuse
+from retention.domain.transitions import require_move
+from retention.people.actor import Desk, may
+
+_UNANSWERED = (OfferState.SENT, OfferState.VIEWED)
+_ANSWERABLE = frozenset(
+    {*_UNANSWERED, OfferState.COUNTERED, OfferState.ACCEPTED, OfferState.DECLINED}
+)
+
+
+def draft(session: Session, action: Action, proposal: Proposal, currency: str) -> Offer:
+    """Write the next version of a stage's offer; the versions before it are superseded."""
+    before = session.scalar(
+        select(func.max(Offer.version)).where(
+            Offer.case_id == action.case_id, Offer.stage == action.stage
+        )
+    )
+    offer = Offer(
+        id=keys.offer_id(action.id),
+        action_id=action.id,
+        case_id=action.case_id,
+        stage=action.stage,
+        version=(before or 0) + 1,
+        kind=proposal.kind,
+        state=OfferState.DRAFT,
+        current_fee=proposal.current_fee,
+        new_fee=proposal.new_fee,
+        detail=proposal.detail,
+        currency=currency,
+        expires_on=proposal.expires_on,
+    )
+    session.add(offer)
+    action.offer = offer
+    session.flush()
+    return offer
+
+
+def set_state(offer: Offer, target: OfferState) -> None:
+    """Change an offer's state. Raises MoveNotAllowedError."""
+    require_move(OFFER_MOVES, offer.state, target, subject=f"offer {offer.id}")
+    offer.state = target
+
+
+def follow(action: Action, target: OfferState) -> None:
+    """Let the offer of an action, if it has one, follow its message."""
+    if action.offer is not None and target in OFFER_MOVES[action.offer.state]:
+        set_state(action.offer, target)
+
+
+def follow_sent(session: Session, action_ids: Collection[str]) -> None:
+    """Let the offers of actions whose messages the server has taken be answered from now on."""
+    session.connection().execute(_FOLLOW_SENT, {"ids": list(action_ids)})
+
+
+_FOLLOW_SENT = (
+    update(Offer)
+    .where(
+        Offer.action_id.in_(bindparam("ids", expanding=True)),
+        Offer.state == OfferState.APPROVED,
+    )
+    .values(state=OfferState.SENT)
+)
+
+
+def void(action: Action, reason: VoidReason) -> None:
+    """Void an offer that never reached its customer or counts no longer.
+
+    What was agreed stays agreed when the case moves on.
+    """
+    agreed = action.offer is not None and action.offer.state is OfferState.ACCEPTED
+    if agreed and reason is VoidReason.CASE_MOVED_ON:
+        return
+    if action.offer is not None and OfferState.VOIDED in OFFER_MOVES[action.offer.state]:
+        set_state(action.offer, OfferState.VOIDED)
+        action.offer.void_reason = reason
+
+
+def expire_late(session: Session, today: date) -> None:
+    """Expire every offer that was not answered in time; a counter-offer waits for us."""
+    session.execute(
+        update(Offer)
+        .where(Offer.state.in_(sorted(_UNANSWERED)), Offer.expires_on < today)
+        .values(state=OfferState.EXPIRED)
+    )
+
+
+def of_action(action: Action) -> Offer:
+    """Return the offer of an action. Raises NotFoundError when it offers nothing."""
+    if action.offer is None:
+        raise NotFoundError(
+            f"offer of action {action.id[:8]}", "does not exist", "Only proposals make an offer."
+        )
+    return action.offer
+
+
+def answer(
+    session: Session,
+    action: Action,
+    desk: Desk,
+    said: Answer,
+    *,
+    counter_fee: Decimal | None = None,
+    note: str = "",
+) -> Offer:
+    """Record what a customer has told us about an offer; a later answer counts.
+
+    Raises NotFoundError when the action offers nothing, NotAllowedError for an offer that the
+    customer does not have, a date after its expiry, or a counter-offer without a fee.
+    """
+    offer = of_action(action)
+    subject = f"offer of action {action.id[:8]}"
+    if not may(session, desk, Permission.ANSWER, action.owner):
+        refuse(subject, f"'{desk.person.person_id}' may not answer it", f"Ask {action.owner}.")
+    if offer.state not in _ANSWERABLE:
+        raise NotAllowedError(subject, f"is {offer.state}", "Only a sent offer can be answered.")
+    if desk.on > offer.expires_on:
+        raise NotAllowedError(subject, f"ran until {offer.expires_on}", "Propose a new one.")
+    if said is Answer.COUNTER and (counter_fee is None or counter_fee < 0):
+        raise NotAllowedError(subject, "a counter-offer needs a fee", "Say it with --fee.")
+    target = STATE_AFTER.get(said)
+    if target is not None and target is not offer.state:
+        set_state(offer, target)
+        offer.answered_on = desk.on
+    offer.answered_by, offer.note = desk.person.person_id, note or offer.note
+    offer.counter_fee = counter_fee if said is Answer.COUNTER else offer.counter_fee
+    desk.tell(session, f"offer.{said}", action, offer=offer.id, fee=counter_fee, note=note)
+    return offer

@@ -1,0 +1,98 @@
+"""Where the parts are joined: settings become an engine, policies, places and a mail server."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+
+from sqlalchemy import Engine
+
+from retention.db.session import make_engine
+from retention.delivery.mail_server import MailServer, with_preset
+from retention.messages.compose import Sender
+from retention.policies.load import Policies, load_policies
+from retention.settings import Settings, environment, get_settings
+from retention.snapshots.folders import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Everything an edge (a task, a command) hands to services."""
+
+    settings: Settings
+    engine: Engine
+    policies: Policies
+    places: Places
+    sender: Sender
+    mail: MailServer
+    lease: timedelta
+
+
+@lru_cache(maxsize=1)
+def get_workshop() -> Workshop:
+    """Return this process's workshop. Raises ConfigError when a policy file is broken."""
+    return build_workshop(get_settings())
+
+
+def build_workshop(settings: Settings) -> Workshop:
+    """Join the parts for `settings`."""
+    policies = load_policies(settings.config_dir, settings.templates_dir)
+    return Workshop(
+        settings=settings,
+        engine=make_engine(settings.database),
+        policies=policies,
+        places=Places(
+            snapshots=settings.snapshots_dir,
+            templates=settings.templates_dir,
+            timezone=settings.timezone,
+            environment=environment(),
+            staging=settings.staging_dir,
+            models=settings.models_dir,
+            shard_customers=settings.shard_customers,
+            parallel_shards=settings.parallel_shards,
+            memory=settings.memory,
+        ),
+        sender=make_sender(settings, policies),
+        mail=mail_server(settings),
+        lease=timedelta(minutes=settings.lease_minutes),
+    )
+
+
+def make_sender(settings: Settings, policies: Policies) -> Sender:
+    """Return who we are in messages."""
+    return Sender(
+        company=settings.company_name,
+        address=settings.mail_from,
+        news_address=settings.mail_news_from,
+        currency=policies.costs.currency,
+        timezone=settings.timezone,
+        templates=settings.templates_dir,
+        token_key=settings.token_key,
+        replies_to=settings.mail_reply_to,
+        bounces_to=settings.mail_bounces_to,
+        postal_address=settings.mail_postal_address,
+        public_url=settings.public_url,
+        hosts=policies.sending.hosts,
+    )
+
+
+def mail_server(settings: Settings) -> MailServer:
+    """Return the configured mail server. Raises ConfigError when its provider's preset lacks."""
+    password = settings.mail_password
+    server = MailServer(
+        host=settings.mail_host,
+        port=settings.mail_port,
+        security=settings.mail_security,
+        timeout=settings.mail_timeout_seconds,
+        user=settings.mail_user,
+        password=password.get_secret_value() if password else None,
+        oauth2_file=settings.mail_oauth2_file,
+        ca_file=settings.mail_ca_file,
+        reply_timeout=settings.mail_reply_seconds,
+    )
+    return with_preset(server, settings.mail_provider)
+
+
+def reset() -> None:
+    """Forget the cached settings and workshop: the environment has changed."""
+    get_workshop.cache_clear()
+    get_settings.cache_clear()

@@ -1,0 +1,64 @@
+"""The person at the command line, and what commands of a person need."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from retention.bootstrap import Workshop
+    from retention.people.actor import Desk
+
+Who = Annotated[str, typer.Option("--as", metavar="PERSON", help="Your id in config/team.yaml.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
+
+
+def ready() -> "Workshop":
+    """Return the workshop. Raises NotFoundError before the first night."""
+    from retention.bootstrap import get_workshop
+    from retention.db import schema
+    from retention.domain.errors import NotFoundError
+
+    shop = get_workshop()
+    if not schema.exists(shop.engine):
+        raise NotFoundError("the database", "no night has run yet", "Run 'retention run' first.")
+    return shop
+
+
+def desk_of(shop: "Workshop", who: str) -> "Desk":
+    """Return the desk of a person, now. Raises NotFoundError for somebody unknown."""
+    from retention.clock import utc_now
+    from retention.domain.dates import date_in
+    from retention.people.actor import Desk
+
+    now = utc_now()
+    person = shop.policies.team.get(who)
+    return Desk(shop.policies, person, now, date_in(now, shop.settings.timezone))
+
+
+def choice(enum: Any, value: str | None) -> Any:
+    """Return the member of an enum that an option names, or None. Raises typer.BadParameter."""
+    if value is None:
+        return None
+    try:
+        return enum(value)
+    except ValueError:
+        raise typer.BadParameter(f"'{value}' is none of: {', '.join(enum)}") from None
+
+
+def owner_of(shop: "Workshop", customer_id: str) -> str:
+    """Return the account manager of a customer, by the newest snapshot."""
+    from retention.snapshots.customers import people_of
+
+    row = people_of(shop.places.snapshots, {customer_id}).get(customer_id, {})
+    return shop.policies.team.account_manager_of(row.get("account_manager")).person_id
+
+
+def answers_of(pairs: list[str] | None) -> dict[str, str]:
+    """Read `name=text` options. Raises typer.BadParameter."""
+    answers = {}
+    for pair in pairs or []:
+        name, sign, text = pair.partition("=")
+        if not sign:
+            raise typer.BadParameter(f"'{pair}' is no answer; write for example evidence='T-1023'")
+        answers[name.strip()] = text
+    return answers

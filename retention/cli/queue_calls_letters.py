@@ -1,0 +1,121 @@
+"""`retention queue letter`, `script` and `agree`: what people print, say, and put in calendars."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from retention.cli.acting import Who, desk_of, ready
+from retention.terminal import AsJson, emit, make_console
+
+if TYPE_CHECKING:
+    from retention.bootstrap import Workshop
+
+ActionId = Annotated[str, typer.Argument(help="The action's id, or its first six characters.")]
+
+
+def letter(
+    action_id: ActionId,
+    out: Annotated[Path | None, typer.Option(help="Where to write the PDF.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write a letter as PDF, with the address block, to print it or hand it to a provider."""
+    from retention.db.queries import actions as queries
+    from retention.db.session import reading
+    from retention.domain.actions import ActionKind
+    from retention.domain.errors import NotFoundError
+    from retention.messages.compose import address_block
+
+    shop = ready()
+    with reading(shop.engine) as session:
+        action = queries.get(session, action_id)
+        if action.kind is not ActionKind.LETTER or action.rendering is None:
+            raise NotFoundError(
+                f"action {action.id[:8]}", f"is a {action.kind}, no letter", "Choose a letter."
+            )
+        lines = address_block(_row(shop, action.customer_id))
+        path = out or Path(f"letter-{action.id[:8]}.pdf")
+        path.write_bytes(action.rendering.raw)
+        state = action.state
+    if as_json:
+        emit({"file": str(path), "address": list(lines), "state": state})
+        return
+    console = make_console()
+    console.print(f"{path}, {state}. To:", soft_wrap=True)
+    for line in lines:
+        console.print(f"  {line}", markup=False)
+    if len(lines) < 2:  # noqa: PLR2004 - the name alone is no address
+        console.print("The postal address is not known: map the column 'address' of customers.")
+    console.print("When it is signed for: retention queue complete ID --outcome delivered ...")
+
+
+def script(action_id: ActionId, *, as_json: AsJson = False) -> None:
+    """Print the script of a call: what to know, what to say, what to log."""
+    from retention.actions.call_script import script_of
+    from retention.db.queries import actions as queries
+    from retention.db.session import reading
+    from retention.domain.errors import NotFoundError
+
+    shop = ready()
+    with reading(shop.engine) as session:
+        action = queries.get(session, action_id)
+        manager = shop.policies.team.get(action.owner)
+        text = script_of(action, _row(shop, action.customer_id), manager, shop.sender)
+    if text is None:
+        raise NotFoundError(
+            f"action {action.id[:8]}", f"is a {action.kind}, no call", "Choose a call."
+        )
+    if as_json:
+        emit({"script": text})
+    else:
+        typer.echo(text)
+
+
+def agree(
+    action_id: ActionId,
+    who: Who,
+    at: Annotated[str, typer.Option(help="When, as the customer says it: 2026-12-03 10:30.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write down when a call will be; the customer gets an invitation for their calendar."""
+    from retention.actions import acknowledgements as answering
+    from retention.db.session import writing
+    from retention.messages.compose import zone_of
+
+    shop = ready()
+    desk = desk_of(shop, who)
+    with writing(shop.engine) as session:
+        from retention.db.queries import actions as queries
+
+        customer = queries.get(session, action_id).customer_id
+        zone = zone_of(_row(shop, customer)) or shop.settings.timezone
+        moment = _moment(at, zone)
+        answering.agree_on_call(session, action_id, desk, moment, shop.sender, shop.places)
+    if as_json:
+        emit({"at": moment.isoformat()})
+    else:
+        make_console().print(f"Agreed for {moment:%Y-%m-%d %H:%M} ({zone}).")
+
+
+def _row(shop: "Workshop", customer_id: str) -> dict[str, Any]:
+    from retention.domain.errors import NotFoundError
+    from retention.ladder.condition_values import Evidence, add_rows
+
+    evidence = Evidence(shop.places.newest(), {})
+    add_rows(evidence, shop.places.snapshots, [customer_id])
+    if customer_id not in evidence.rows:
+        raise NotFoundError(
+            f"customer '{customer_id}'", "is not in the newest night", "Wait for the data."
+        )
+    return evidence.rows[customer_id]
+
+
+def _moment(text: str, zone: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no time; write 2026-12-03 10:30") from None

@@ -1,0 +1,91 @@
+"""Which messages are due, batch by batch: a large batch sends its canaries first."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Message, Switch
+from retention.domain.canary import BatchProgress, CanaryRule, may_leave
+from retention.domain.messages import CLAIMABLE_STATES, DELIVERED_STATES, MessageState
+from retention.policies.guards import CanaryDoc
+from retention.safeguards import kill_switch as switches
+
+_BAD = (MessageState.FAILED, MessageState.BOUNCED_HARD, MessageState.COMPLAINED)
+_UNSETTLED = (MessageState.UNKNOWN, MessageState.SENDING, MessageState.BOUNCED_SOFT)
+
+
+def list_due(session: Session, now: datetime, doc: CanaryDoc) -> list[str]:
+    """Return the ids of messages that may leave now, oldest first.
+
+    A large batch whose canaries went wrong is stopped; a person starts it with its switch.
+    """
+    rule = CanaryRule(doc.above, doc.first, timedelta(minutes=doc.wait_minutes))
+    due: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    rows = session.execute(
+        select(Action.batch, Message.not_before, Message.id)
+        .join(Action, Action.id == Message.action_id)
+        .where(
+            Message.state.in_(sorted(CLAIMABLE_STATES)),
+            Message.not_before <= now,
+            Message.held_by.is_(None),
+        )
+        .order_by(Message.not_before, Message.id)
+    )
+    for batch, not_before, message_id in rows:
+        due[batch or message_id].append((not_before, message_id))
+    found: list[tuple[datetime, str]] = []
+    for batch, messages in due.items():
+        found += messages[: _allowed(session, batch, rule, now)]
+    return [message_id for _, message_id in sorted(found)]
+
+
+def _allowed(session: Session, batch: str, rule: CanaryRule, now: datetime) -> int:
+    progress = _progress(session, batch)
+    switch = session.get(Switch, switches.canary_of(batch))
+    if switch is not None:
+        return 0 if switch.stopped else progress.size
+    return may_leave(progress, rule, now) or 0
+
+
+def stop_bad_batches(session: Session, now: datetime, doc: CanaryDoc) -> int:
+    """Stop every large batch whose canaries went wrong; return how many were stopped now."""
+    rule = CanaryRule(doc.above, doc.first, timedelta(minutes=doc.wait_minutes))
+    waiting = session.scalars(
+        select(Action.batch)
+        .join(Message, Message.action_id == Action.id)
+        .where(Message.state.in_(sorted(CLAIMABLE_STATES)), Action.batch.is_not(None))
+        .distinct()
+        .order_by(Action.batch)
+    ).all()
+    stopped = 0
+    for batch in filter(None, waiting):
+        scope = switches.canary_of(batch)
+        if session.get(Switch, scope) is None:
+            progress = _progress(session, batch)
+            if progress.size > rule.above and may_leave(progress, rule, now) is None:
+                switches.stop_by_itself(session, scope, "its first messages went wrong", now)
+                stopped += 1
+    return stopped
+
+
+def _progress(session: Session, batch: str) -> BatchProgress:
+    row = session.execute(
+        select(
+            func.count(),
+            _count(sorted(DELIVERED_STATES)),
+            _count(_BAD),
+            _count(_UNSETTLED),
+            func.max(Message.sent_at),
+        )
+        .select_from(Message)
+        .join(Action, Action.id == Message.action_id)
+        .where(Action.batch == batch)
+    ).one()
+    return BatchProgress(*row)
+
+
+def _count(states: Iterable[MessageState]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((Message.state.in_(list(states)), 1), else_=0)), 0)

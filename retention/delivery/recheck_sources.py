@@ -1,0 +1,69 @@
+"""Has a customer paid, or complained, since the night that a message rests on?"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from retention.delivery import queued_messages as postings
+from retention.delivery.claim import Refusal, settle_refused
+from retention.delivery.queued_messages import Posting
+from retention.domain.errors import SourceError
+from retention.domain.messages import MessageState
+from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES
+from retention.messages import outbox
+from retention.policies.load import Policies
+from retention.snapshots.folders import Places
+from retention.sources.recent import Recent, look_since
+
+UNREADABLE = "company_data_unreadable"
+
+
+def ask_company(session: Session, ids: Sequence[str]) -> list[Posting]:
+    """Return those of some messages about which the company's own data has to be asked."""
+    return [p for p in postings.load(session, ids) if p.stage in GUARDED_STAGES]
+
+
+def look(
+    policies: Policies, places: Places, guarded: Sequence[Posting], today: date
+) -> Recent | None:
+    """Return what has happened until today, or None when the company's data cannot be read now."""
+    try:
+        return look_since(
+            policies.sources,
+            policies.home,
+            places.environment,
+            places.timezone,
+            (min(posting.proposed_on for posting in guarded), today),
+            {posting.customer_id for posting in guarded},
+        )
+    except SourceError:
+        return None
+
+
+def keep_back(session: Session, guarded: Sequence[Posting], recent: Recent | None) -> set[str]:
+    """Take back what no longer fits; return the messages that do not leave now.
+
+    When nobody can tell, what is guarded waits: no data never worsens anybody's position.
+    """
+    if recent is None:
+        ids = {posting.message_id for posting in guarded}
+        outbox.put_off(session, ids, UNREADABLE, None)
+        return ids
+    refused = {}
+    for posting in guarded:
+        reason = _changed(posting, recent)
+        if reason is not None:
+            refused[posting.message_id] = Refusal(MessageState.CANCELLED, reason)
+    settle_refused(session, guarded, refused)
+    return set(refused)
+
+
+def _changed(posting: Posting, recent: Recent) -> str | None:
+    complained = recent.complained_on.get(posting.customer_id, date.min)
+    if complained > posting.proposed_on:
+        return f"the customer has complained since ({complained})"
+    paid = recent.paid_on.get(posting.customer_id, date.min)
+    if posting.stage in ADVERSE_STAGES and paid > posting.proposed_on:
+        return f"the customer has paid since ({paid})"
+    return None

@@ -1,0 +1,153 @@
+"""Which messages leave in one round of delivery; what cannot leave now waits, and says why."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, DeliveryAttempt, Message, Rendering
+from retention.delivery import canaries
+from retention.delivery import queued_messages as postings
+from retention.delivery.queued_messages import Posting
+from retention.domain.actions import RECEIPT_STEP
+from retention.domain.messages import AttemptStage, MessageClass, MessageState
+from retention.domain.sending import SendingRules
+from retention.messages import outbox
+from retention.policies.load import Policies
+
+OUT_OF_HOURS, ENOUGH, QUOTA = "outside_hours", "frequency_cap", "daily_quota"
+_DAY = timedelta(hours=24)
+_MANY = 500
+_NOT_OUT = frozenset(
+    {MessageState.QUEUED, MessageState.RETRY_WAIT, MessageState.FAILED, MessageState.CANCELLED,
+     MessageState.EXPIRED}
+)  # fmt: skip
+Opening = Callable[[str | None, str], datetime]
+Sent = dict[tuple[str, MessageClass], list[datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The messages that leave now, and how many wait for what."""
+
+    ids: list[str]
+    waiting: dict[str, int] = field(default_factory=dict)
+
+
+def gather(session: Session, now: datetime, limit: int, policies: Policies, timezone: str) -> Round:
+    """Return the messages that may leave now, legal notices first; let the others wait."""
+    rules = policies.sending
+    due = _load(session, canaries.list_due(session, now, policies.canary))
+    put_off: dict[tuple[str, datetime | None], list[str]] = defaultdict(list)
+    opening = partial(openings(policies, timezone), now)
+    awake = _in_hours(due, opening, now, put_off)
+    free = _not_too_many(awake, _sent_lately(session, awake, rules, now), rules, now, put_off)
+    free.sort(key=lambda p: (p.message_class is not MessageClass.LEGAL_NOTICE, p.not_before))
+    room = max(0, rules.daily_quota - used_quota(session, now))
+    put_off[QUOTA, None] = [posting.message_id for posting in free[room:]]
+    for (reason, until), ids in put_off.items():
+        for start in range(0, len(ids), _MANY):
+            outbox.put_off(session, ids[start : start + _MANY], reason, until)
+    waiting: dict[str, int] = defaultdict(int)
+    for (reason, _), ids in put_off.items():
+        waiting[reason] += len(ids)
+    leaving = [posting.message_id for posting in free[: min(room, limit)]]
+    return Round(leaving, {reason: n for reason, n in sorted(waiting.items()) if n})
+
+
+def used_quota(session: Session, now: datetime) -> int:
+    """Return how many messages the provider may have counted in the last 24 hours."""
+    query = select(func.count()).select_from(DeliveryAttempt).where(
+        DeliveryAttempt.started_at > now - _DAY,
+        DeliveryAttempt.started_at <= now,
+        DeliveryAttempt.stage >= int(AttemptStage.DOT),
+    )  # fmt: skip
+    return session.scalar(query) or 0
+
+
+def _load(session: Session, ids: Sequence[str]) -> list[Posting]:
+    starts = range(0, len(ids), _MANY)
+    return [p for start in starts for p in postings.load(session, ids[start : start + _MANY])]
+
+
+def openings(
+    policies: Policies, company_zone: str
+) -> Callable[[datetime, str | None, str], datetime]:
+    """Return a function of a moment, a recipient's zone and place: when they may be written to."""
+
+    def opening(now: datetime, zone: str | None, place: str) -> datetime:
+        country, _, region = place.partition("-")
+        days_of = policies.calendars.of_customer(country or None, region or None, now.date())
+        return policies.sending.hours.next_opening(now, zone_of(zone or company_zone), days_of)
+
+    return opening
+
+
+zone_of = lru_cache(maxsize=512)(ZoneInfo)
+
+
+def _in_hours(
+    due: Sequence[Posting],
+    opening: Opening,
+    now: datetime,
+    put_off: dict[tuple[str, datetime | None], list[str]],
+) -> list[Posting]:
+    awake = []
+    for posting in due:
+        opens_at = opening(posting.timezone, posting.place)
+        if opens_at <= now:
+            awake.append(posting)
+        else:
+            put_off[OUT_OF_HOURS, opens_at].append(posting.message_id)
+    return awake
+
+
+def _not_too_many(
+    found: Sequence[Posting],
+    sent: Sent,
+    rules: SendingRules,
+    now: datetime,
+    put_off: dict[tuple[str, datetime | None], list[str]],
+) -> list[Posting]:
+    free = []
+    for posting in found:
+        answers = posting.step == RECEIPT_STEP  # what a customer waits for is not one too many
+        cap = None if answers else rules.frequency.get(posting.message_class)
+        theirs = sent[posting.customer_id, posting.message_class]
+        at = cap.next_free(theirs, now) if cap else now
+        if at > now:
+            put_off[ENOUGH, at].append(posting.message_id)
+        else:
+            theirs.append(now)
+            free.append(posting)
+    return free
+
+
+def _sent_lately(
+    session: Session, found: Sequence[Posting], rules: SendingRules, now: datetime
+) -> Sent:
+    """Return what may have reached these customers, by class: in doubt it counts."""
+    sent: Sent = defaultdict(list)
+    longest = max((cap.days for cap in rules.frequency.values()), default=0)
+    at = func.coalesce(Message.sent_at, Message.not_before)
+    customers = sorted({posting.customer_id for posting in found})
+    for start in range(0, len(customers), _MANY):
+        rows = session.execute(
+            select(Action.customer_id, Rendering.message_class, at)
+            .select_from(Message)
+            .join(Action, Action.id == Message.action_id)
+            .join(Rendering, Rendering.action_id == Action.id)
+            .where(
+                Action.customer_id.in_(customers[start : start + _MANY]),
+                Message.state.not_in(sorted(_NOT_OUT)),
+                at > now - timedelta(days=longest),
+            )
+        )
+        for customer_id, message_class, moment in rows:
+            sent[customer_id, message_class].append(moment)
+    return sent

@@ -1,0 +1,191 @@
+"""What came back takes effect: suppress, void, pause, and hand to the one who looks after it."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from retention.db.chain import Entry, record
+from retention.db.models import Action, DeadAddress, Incoming, Message, Rendering
+from retention.domain.actions import ActionState
+from retention.domain.dates import date_in
+from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
+from retention.domain.incoming import MAX_SOFT_BOUNCES, STATE_AFTER, IncomingKind
+from retention.domain.messages import MESSAGE_MOVES, MessageClass, MessageState
+from retention.inbox import reply_tasks as replies
+from retention.inbox.parse import Received
+from retention.messages import outbox
+from retention.safeguards import exclusions
+
+
+class NotYetError(Exception):
+    """The message that this answers is being sent: look again in a moment."""
+
+
+_BOUNCES = (IncomingKind.HARD_BOUNCE, IncomingKind.SOFT_BOUNCE)
+
+
+def take_in(session: Session, received: Received, now: datetime, timezone: str) -> Incoming | None:
+    """Put one message on record and let it take effect; None when it was there already.
+
+    Raises NotYetError for an answer to a message that is being sent at this moment.
+    """
+    if session.get(Incoming, received.digest) is not None:
+        return None
+    ours = _answered(session, received)
+    if ours is not None and ours.state is MessageState.SENDING:
+        raise NotYetError
+    row = Incoming(
+        id=received.digest,
+        kind=received.kind,
+        reason=received.reason[:300],
+        code=received.code,
+        received_at=min(received.received_at or now, now),
+        read_at=now,
+        message_id=ours.id if ours else None,
+        sender=received.sender,
+        subject=received.subject,
+        text=received.text,
+        back_on=received.back_on,
+    )
+    session.add(row)
+    if ours is not None:
+        action = _action_of(session, ours)
+        row.customer_id = action.customer_id
+        session.flush()
+        _take_effect(session, row, ours, action, _is_about(action, received), timezone)
+    _tell(session, row, now)
+    return row
+
+
+def _answered(session: Session, received: Received) -> Message | None:
+    """Return the message of ours that this one answers: only its token says so."""
+    if not received.tokens:
+        return None
+    query = select(Rendering.action_id).where(Rendering.token.in_(received.tokens))
+    return _message_of(session, session.scalars(query).first())
+
+
+def _message_of(session: Session, action_id: str | None) -> Message | None:
+    if action_id is None:
+        return None
+    query = select(Message).where(Message.action_id == action_id).with_for_update()
+    return session.scalars(query).one_or_none()
+
+
+def _action_of(session: Session, message: Message) -> Action:
+    return session.scalars(
+        select(Action)
+        .where(Action.id == message.action_id)
+        .options(joinedload(Action.case), joinedload(Action.rendering), joinedload(Action.offer))
+    ).one()
+
+
+def _is_about(action: Action, received: Received) -> bool:
+    """Return whether a report is about the address we wrote to, not one it was passed on to."""
+    named = {address.casefold() for address in received.addresses if "@" in address}
+    return action.rendering is None or not named or action.rendering.recipient.casefold() in named
+
+
+def _take_effect(
+    session: Session, row: Incoming, message: Message, action: Action, ours: bool, timezone: str
+) -> None:
+    if row.kind is IncomingKind.HARD_BOUNCE and not ours:
+        row.kind, row.reason = (
+            IncomingKind.SOFT_BOUNCE,
+            f"passed on to another address: {row.reason}",
+        )
+    target = STATE_AFTER.get(row.kind)
+    if target is not None and target in MESSAGE_MOVES[message.state]:
+        outbox.set_state(message, target)
+        message.last_text = row.reason
+    if row.kind in _BOUNCES:
+        _note_bounce(session, row, action)
+    elif row.kind in (IncomingKind.COMPLAINT, IncomingKind.UNSUBSCRIBE):
+        _opt_out(session, row, timezone)
+    elif row.kind is IncomingKind.OUT_OF_OFFICE and row.back_on is not None:
+        _wait_until_back(session, row, action)
+    if row.kind is IncomingKind.REPLY or (row.kind is IncomingKind.UNSUBSCRIBE and row.text):
+        row.action_id = replies.hand_to_owner(session, action, row.read_at, timezone).id
+
+
+def _note_bounce(session: Session, row: Incoming, action: Action) -> None:
+    """An address that is wrong for good, or failed too often, is not written to any more."""
+    if action.rendering is None:
+        return
+    address = action.rendering.recipient.casefold()
+    reason = row.reason
+    if row.kind is IncomingKind.SOFT_BOUNCE:
+        in_a_row = _soft_in_a_row(session, address)
+        if in_a_row < MAX_SOFT_BOUNCES:
+            return
+        reason = f"{in_a_row} soft bounces in a row: {reason}"
+    found = session.get(DeadAddress, address)
+    if found is None:
+        found = DeadAddress(address=address, customer_id=action.customer_id)
+        session.add(found)
+    found.reason, found.found_at = reason, row.read_at
+    found.released_at, found.released_by = None, None
+
+
+def _soft_in_a_row(session: Session, address: str) -> int:
+    """Return how many of the newest messages to an address have bounced softly in a row."""
+    states = session.scalars(
+        select(Message.state)
+        .join(Rendering, Rendering.action_id == Message.action_id)
+        .where(func.lower(Rendering.recipient) == address, Message.sent_at.is_not(None))
+        .order_by(Message.sent_at.desc())
+        .limit(MAX_SOFT_BOUNCES)
+    ).all()
+    count = 0
+    for state in states:
+        if state is not MessageState.BOUNCED_SOFT:
+            break
+        count += 1
+    return count
+
+
+def _opt_out(session: Session, row: Incoming, timezone: str) -> None:
+    """Who complains gets nothing but legal notices; who unsubscribes, nothing that sells."""
+    complained = row.kind is IncomingKind.COMPLAINT
+    wish = exclusions.Wish(
+        customer_id=row.customer_id or "",
+        kind=ExclusionKind.SUPPRESSION,
+        reason=ExclusionReason.DO_NOT_DISTURB if complained else ExclusionReason.UNSUBSCRIBED,
+        starts_on=date_in(row.read_at, timezone),
+        ends_on=None,
+        scope=ALL if complained else MessageClass.COMMERCIAL,
+        note=row.reason,
+    )
+    exclusions.place_for_customer(session, wish, row.read_at)
+
+
+def _wait_until_back(session: Session, row: Incoming, action: Action) -> None:
+    """What waits for somebody who is away waits until they are back."""
+    if row.back_on is None:
+        return
+    waiting = session.scalars(
+        select(Message.id)
+        .join(Action, Action.id == Message.action_id)
+        .where(
+            Action.customer_id == action.customer_id,
+            Message.send_until >= row.back_on,
+            Action.state == ActionState.APPROVED,
+        )
+    ).all()
+    back = datetime.combine(row.back_on, datetime.min.time(), row.read_at.tzinfo)
+    if waiting and back > row.read_at:
+        outbox.put_off(session, waiting, f"away until {row.back_on}", back + timedelta(hours=6))
+
+
+def _tell(session: Session, row: Incoming, now: datetime) -> None:
+    document = {
+        "incoming": row.id,
+        "kind": row.kind,
+        "reason": row.reason,
+        "code": row.code,
+        "message": row.message_id,
+        "task": row.action_id,
+    }
+    subject = f"message {row.message_id}" if row.message_id else "inbox"
+    record(session, Entry(now, f"incoming.{row.kind}", subject, document, row.customer_id))

@@ -1,0 +1,295 @@
+"""The one applicator: what was decided becomes rows, receipts and composed messages."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from retention.actions import lifecycle as actions
+from retention.actions import offers
+from retention.actions.lifecycle import Work
+from retention.actions.step_terms import Terms, terms_of
+from retention.cases import lifecycle as cases
+from retention.db.models import Action, Case
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.cases import CaseState
+from retention.domain.dates import Calendar, Period
+from retention.domain.decisions import Decision, DecisionKind, entered
+from retention.domain.errors import TemplateError
+from retention.domain.forms import REPLY
+from retention.domain.limits import OPEN
+from retention.domain.notices import NoticePlan
+from retention.domain.offers import VoidReason
+from retention.domain.playbook import Playbook, Step
+from retention.domain.progress import CaseProgress
+from retention.domain.stages import ADVERSE_STAGES
+from retention.ladder.caps import Decided
+from retention.ladder.condition_values import Evidence
+from retention.ladder.decision_receipts import Grounds, write_receipt
+from retention.ladder.inputs import Known
+from retention.ladder.open_cases import Standing
+from retention.ladder.progress import RETRACT, notice_is_checked, owes_call, said_before_notice
+from retention.messages.compose import Sender
+from retention.policies.load import Policies
+
+_CHECK_NOTICE, _RETRACT = 98, 99
+"""Places of work that is no step of a playbook."""
+OVER_CAP_OPEN = f"over_cap:{OPEN}"
+_FIVE_WORKDAYS = Period(5, workdays=True)
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a night has changed, counted."""
+
+    decisions: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
+    proposed: Counter[str] = field(default_factory=Counter)
+    given_up: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Applicator:
+    """Applies decisions in one transaction, dated `at`."""
+
+    session: Session
+    policies: Policies
+    sender: Sender
+    evidence: Evidence
+    workdays: Calendar
+    at: datetime
+    done: Applied = field(default_factory=Applied)
+    waits: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def as_of(self) -> date:
+        """The business date of the night."""
+        return self.evidence.as_of
+
+    def apply(self, decided: Decided, case: Case) -> None:
+        """Apply a case's chain of decisions, in order."""
+        progress = decided.progress
+        if owes_call(decided.standing) and not _is_calling(case):
+            self._call_back(case)
+        for decision, said in zip(decided.chain, decided.said, strict=False):
+            self._apply_one(decided, case, decision, progress, said)
+            if decision.stage is not None:
+                progress = entered(progress, decided.playbook, decision.stage, self.as_of)
+
+    def changes_something(self, decided: Decided) -> bool:
+        """Return whether more than the reason of a wait may change."""
+        if decided.is_new:
+            return decided.chain[-1].reason != OVER_CAP_OPEN
+        if decided.chain[-1].kind is not DecisionKind.WAIT or len(decided.chain) > 1:
+            return True
+        if owes_call(decided.standing):
+            return True
+        return decided.chain[-1].withdraw and any(
+            a.recipient is not None and a.state in OPEN_ACTION_STATES
+            for a in decided.standing.actions
+        )
+
+    def wait(self, decided: Decided) -> None:
+        """Count a case that only waits; write down why when the reason is a new one."""
+        decision, standing = decided.chain[-1], decided.standing
+        self._count_wait(decision.reason)
+        if decided.is_new or decision.reason == standing.waiting_for:
+            return
+        self.waits.append({"id": standing.case_id, "waiting_for": decision.reason})
+        self._receipt(decided, decision, decided.progress, decided.said[0], None)
+
+    def pause(self, known: Known, standings: Iterable[Standing]) -> None:
+        """Count the cases that nobody looked at, and say why they wait.
+
+        What nobody can be sure of tonight must not leave: adverse messages are taken back.
+        """
+        adverse: list[str] = []
+        for standing in standings:
+            reason = known.pause_of(standing)
+            if reason is not None:
+                self._count_wait(reason)
+                if reason != standing.waiting_for:
+                    self.waits.append({"id": standing.case_id, "waiting_for": reason})
+                if standing.stage in ADVERSE_STAGES:
+                    adverse += [a.action_id for a in standing.actions if a.recipient is not None]
+        found = actions.load(self.session, adverse)
+        self.done.given_up += actions.give_up(self.session, found, ActionState.SUPERSEDED)
+
+    def finish(self) -> None:
+        """Write the reasons of all waits at once."""
+        self.session.flush()
+        if self.waits:
+            self.session.execute(update(Case), self.waits)
+
+    def _count_wait(self, reason: str) -> None:
+        self.done.decisions[DecisionKind.WAIT.value] += 1
+        self.done.waiting[reason] += 1
+
+    def _receipt(
+        self,
+        decided: Decided,
+        decision: Decision,
+        progress: CaseProgress,
+        wanted: Decision,
+        action: Action | None,
+    ) -> None:
+        standing = decided.standing
+        write_receipt(
+            self.session,
+            (standing.case_id, standing.customer_id),
+            decision,
+            Grounds(decided.playbook, progress, decided.facts, wanted, decided.place),
+            self.evidence,
+            self.at,
+            action.id if action else None,
+        )
+
+    def _apply_one(
+        self,
+        decided: Decided,
+        case: Case,
+        decision: Decision,
+        progress: CaseProgress,
+        wanted: Decision,
+    ) -> None:
+        action = None
+        if decision.kind is DecisionKind.PROPOSE:
+            action, instead = self._propose(decided, case, decision.step or 0)
+            if instead is not None:
+                decision = Decision(DecisionKind.WAIT, instead)
+        if decision.kind is DecisionKind.WAIT:
+            self._wait(case, decision)
+        else:
+            self._count(decision, decided.playbook)
+        self._receipt(decided, decision, progress, wanted, action)
+        if action is not None:
+            case.waiting_for = f"step_{action.state}"
+        if decision.kind is DecisionKind.VOID_NOTICE:
+            self._void_notice(case, decision.reason)
+        if decision.stage is not None:
+            self._leave(case, ActionState.SUPERSEDED)
+            cases.enter_stage(case, decision.stage, self.as_of, reason=decision.reason)
+        if decision.outcome is not None:
+            self._close(case, decision)
+
+    def _wait(self, case: Case, decision: Decision) -> None:
+        case.waiting_for = decision.reason
+        self._count_wait(decision.reason)
+        if decision.withdraw:
+            written = [a for a in case.actions if a.template is not None]
+            given_up = actions.give_up(self.session, written, ActionState.SUPERSEDED)
+            self.done.given_up += given_up
+
+    def _leave(self, case: Case, fate: ActionState) -> None:
+        """What still waits is given up, but no call that we owe and nothing that was written to us.
+
+        Open offers count no longer.
+        """
+        waiting = [a for a in case.actions if a.form not in (RETRACT, REPLY)]
+        self.done.given_up += actions.give_up(self.session, waiting, fate)
+        for action in case.actions:
+            offers.void(action, VoidReason.CASE_MOVED_ON)
+
+    def _close(self, case: Case, decision: Decision) -> None:
+        outcome = decision.outcome or CaseState.EXPIRED
+        self._leave(case, ActionState.CANCELLED)
+        cases.close_case(case, outcome, self.as_of, reason=decision.reason)
+        stays = outcome not in (CaseState.TERMINATED, CaseState.SELF_CHURNED)
+        held = any(cases.is_standing_notice(action) for action in case.actions)
+        if stays and held and not _is_calling(case):
+            self._call_back(case)
+
+    def _void_notice(self, case: Case, reason: str) -> None:
+        """The clock stops for good: a new notice is needed, and the customer has to be told."""
+        case.waiting_for = reason
+        self._leave(case, ActionState.SUPERSEDED)
+        cases.void_notices(case, self.as_of, reason)
+        self._call_back(case)
+
+    def _call_back(self, case: Case) -> None:
+        """The customer holds a notice that no longer counts: somebody has to call."""
+        call = Step(ActionKind.CALL, form=RETRACT, due=_FIVE_WORKDAYS)
+        self._write(case, _RETRACT, call, Terms())
+        self.done.proposed[f"{case.stage}:retract_notice"] += 1
+
+    def _propose(
+        self, decided: Decided, case: Case, position: int
+    ) -> tuple[Action | None, str | None]:
+        """Return the action of a step, or the reason why it cannot be written tonight."""
+        step = decided.playbook.rule(case.stage).steps[position]
+        row = self.evidence.rows[case.customer_id]
+        terms = terms_of(decided.playbook, step, row, self.policies, self.as_of)
+        if isinstance(terms, str):
+            return None, terms
+        terms = self._after_conversation(terms, step, decided)
+        if step.notice and owes_call(decided.standing):
+            return None, "notice_not_called_back"
+        if (
+            step.notice
+            and terms.notice
+            and terms.notice.unsure
+            and not notice_is_checked(decided.standing)
+        ):
+            self._ask_about_notice(case)
+            return None, f"notice_needs_person:{terms.notice.unsure}"
+        try:
+            action = self._write(case, position, step, terms)
+        except TemplateError as error:
+            return None, f"not_written:{type(error).__name__}"
+        self.done.proposed[f"{case.stage}:{action.template or action.kind}"] += 1
+        return action, None
+
+    def _after_conversation(self, terms: Terms, step: Step, decided: Decided) -> Terms:
+        """A notice repeats what was said; a second notice says when the end truly comes."""
+        said = said_before_notice(decided.standing)
+        running = decided.progress.notice
+        plan = terms.notice
+        if step.before_end is not None and running is not None:
+            days_of = self.policies.calendars.of_customer(*decided.place, self.as_of)
+            leaves_by = step.due.after(self.as_of, self.workdays)
+            ends_on = max(running.effective_on, step.before_end.after(leaves_by))
+            ends_on = days_of.next_ending(ends_on)
+            plan = NoticePlan((ends_on - running.given_on).days, leaves_by, ends_on)
+        return Terms(terms.offer, plan, said.get("alternative", ""), said.get("fee_waived", ""))
+
+    def _ask_about_notice(self, case: Case) -> None:
+        asked = [a for a in case.actions if a.form == "notice_check"]
+        if any(a.state in (ActionState.PENDING_APPROVAL, ActionState.DONE) for a in asked):
+            return
+        check = Step(ActionKind.REVIEW, form="notice_check", due=Period(20, workdays=True))
+        self._write(case, _CHECK_NOTICE, check, Terms())
+        self.done.proposed[f"{case.stage}:notice_check"] += 1
+
+    def _write(self, case: Case, position: int, step: Step, terms: Terms) -> Action:
+        row = self.evidence.rows.get(case.customer_id, {})
+        manager = self.policies.team.account_manager_of(row.get("account_manager"))
+        work = Work(row, manager, self.sender, self.workdays, self.as_of)
+        return actions.propose(self.session, case, position, step, terms, work)
+
+    def _count(self, decision: Decision, playbook: Playbook) -> None:
+        self.done.decisions[decision.kind.value] += 1
+        if decision.stage or decision.outcome:
+            name = f"{playbook.name}:{decision.stage or decision.outcome}"
+            self.done.decisions[name] += 1
+
+
+def _is_calling(case: Case) -> bool:
+    """Return whether somebody is to call already."""
+    return any(a.form == RETRACT and a.state in OPEN_ACTION_STATES for a in case.actions)
+
+
+def open_case(applicator: Applicator, decided: Decided) -> Case:
+    """Open the case of a customer who enters tonight, and say why."""
+    standing, playbook = decided.standing, decided.playbook
+    session, as_of = applicator.session, applicator.as_of
+    case = cases.open_case(session, standing.customer_id, playbook, as_of)
+    opening = Decision(DecisionKind.OPEN, "entry_condition_confirmed", stage=case.stage)
+    applicator.done.decisions[DecisionKind.OPEN.value] += 1
+    applicator.done.decisions[f"{playbook.name}:{case.stage}"] += 1
+    grounds = Grounds(playbook, decided.progress, None)
+    identity = (case.id, case.customer_id)
+    write_receipt(session, identity, opening, grounds, applicator.evidence, applicator.at)
+    return case

@@ -1,0 +1,109 @@
+"""What the scores of a night say about the customers that matter tonight."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from retention.domain.playbook import Playbook
+from retention.playbooks.conditions import evaluate
+from retention.scratch import scratch
+from retention.snapshots import store as snapshots
+
+ENTRY, LEAVE, UNLESS, WHEN = "entry", "leave", "unless", "when"
+_FACTS = (
+    "s.customer_id, s.kind, s.country, s.region, s.status, s.strategic, s.vulnerable, s.has_email, "
+    "s.prepaid, s.contract_ended_on, s.net_profit_12m_high, s.disputed_amount, s.open_complaint, "
+    "p.email, p.marketing_consent"
+)
+_EVERYTHING = "s.*, p.name, p.email, p.account_manager, p.timezone, p.phone, p.address"
+
+
+@dataclass(slots=True)
+class Evidence:
+    """One night's condition values and score rows.
+
+    `values[key]` maps a customer to True or False, for customers with a case and for those who meet
+    an entry condition; a customer whose condition is not known is not in it. `facts` are the few
+    columns that every decision needs, `rows` the full score rows, with names, of the customers for
+    whom something happens.
+    """
+
+    as_of: date
+    values: dict[str, dict[str, bool]]
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def true_for(self, key: str) -> list[str]:
+        """Return the customers for whom a condition is known to be true."""
+        return [customer for customer, value in self.values[key].items() if value]
+
+
+def condition_key(playbook: Playbook, what: str, stage: str = "") -> str:
+    """Return the name under which a condition of a playbook version is evaluated."""
+    return ":".join(part for part in (playbook.version[:16], what, stage) if part)
+
+
+def conditions_of(playbook: Playbook) -> dict[str, str]:
+    """Return every condition of a playbook, by key."""
+    conditions = {
+        condition_key(playbook, ENTRY): playbook.entry.when,
+        condition_key(playbook, LEAVE): playbook.leave.when,
+    }
+    for rule in playbook.stages:
+        if rule.escalate_unless is not None:
+            conditions[condition_key(playbook, UNLESS, rule.stage)] = rule.escalate_unless
+        for position, step in enumerate(rule.steps):
+            if step.when is not None:
+                key = condition_key(playbook, WHEN, f"{rule.stage}:{position}")
+                conditions[key] = step.when
+    return conditions
+
+
+def gather(root: Path, as_of: date, playbooks: list[Playbook], with_case: list[str]) -> Evidence:
+    """Evaluate every condition of `playbooks` for all customers at once."""
+    conditions = {key: sql for book in playbooks for key, sql in conditions_of(book).items()}
+    table = evaluate(
+        snapshots.scan(root, as_of, snapshots.SCORES),
+        conditions,
+        where_true=[condition_key(book, ENTRY) for book in playbooks],
+        customers=with_case,
+    )
+    customers = table.column("customer_id").to_pylist()
+    values = {key: _known(customers, table.column(key)) for key in conditions}
+    return Evidence(as_of, values)
+
+
+def _known(customers: list[str], column: pa.ChunkedArray) -> dict[str, bool]:
+    pairs = zip(customers, column.to_pylist(), strict=True)
+    return {customer: value for customer, value in pairs if value is not None}
+
+
+def add_facts(evidence: Evidence, root: Path, customers: Iterable[str]) -> None:
+    """Load the few columns that decisions need of `customers`."""
+    evidence.facts.update(_read(evidence, root, customers, _FACTS))
+
+
+def add_rows(evidence: Evidence, root: Path, customers: Iterable[str]) -> None:
+    """Load the full score rows and names of `customers`."""
+    missing = set(customers) - evidence.rows.keys()
+    if missing:
+        evidence.rows.update(_read(evidence, root, missing, _EVERYTHING))
+
+
+def _read(
+    evidence: Evidence, root: Path, customers: Iterable[str], columns: str
+) -> dict[str, dict[str, Any]]:
+    wanted = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
+    scores = snapshots.scan(root, evidence.as_of, snapshots.SCORES)
+    people = snapshots.scan(root, evidence.as_of, snapshots.PEOPLE)
+    with scratch() as db:
+        db.register("wanted", wanted)
+        table = db.sql(
+            f"SELECT {columns} FROM {scores} AS s JOIN {people} AS p USING (customer_id) "
+            f"WHERE customer_id IN (SELECT customer_id FROM wanted)"
+        ).to_arrow_table()
+    return {row["customer_id"]: row for row in table.to_pylist()}

@@ -1,0 +1,157 @@
+"""The decisions of one night, as one whole: open, wait, propose, advance, close.
+
+Everything happens in the caller's transaction, so that a night has either happened or not. What is
+written depends on the business date, the snapshot and the policies only: a repeated or killed night
+leaves the same rows.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy.orm import Session
+
+from retention.actions import assignment as handling
+from retention.actions import lifecycle as actions
+from retention.actions import offers
+from retention.db.models import Case
+from retention.db.queries import cases as case_queries
+from retention.domain import keys
+from retention.domain.decisions import DecisionKind
+from retention.domain.playbook import Playbook
+from retention.domain.summaries import NightSummary, PullSummary
+from retention.ladder import held_batches as batches
+from retention.ladder.apply import Applicator, open_case
+from retention.ladder.caps import Decided, cap, decide_case
+from retention.ladder.changed_addresses import take_back_wrongly_addressed
+from retention.ladder.condition_values import add_facts, add_rows
+from retention.ladder.entry import Entrants, find_entrants
+from retention.ladder.inputs import Known, look
+from retention.ladder.open_cases import Standing, load_open
+from retention.ladder.progress import facts_of, progress_of
+from retention.messages.compose import Sender, written_at
+from retention.policies.load import Policies
+from retention.snapshots.folders import Places
+
+
+def decide_night(
+    session: Session, policies: Policies, places: Places, sender: Sender, pulled: PullSummary
+) -> NightSummary:
+    """Decide every case and every entry of a night; return what changed.
+
+    The playbooks that a tripped gate or a switch holds wait: nobody enters, leaves or moves on.
+    """
+    as_of, root = pulled.as_of, places.snapshots
+    offers.expire_late(session, as_of)
+    expired = actions.expire_overdue(session, as_of)
+    escalated = handling.escalate_overdue(session, policies, as_of)
+    standings = load_open(session)
+    known = look(session, policies, places, pulled, standings)
+    taken_back = take_back_wrongly_addressed(session, standings, known.evidence)
+    entrants = _entrants(session, policies, places, known, standings)
+    cases = [_decide(policies, known, s) for s in standings if known.pause_of(s) is None]
+    cases += [_decide_entrant(policies, known, *entry) for entry in entrants.playbooks.items()]
+    at = written_at(as_of, sender.timezone)
+    over_cap = _hold_back(session, policies, cases, pulled, sender)
+    workdays = policies.calendars.of_company(as_of)
+    applicator = Applicator(session, policies, sender, known.evidence, workdays, at)
+    changing = [case for case in cases if applicator.changes_something(case)]
+    add_rows(known.evidence, root, (case.standing.customer_id for case in changing))
+    _apply(applicator, cases, changing)
+    applicator.pause(known, standings)
+    applicator.finish()
+    done = applicator.done
+    return NightSummary(
+        as_of=as_of,
+        decisions=dict(sorted(done.decisions.items())),
+        waiting=dict(sorted(done.waiting.items(), key=lambda item: (-item[1], item[0]))),
+        proposed=dict(sorted(done.proposed.items())),
+        confirming=entrants.confirming,
+        held_out=entrants.held_out,
+        superseded=done.given_up + taken_back,
+        expired=expired,
+        escalated=escalated,
+        open_cases=len(standings)
+        + done.decisions[DecisionKind.OPEN]
+        - done.decisions[DecisionKind.CLOSE],
+        over_cap=over_cap,
+    )
+
+
+def _entrants(
+    session: Session,
+    policies: Policies,
+    places: Places,
+    known: Known,
+    standings: list[Standing],
+) -> Entrants:
+    with_case = {standing.customer_id for standing in standings}
+    entrants = find_entrants(
+        session, policies, places, known.evidence, with_case, known.exclusions, known.paused
+    )
+    add_facts(known.evidence, places.snapshots, entrants.playbooks)
+    return entrants
+
+
+def _decide(policies: Policies, known: Known, standing: Standing) -> Decided:
+    playbook = known.books[standing.version]
+    today = known.evidence.as_of
+    customer = standing.customer_id
+    facts = facts_of(
+        standing,
+        playbook,
+        known.evidence,
+        known.exclusions.get(customer, ()),
+        leaving=customer in known.leaving,
+        data_settled=known.settled,
+        dead=known.dead,
+    )
+    progress = progress_of(standing, playbook, today)
+    row = known.evidence.facts.get(customer, {})
+    place = (row.get("country"), row.get("region"))
+    days_of = policies.calendars.of_customer(*place, today)
+    return decide_case(standing, playbook, progress, facts, today, days_of, place)
+
+
+def _decide_entrant(
+    policies: Policies, known: Known, customer_id: str, playbook: Playbook
+) -> Decided:
+    as_of = known.evidence.as_of
+    first = playbook.stages[0].stage
+    case_id = keys.case_id(customer_id, playbook.name, as_of)
+    standing = Standing(case_id, customer_id, playbook.name, playbook.version, first, as_of)
+    decided = _decide(policies, known, standing)
+    decided.is_new = True
+    return decided
+
+
+def _hold_back(
+    session: Session,
+    policies: Policies,
+    cases: list[Decided],
+    pulled: PullSummary,
+    sender: Sender,
+) -> dict[str, int]:
+    """Keep the night within its caps; return what was too much, by effect."""
+    as_of = pulled.as_of
+    released = batches.released(session, as_of)
+    held = cap(cases, released, pulled.customers, policies.limits)
+    batches.settle(session, released, as_of)
+    for over, customers in held.values():
+        batches.hold(session, over, customers, as_of, written_at(as_of, sender.timezone))
+    return {effect: over.wanted for effect, (over, _) in sorted(held.items())}
+
+
+def _apply(applicator: Applicator, cases: list[Decided], changing: list[Decided]) -> None:
+    """Write what changes; load the cases that something happens to, and only those."""
+    known = {case.standing.case_id for case in changing}
+    existing = _load(applicator.session, [c.standing.case_id for c in changing if not c.is_new])
+    for decided in cases:
+        if decided.standing.case_id not in known:
+            applicator.wait(decided)
+        elif decided.is_new:
+            applicator.apply(decided, open_case(applicator, decided))
+        else:
+            applicator.apply(decided, existing[decided.standing.case_id])
+
+
+def _load(session: Session, case_ids: Iterable[str]) -> dict[str, Case]:
+    return {case.id: case for case in case_queries.load(session, list(case_ids))}

@@ -1,0 +1,245 @@
+"""Read a case and tonight's evidence in the words of the rules."""
+
+from collections.abc import Collection
+from datetime import date, timedelta
+from typing import Any
+
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.exclusions import Exclusion, ExclusionKind, in_force
+from retention.domain.forms import CONFIRMED, HANDED_OVER, REPLY, TALKED
+from retention.domain.messages import DELIVERED_STATES, MessageClass, MessageState
+from retention.domain.obstacles import Facts
+from retention.domain.offers import OfferKind, OfferState
+from retention.domain.playbook import Playbook, Step
+from retention.domain.progress import CaseProgress, Notice, StepProgress
+from retention.domain.stages import Stage
+from retention.domain.waivers import WaiverState
+from retention.ladder.condition_values import UNLESS, WHEN, Evidence, condition_key
+from retention.ladder.open_cases import ActionStanding, Standing
+from retention.messages.mime import comparable
+
+ADDRESS_CHANGED = "address_changed"
+"""Outcome of a message that was taken back because its customer has another address now."""
+
+RETRACT = "retract_notice"
+"""The call that takes a notice back."""
+
+_GONE = frozenset({"cancelled", "canceled", "closed", "churned", "ended", "inactive", "terminated"})
+_TIME_TO_SHOW = timedelta(days=90)
+_GIVEN_BACK = frozenset({ActionState.SUPERSEDED, ActionState.CANCELLED})
+
+
+def progress_of(standing: Standing, playbook: Playbook, today: date) -> CaseProgress:
+    """Return how far a case has come."""
+    rule = playbook.rule(standing.stage)
+    here = [a for a in standing.actions if _belongs(a, standing)]
+    talked = [a for a in here if _is_conversation(a)]
+    notice = _notice(here) if talked and standing.stage is Stage.TERMINATE else None
+    latest = _latest_by_step(here, playbook, standing.stage, notice)
+    reviews = [a for a in here if a.kind is ActionKind.REVIEW and a.form == "reassessment"]
+    reviewed = [a.outcome for a in reviews if a.state is ActionState.DONE]
+    return CaseProgress(
+        stage=standing.stage,
+        stage_entered_on=standing.stage_entered_on,
+        steps=tuple(_step(latest.get(position)) for position in range(len(rule.steps))),
+        served=_served(standing, playbook),
+        waived=_waivers(standing, WaiverState.GRANTED),
+        refused=_waivers(standing, WaiverState.REFUSED),
+        review_outcome=reviewed[-1] if reviewed else None,
+        conversation_logged=bool(talked),
+        alternative_named=any(a.answers.get("alternative") for a in talked),
+        offer_open=_offer_open(standing, today),
+        prepaid_agreed=any(
+            offer.kind is OfferKind.PREPAID and offer.state is OfferState.ACCEPTED
+            for offer in standing.offers.values()
+        ),
+        migrated=standing.migrated,
+        notice=notice,
+        reply_open=any(a.form == REPLY and a.state in OPEN_ACTION_STATES for a in standing.actions),
+    )
+
+
+def _offer_open(standing: Standing, today: date) -> bool:
+    """A counter-offer waits for our answer; what was accepted gets a quarter to show."""
+    offer = standing.offers.get(standing.stage)
+    if offer is None or offer.answered_on is None:
+        return False
+    if offer.state is OfferState.ACCEPTED:
+        return today < offer.answered_on + _TIME_TO_SHOW
+    return offer.state is OfferState.COUNTERED
+
+
+def is_delivered(action: ActionStanding) -> bool:
+    """Return whether an action was evidently done: taken by the server, signed for, or logged."""
+    if action.state is not ActionState.DONE or action.voided_on is not None:
+        return False
+    if action.kind is ActionKind.EMAIL:
+        return action.message in DELIVERED_STATES
+    if action.kind is ActionKind.LETTER:
+        return action.outcome == HANDED_OVER
+    return action.kind is ActionKind.REVIEW or action.outcome == TALKED
+
+
+def notice_is_checked(standing: Standing) -> bool:
+    """Return whether a person has confirmed the notice of a country whose rules nobody knows."""
+    return any(
+        a.form == "notice_check" and a.state is ActionState.DONE and a.outcome == CONFIRMED
+        for a in standing.actions
+        if _belongs(a, standing)
+    )
+
+
+def owes_call(standing: Standing) -> bool:
+    """Return whether a notice was voided and nobody has told the customer yet."""
+    voided = [a.voided_on for a in standing.actions if a.voided_on is not None]
+    told = [
+        a.done_on
+        for a in standing.actions
+        if a.form == RETRACT and a.state is ActionState.DONE and a.done_on is not None
+    ]
+    return bool(voided) and max(told, default=date.min) < max(voided)
+
+
+def said_before_notice(standing: Standing) -> dict[str, str]:
+    """Return the answers of the conversation that a notice follows."""
+    talks = [a for a in standing.actions if _belongs(a, standing) and _is_conversation(a)]
+    return talks[-1].answers if talks else {}
+
+
+def _belongs(action: ActionStanding, standing: Standing) -> bool:
+    since = standing.stage_entered_on
+    return action.stage is standing.stage and action.proposed_on >= since
+
+
+def _is_conversation(action: ActionStanding) -> bool:
+    return action.form == "conversation" and is_delivered(action)
+
+
+def _notice(here: list[ActionStanding]) -> Notice | None:
+    """The notice counts only when it was really taken by the mail server, or signed for."""
+    for action in reversed(here):
+        if action.effective_on and action.done_on and is_delivered(action):
+            return Notice(action.done_on, action.effective_on)
+    return None
+
+
+def _latest_by_step(
+    here: list[ActionStanding], playbook: Playbook, stage: Stage, notice: Notice | None
+) -> dict[int, ActionStanding]:
+    """Return the newest action of each step; what follows a notice belongs to that notice."""
+    steps = playbook.rule(stage).steps
+    latest = {}
+    for action in here:
+        if action.step >= len(steps):
+            continue
+        of_notice = steps[action.step].before_end is not None
+        if of_notice and (notice is None or action.proposed_on < notice.given_on):
+            continue
+        latest[action.step] = action
+    return latest
+
+
+def _step(action: ActionStanding | None) -> StepProgress:
+    if action is None or action.outcome == ADDRESS_CHANGED:
+        return StepProgress()
+    state = action.state
+    if state in _GIVEN_BACK or (state is ActionState.DONE and not is_delivered(action)):
+        state = ActionState.EXPIRED
+    lost = "unknown" if action.message is MessageState.UNKNOWN else None
+    done_on = action.done_on if state is ActionState.DONE else None
+    return StepProgress(state, action.proposed_on, done_on, lost, action.due_on)
+
+
+def _served(standing: Standing, playbook: Playbook) -> frozenset[Stage]:
+    """A stage counts when each of its steps that is for everybody was evidently done."""
+    done = {(a.stage, a.step) for a in standing.actions if is_delivered(a)}
+    return frozenset(
+        rule.stage
+        for rule in playbook.stages
+        if all(
+            not step.for_everybody or (rule.stage, position) in done
+            for position, step in enumerate(rule.steps)
+        )
+    )
+
+
+def _waivers(standing: Standing, state: WaiverState) -> frozenset[Stage]:
+    return frozenset(stage for stage, found in standing.waivers.items() if found is state)
+
+
+def facts_of(
+    standing: Standing,
+    playbook: Playbook,
+    evidence: Evidence,
+    exclusions: tuple[Exclusion, ...],
+    *,
+    leaving: bool,
+    data_settled: bool,
+    dead: Collection[str] = (),
+) -> Facts:
+    """Return what tonight's data says about the customer of a case.
+
+    `dead` are the addresses that do not take our mail.
+    """
+    customer, today = standing.customer_id, evidence.as_of
+    hold = in_force(exclusions, ExclusionKind.HOLD, playbook.name, today)
+    exempt = in_force(exclusions, ExclusionKind.EXEMPTION, playbook.name, today)
+    held = str(hold.reason) if hold else None
+    spared = str(exempt.reason) if exempt else None
+    row = evidence.facts.get(customer)
+    if row is None:
+        return Facts(in_data=False, hold=held, exempt=spared)
+    high = row["net_profit_12m_high"]
+    return Facts(
+        in_data=True,
+        ended=row["contract_ended_on"] is not None or row["status"] in _GONE,
+        prepaid=row["prepaid"] is True,
+        leave_confirmed=leaving,
+        reachable=row["has_email"] is True and comparable(row["email"] or "") not in dead,
+        surely_unprofitable=high is not None and high < 0,
+        data_settled=data_settled,
+        blocks=tuple(_blocks(row)),
+        may_improve=_may_improve(customer, playbook, evidence),
+        not_for=_not_for(customer, playbook, evidence, declines=_declines(row, exclusions, today)),
+        hold=held,
+        exempt=spared,
+    )
+
+
+def _blocks(row: dict[str, Any]) -> list[str]:
+    blocks = [name for name in ("vulnerable", "open_complaint", "strategic") if row[name]]
+    if row["disputed_amount"]:
+        blocks.append("disputed_invoice")
+    return blocks
+
+
+def _may_improve(customer: str, playbook: Playbook, evidence: Evidence) -> frozenset[Stage]:
+    return frozenset(
+        rule.stage
+        for rule in playbook.stages
+        if rule.escalate_unless is not None
+        and evidence.values[condition_key(playbook, UNLESS, rule.stage)].get(customer) is not False
+    )
+
+
+def _declines(row: dict[str, Any], exclusions: tuple[Exclusion, ...], today: date) -> bool:
+    """Return whether a customer has said no to what can be declined. Nothing said is no no."""
+    kind, scope = ExclusionKind.SUPPRESSION, MessageClass.COMMERCIAL
+    return row["marketing_consent"] is False or in_force(exclusions, kind, scope, today) is not None
+
+
+def _not_for(
+    customer: str, playbook: Playbook, evidence: Evidence, *, declines: bool
+) -> frozenset[tuple[Stage, int]]:
+    def is_spared(stage: Stage, position: int, step: Step) -> bool:
+        if step.optional and declines:
+            return True
+        key = condition_key(playbook, WHEN, f"{stage}:{position}")
+        return step.when is not None and not evidence.values[key].get(customer)
+
+    return frozenset(
+        (rule.stage, position)
+        for rule in playbook.stages
+        for position, step in enumerate(rule.steps)
+        if is_spared(rule.stage, position, step)
+    )

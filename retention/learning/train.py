@@ -1,0 +1,207 @@
+"""Learn from the company's own past: who left, who paid late. Models are files, never changed."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from retention.learning import churn
+from retention.learning.backtest import Backtest, backtest
+from retention.learning.ebm import library_versions
+from retention.learning.leaks import leave_out
+from retention.learning.measures import Campaign
+from retention.learning.table import Labelled, read_labelled
+from retention.nights.pull import open_sources
+from retention.nights.score import CHURN, LATE_PAYMENT, table_of
+from retention.policies.load import Policies
+from retention.scoring import model_store as model_files
+from retention.scoring.additive import AdditiveModel
+from retention.scoring.costs import Costs
+from retention.scoring.score import measure_customers, to_frame
+from retention.snapshots import store as snapshots
+from retention.snapshots.folders import Places
+from retention.sources.caps import find_caps
+from retention.sources.extract import extract_features, extract_invoices
+
+Pair = tuple[date, pd.DataFrame, pd.DataFrame]
+_CUTS = 5
+_SLACK_DAYS = 10
+_MOST_INVOICES = 50_000
+_BETA_STRENGTH = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What came of learning: the back-test, the model when it was accepted, and where it is."""
+
+    kind: str
+    trained_from: date | None
+    trained_through: date
+    backtest: Backtest
+    model: AdditiveModel | None
+    file: Path | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values, without the model itself."""
+        return {
+            "kind": self.kind,
+            "trained_from": self.trained_from.isoformat() if self.trained_from else None,
+            "trained_through": self.trained_through.isoformat(),
+            "file": self.file.name if self.file else None,
+            **self.backtest.as_json(),
+        }
+
+
+def campaign_of(costs: Costs, value: np.ndarray | None) -> Campaign | None:
+    """Return what retaining costs, as costs.yaml says, and what a customer is worth on average.
+
+    That is what it brought in the last 12 months; losing a loss costs nothing. None where the
+    profit is not known.
+    """
+    if value is None:
+        return None
+    rules = costs.retaining
+    return Campaign(
+        value=float(np.clip(value, 0, None).mean()),
+        incentive=rules.incentive,
+        contact=rules.contact,
+        alpha=rules.accepts * _BETA_STRENGTH,
+        beta=max((1 - rules.accepts) * _BETA_STRENGTH, 0.5),
+    )
+
+
+def learn_from_table(
+    path: Path,
+    label: str,
+    as_of: date,
+    *,
+    id_column: str | None = None,
+    cost_column: str | None = None,
+    cut: date | None = None,
+) -> tuple[Learnt, str]:
+    """Back-test and fit on a labelled table; return what came of it and the data's hash.
+
+    Profit is measured with the published values of a campaign, which any table can be compared by.
+    Raises SourceError when the table cannot be used.
+    """
+    data = read_labelled(path, label, id_column, cost_column)
+    data.features, data.left_out = leave_out(data.features, data.label, cut)
+    found, model = backtest(data, {}, Campaign())
+    return Learnt(f"table-{path.stem}", None, as_of, found, model), data.data_hash
+
+
+def learn_churn(
+    policies: Policies, places: Places, as_of: date, *, from_sources: bool
+) -> tuple[Learnt, str]:
+    """Learn who leaves within 90 days, from our own snapshots or from the sources' past."""
+    pairs = (
+        _from_sources(policies, places, as_of) if from_sources else _from_snapshots(places, as_of)
+    )
+    data = churn.training_rows(pairs)
+    first = min((day for day, _, _ in pairs), default=None)
+    if data is None:
+        reason = "there are no two snapshots 90 days apart with customers who could leave"
+        return Learnt(CHURN, first, as_of, Backtest(0, 0, accepted=False, reason=reason), None), ""
+    own = set(churn.COLUMNS)
+    data.features, data.left_out = leave_out(data.features, data.label, None, own)
+    found, model = backtest(data, churn.MONOTONE, campaign_of(policies.costs, data.value))
+    return Learnt(CHURN, first, as_of, found, model), _hash(data)
+
+
+def learn_late_payment(policies: Policies, places: Places, as_of: date) -> tuple[Learnt, str]:
+    """Learn which invoices are paid more than 30 days late or disputed, from what was known before.
+
+    At most 50,000 invoices are used, drawn from a fixed seed.
+    """
+    company = open_sources(policies, places, as_of)
+    try:
+        frame = to_frame(extract_invoices(company, as_of))
+    finally:
+        company.close()
+    first = None if frame.empty else pd.to_datetime(frame["issued_on"]).min().date()
+    if len(frame) > _MOST_INVOICES:
+        frame = frame.sample(_MOST_INVOICES, random_state=7).sort_index()
+    data = Labelled(
+        features=frame.drop(columns=["customer_id", "issued_on", "late"]),
+        label=frame["late"].to_numpy(dtype=np.int64),
+        groups=frame["customer_id"].to_numpy(dtype=object),
+    )
+    monotone = {"late_before": 1, "days_late_before": 1}
+    found, model = backtest(data, monotone, None)
+    return Learnt(LATE_PAYMENT, first, as_of, found, model), _hash(data)
+
+
+def keep(root: Path, learnt: Learnt, data_hash: str) -> Learnt:
+    """Write the model with how it was made; a refused one too, so that the refusal is on record."""
+    document = {
+        **learnt.as_json(),
+        "accepted": learnt.backtest.accepted,
+        "data_hash": data_hash,
+        "versions": library_versions(),
+        "model": learnt.model.as_json() if learnt.model else None,
+    }
+    del document["file"]
+    return replace(learnt, file=model_files.save(root, learnt.kind, document))
+
+
+def _from_snapshots(places: Places, as_of: date) -> list[Pair]:
+    days = [day for day in snapshots.dates(places.snapshots) if day <= as_of]
+    pairs: list[Pair] = []
+    later = days[-1] if days else None
+    while later is not None and len(pairs) < _CUTS:
+        wanted = later - timedelta(days=churn.HORIZON_DAYS)
+        near = [day for day in days if abs((day - wanted).days) <= _SLACK_DAYS]
+        if not near:
+            break
+        before = min(near, key=lambda day: abs((day - wanted).days))
+        if not _same_tables(places, before, later):
+            break
+        pairs.append((before, _snapshot(places, before), _snapshot(places, later)))
+        later = before
+    return pairs
+
+
+def _same_tables(places: Places, one: date, other: date) -> bool:
+    """A table that one of two nights did without would look like customers who left."""
+    mapped = [snapshots.read_manifest(places.snapshots, day)["mapped"] for day in (one, other)]
+    return bool(mapped[0].keys() == mapped[1].keys())
+
+
+def _snapshot(places: Places, day: date) -> pd.DataFrame:
+    return to_frame(table_of(places.snapshots, day, snapshots.FEATURES))
+
+
+def _from_sources(policies: Policies, places: Places, as_of: date) -> list[Pair]:
+    company = open_sources(policies, places, as_of)
+    try:
+        days = [as_of - timedelta(days=churn.HORIZON_DAYS * n) for n in range(_CUTS)]
+        frames = []
+        for day in days:
+            find_caps(company, policies.costs.winsorise, day)
+            made = extract_features(company, day)
+            measured = measure_customers(
+                made.wide,
+                made.activities,
+                made.bills,
+                made.contracts,
+                policies.costs,
+                company.mapped,
+            )
+            # The company's own columns have no dates: they would tell the past what is known today.
+            frame = to_frame(measured.customers)
+            frames.append(frame.drop(columns=[c for c in frame if str(c).startswith(churn.EXTRA)]))
+    finally:
+        company.close()
+    return [
+        (days[n + 1], frames[n + 1], frames[n]) for n in range(len(days) - 1) if len(frames[n + 1])
+    ]
+
+
+def _hash(data: Labelled) -> str:
+    hashed = pd.util.hash_pandas_object(data.features, index=False).to_numpy()
+    content = hashed.tobytes() + data.label.tobytes()
+    return hashlib.sha256(content).hexdigest()

@@ -1,1 +1,0 @@
-"""Render a template into one finished e-mail, and hand finished bytes to yagmail."""

@@ -1,0 +1,227 @@
+"""Compose the message of an action: values for the template, then the exact bytes."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+from retention.actions.step_terms import Terms
+from retention.db.models import Action, Rendering
+from retention.domain.actions import ActionKind
+from retention.domain.errors import TemplateError
+from retention.domain.messages import MessageClass
+from retention.domain.people import Person
+from retention.messages.invitations import Appointment, make_invitation
+from retention.messages.letters import Letterhead, make_pdf
+from retention.messages.mime import (
+    Attachment,
+    Envelope,
+    build_bytes,
+    message_id_for,
+    usable_address,
+)
+from retention.messages.rendering import Manner, Rendered, long_date, render
+from retention.messages.template_values import values_of
+from retention.messages.templates import Template, load_template
+from retention.messages.tokens import make_token, tagged
+
+_MORNING = time(6, 0)
+_NO_LOCAL_TIME = frozenset({None, ""})
+BY_POST = "by post"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who we are in a message, where answers go, and where the templates are.
+
+    Notices and service come from `address`, what can be declined from `news_address`. With
+    `replies_to` answers reach the mailbox that is read for them, else only the account manager.
+    """
+
+    company: str
+    address: str
+    currency: str
+    timezone: str
+    templates: Path
+    token_key: bytes
+    news_address: str
+    replies_to: str | None = None
+    bounces_to: str | None = None
+    postal_address: str = ""
+    public_url: str | None = None
+    hosts: frozenset[str] = frozenset()
+
+    def from_address(self, message_class: MessageClass) -> str:
+        """Return the address that messages of a class come from."""
+        return self.news_address if message_class is MessageClass.COMMERCIAL else self.address
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """The hosts that links may lead to."""
+        pages = urlsplit(self.public_url).hostname if self.public_url else None
+        return self.hosts | {pages} if pages else self.hosts
+
+
+def written_at(as_of: date, timezone: str) -> datetime:
+    """Return the moment a night's messages are dated: the next morning in the company's zone.
+
+    It depends on the business date only, so that a repeated night composes the same bytes.
+    """
+    return datetime.combine(as_of + timedelta(days=1), _MORNING, ZoneInfo(timezone))
+
+
+def compose(
+    action: Action,
+    row: dict[str, Any],
+    manager: Person,
+    sender: Sender,
+    terms: Terms,
+    at: datetime | None = None,
+) -> Rendering:
+    """Return the rendering of an e-mail or a letter, dated `at` or the morning after its night.
+
+    `row` is the customer's score row with name and address. A letter has no address to send to:
+    its bytes are its PDF, to be printed or handed to a provider. Raises TemplateError.
+    """
+    template = load_template(sender.templates, action.template or "", row["language"])
+    token = make_token(sender.token_key, "message", action.id)
+    at = at or written_at(action.proposed_on, sender.timezone)
+    envelope = _envelope(action, row, manager, sender, template, token, at)
+    values = values_of(row, manager, sender.company, terms)
+    values["sender"] = {
+        "postal_address": sender.postal_address or sender.company,
+        "unsubscribe": next(iter(envelope.unsubscribe), f"mailto:{manager.email}"),
+        "reply_to": envelope.reply_to,
+    }
+    manner = manner_of(template, row, sender)
+    rendered = render(sender.templates, template, values, manner)
+    by_post = action.kind is ActionKind.LETTER
+    wants_pdf = template.front.pdf or by_post
+    pdf = _letter(action, rendered, row, sender, manner, at) if wants_pdf else b""
+    files: list[Attachment] = []
+    if pdf:
+        files.append(Attachment(f"{action.template}.pdf", "application/pdf", pdf))
+    if terms.appointment is not None:
+        files.append(_invitation(rendered, envelope, terms.appointment))
+    return Rendering(
+        action_id=action.id,
+        recipient=envelope.recipient,
+        sender=envelope.sender,
+        subject=rendered.subject,
+        language=template.language,
+        policy=template.front.policy,
+        message_class=template.front.message_class,
+        message_id=envelope.message_id,
+        return_path=tagged(sender.bounces_to, token) if sender.bounces_to else envelope.sender,
+        token=token,
+        timezone=zone_of(row),
+        place=place_of(row),
+        text=rendered.text,
+        html=rendered.html,
+        raw=pdf if by_post else build_bytes(rendered, envelope, tuple(files)),
+    )
+
+
+def _invitation(rendered: Rendered, envelope: Envelope, agreed: Appointment) -> Attachment:
+    data = make_invitation(
+        agreed,
+        uid=f"{agreed.call_id}@{envelope.sender.rpartition('@')[2]}",
+        summary=rendered.subject,
+        organiser=(envelope.reply_name, envelope.reply_to),
+        attendee=envelope.recipient,
+        written_at=envelope.written_at,
+    )
+    return Attachment("call.ics", "text/calendar; method=REQUEST", data)
+
+
+def manner_of(template: Template, row: dict[str, Any], sender: Sender) -> Manner:
+    """Return how a customer writes money and dates."""
+    locale = f"{template.language}_{row['country']}" if row["country"] else template.language
+    return Manner(locale, sender.currency, sender.own_hosts, zone_of(row) or sender.timezone)
+
+
+def zone_of(row: dict[str, Any]) -> str | None:
+    """Return a customer's time zone, or None when it is not known or does not exist."""
+    name = row.get("timezone")
+    if name in _NO_LOCAL_TIME:
+        return None
+    try:
+        return ZoneInfo(str(name)).key
+    except (KeyError, ValueError, OSError):
+        return None
+
+
+def place_of(row: dict[str, Any]) -> str:
+    """Return a customer's country, or country and region, as calendars name them."""
+    country, region = row.get("country") or "", row.get("region") or ""
+    return f"{country}-{region}"[:8] if country and region else country[:8]
+
+
+def _envelope(
+    action: Action,
+    row: dict[str, Any],
+    manager: Person,
+    sender: Sender,
+    template: Template,
+    token: str,
+    at: datetime,
+) -> Envelope:
+    by_post = action.kind is ActionKind.LETTER
+    address = sender.from_address(template.front.message_class)
+    commercial = template.front.message_class is MessageClass.COMMERCIAL
+    return Envelope(
+        company=sender.company,
+        sender=address,
+        recipient=BY_POST if by_post else _recipient(row["email"]),
+        reply_to=tagged(sender.replies_to, token) if sender.replies_to else manager.email,
+        reply_name=manager.name,
+        message_id=message_id_for(token, address),
+        written_at=at,
+        language=template.language,
+        unsubscribe=_ways_out(sender, manager, token) if commercial else (),
+        list_id=f"news.{address.rpartition('@')[2]}" if commercial else None,
+    )
+
+
+def _ways_out(sender: Sender, manager: Person, token: str) -> tuple[str, ...]:
+    """How to stop what can be declined: by a page, if there is one, and always by mail."""
+    box = tagged(sender.replies_to, token) if sender.replies_to else manager.email
+    by_mail = f"mailto:{quote(box, safe='@+')}?subject=unsubscribe"
+    return (
+        (f"{sender.public_url.rstrip('/')}/u/{token}", by_mail) if sender.public_url else (by_mail,)
+    )
+
+
+def _recipient(address: str | None) -> str:
+    usable = usable_address(address)
+    if usable is None:
+        raise TemplateError("a message", "has no usable recipient", "Correct the address.")
+    return usable
+
+
+def _letter(
+    action: Action,
+    rendered: Rendered,
+    row: dict[str, Any],
+    sender: Sender,
+    manner: Manner,
+    at: datetime,
+) -> bytes:
+    head = Letterhead(
+        company=sender.company,
+        title=rendered.subject,
+        address=address_block(row),
+        dated=long_date(at.astimezone(ZoneInfo(sender.timezone)).date(), manner.locale),
+        reference=action.id[:8],
+        footer=sender.postal_address or sender.company,
+        language=manner.locale.partition("_")[0],
+    )
+    return make_pdf(sender.templates, head, rendered.blocks, at)
+
+
+def address_block(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return the lines of a customer's postal address; only the name when it is not known."""
+    lines = str(row.get("address") or "").replace(";", "\n").splitlines()
+    return (row["name"], *(line.strip() for line in lines if line.strip()))[:6]

@@ -1,0 +1,84 @@
+"""Every template with every sample customer, as files to look at in a browser."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from retention.messages.compose import Sender
+from retention.messages.letters import Letterhead, make_pdf
+from retention.messages.rendering import Manner, Rendered, long_date, render
+from retention.messages.samples import SAMPLES, Sample
+from retention.messages.templates import Template, list_templates, load_template
+
+_AT = datetime(2026, 11, 2, 6, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One template in one language with one sample."""
+
+    template: Template
+    sample: Sample
+    rendered: Rendered
+    file: str
+    pdf: str | None
+
+
+def show(sender: Sender, purpose: str, language: str, sample_name: str) -> Rendered:
+    """Return a template with a sample. Raises TemplateError."""
+    template = load_template(sender.templates, purpose, language)
+    sample = next((s for s in SAMPLES if s.name == sample_name), SAMPLES[0])
+    return render(sender.templates, template, sample.values(), _manner(sender, template, sample))
+
+
+def write_gallery(sender: Sender, folder: Path) -> int:
+    """Write the gallery to a folder; return how many messages it shows. Raises TemplateError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    exhibits = [
+        _exhibit(sender, folder, load_template(sender.templates, purpose, language), sample)
+        for purpose, language in list_templates(sender.templates)
+        for sample in SAMPLES
+    ]
+    page = Environment(
+        loader=FileSystemLoader(sender.templates / "gallery"),
+        undefined=StrictUndefined,
+        autoescape=True,
+    ).get_template("index.html")
+    (folder / "index.html").write_text(page.render(exhibits=exhibits), "utf-8")
+    return len(exhibits)
+
+
+def _exhibit(sender: Sender, folder: Path, template: Template, sample: Sample) -> Exhibit:
+    manner = _manner(sender, template, sample)
+    made = render(sender.templates, template, sample.values(), manner)
+    stem = f"{template.purpose}-{template.language}-{sample.name.replace(' ', '-')}"
+    (folder / f"{stem}.html").write_text(made.html, "utf-8")
+    (folder / f"{stem}.txt").write_text(f"Subject: {made.subject}\n\n{made.text}", "utf-8")
+    pdf = None
+    if template.front.pdf:
+        pdf = f"{stem}.pdf"
+        (folder / pdf).write_bytes(_letter(sender, template, sample, made, manner))
+    return Exhibit(template, sample, made, stem, pdf)
+
+
+def _letter(
+    sender: Sender, template: Template, sample: Sample, made: Rendered, manner: Manner
+) -> bytes:
+    head = Letterhead(
+        company=sender.company,
+        title=made.subject,
+        address=(sample.customer, "Calle Mayor 1", "28013 Madrid"),
+        dated=long_date(_AT.date(), manner.locale),
+        reference="sample",
+        footer=sender.postal_address or sender.company,
+        language=template.language,
+    )
+    return make_pdf(sender.templates, head, made.blocks, _AT)
+
+
+def _manner(sender: Sender, template: Template, sample: Sample) -> Manner:
+    country = sample.country.get(template.language, "GB")
+    locale = f"{template.language}_{country}"
+    return Manner(locale, sender.currency, sender.own_hosts, sender.timezone)

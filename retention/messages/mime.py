@@ -1,0 +1,163 @@
+"""Build the exact bytes of one e-mail."""
+
+import hashlib
+from base64 import b64encode, encodebytes
+from binascii import b2a_qp
+from dataclasses import dataclass
+from datetime import datetime
+from email.header import Header
+from email.utils import format_datetime, formataddr
+
+from email_validator import EmailNotValidError, validate_email
+
+from retention.messages.rendering import Rendered
+
+_FORBIDDEN = ("\r", "\n", "\0")
+_LINE = 76
+_END = "\r\n"
+_WORD_BYTES = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message. `kind` is its media type, with one parameter at the most."""
+
+    name: str
+    kind: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who sends to whom, where answers go, and when the message was written.
+
+    `unsubscribe` are the addresses that stop messages like this one; https ones act at one click
+    (RFC 8058). `list_id` names the stream that it stops.
+    """
+
+    company: str
+    sender: str
+    recipient: str
+    reply_to: str
+    message_id: str
+    written_at: datetime
+    language: str
+    reply_name: str = ""
+    unsubscribe: tuple[str, ...] = ()
+    list_id: str | None = None
+
+
+def usable_address(address: str | None) -> str | None:
+    """Return a normalised ASCII address that can be written to, or None.
+
+    International domains become punycode; a mailbox name with other letters than ASCII is not
+    usable, because not every server takes it.
+    """
+    if not address:
+        return None
+    try:
+        checked = validate_email(
+            address, check_deliverability=False, test_environment=True, strict=True
+        )
+    except EmailNotValidError:
+        return None
+    return checked.ascii_email
+
+
+def comparable(address: str) -> str:
+    """Return an address as it stands in a message: its domain in ASCII, in small letters."""
+    bare = address.strip()
+    return (bare if bare.isascii() else usable_address(bare) or bare).casefold()
+
+
+def message_id_for(token: str, sender: str) -> str:
+    """Return our own Message-ID: the message's token, which nobody can guess, in our domain."""
+    return f"<{token}@{sender.rpartition('@')[2]}>"
+
+
+def build_bytes(
+    rendered: Rendered, envelope: Envelope, attachments: tuple[Attachment, ...] = ()
+) -> bytes:
+    """Return the message as it goes over the wire: the same input gives the same bytes.
+
+    Raises ValueError when a header would hold a line break.
+    """
+    head = [_line(name, value) for name, value in _headers(rendered, envelope).items()]
+    head += ["MIME-Version: 1.0", f"Content-Language: {envelope.language}"]
+    digest = hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()[:32]
+    words = [_words("plain", rendered.text), _words("html", rendered.html)]
+    body = _together("alternative", f"=_0_{digest}", words)
+    if attachments:
+        body = _together("mixed", f"=_1_{digest}", [body, *map(_file, attachments)])
+    return "\r\n".join(head).encode("ascii") + b"\r\n" + body
+
+
+def _together(kind: str, boundary: str, parts: list[bytes]) -> bytes:
+    """Several parts as one; the boundary depends on nothing but the words."""
+    head = f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\n\r\n'.encode()
+    between = f"--{boundary}\r\n".encode()
+    inside = b"".join(between + part + b"\r\n" for part in parts)
+    return head + inside + f"--{boundary}--\r\n".encode()
+
+
+def _words(kind: str, words: str) -> bytes:
+    """A part in quoted-printable: nothing but ASCII goes over the wire."""
+    coded = b2a_qp(words.replace("\r\n", "\n").encode(), istext=True).replace(b"\n", b"\r\n")
+    head = f'Content-Type: text/{kind}; charset="utf-8"\r\n'
+    return f"{head}Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode() + coded
+
+
+def _file(file: Attachment) -> bytes:
+    coded = encodebytes(file.data).replace(b"\n", b"\r\n")
+    return (
+        f"Content-Type: {file.kind}\r\nContent-Transfer-Encoding: base64\r\n"
+        f'Content-Disposition: attachment; filename="{file.name}"\r\n\r\n'
+    ).encode("ascii") + coded
+
+
+def _line(name: str, value: str) -> str:
+    """One header; what is long or has other letters than ASCII is encoded and folded."""
+    if any(mark in value for mark in _FORBIDDEN):
+        raise ValueError(f"the header {name} holds a line break")
+    if value.isascii() and len(name) + len(value) < _LINE:
+        return f"{name}: {value}"
+    if value.isascii():
+        return f"{name}: {Header(value, header_name=name, maxlinelen=_LINE).encode(linesep=_END)}"
+    return f"{name}: {_encoded_words(value)}"
+
+
+def _encoded_words(value: str) -> str:
+    """Letters other than ASCII in a header (RFC 2047): words of base64, each of whole letters."""
+    words, chunk = [], b""
+    for letter in value:
+        coded = letter.encode()
+        if len(chunk) + len(coded) > _WORD_BYTES:
+            words.append(chunk)
+            chunk = b""
+        chunk += coded
+    words.append(chunk)
+    return f"{_END} ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
+
+
+def _headers(rendered: Rendered, envelope: Envelope) -> dict[str, str]:
+    headers = {
+        "Date": format_datetime(envelope.written_at),
+        "From": _address(envelope.company, envelope.sender),
+        "To": envelope.recipient,
+        "Reply-To": _address(envelope.reply_name, envelope.reply_to),
+        "Subject": rendered.subject,
+        "Message-ID": envelope.message_id,
+        "Auto-Submitted": "auto-generated",
+        "X-Entity-Ref-ID": envelope.message_id.strip("<>"),
+    }
+    if envelope.list_id:
+        headers["List-Id"] = f"<{envelope.list_id}>"
+    if envelope.unsubscribe:
+        headers["List-Unsubscribe"] = ", ".join(f"<{where}>" for where in envelope.unsubscribe)
+    if any(where.startswith("https:") for where in envelope.unsubscribe):
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
+def _address(name: str, address: str) -> str:
+    return formataddr((name, address), charset="utf-8") if name else address

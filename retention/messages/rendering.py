@@ -1,0 +1,250 @@
+"""Turn a template and plain values into subject, text and HTML.
+
+Values never become Markdown or HTML: while a template is rendered each printed value is replaced by
+a placeholder, and only after Markdown has been parsed is it put in, escaped for the part it is in.
+"""
+
+import html as html_escaping
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+import css_inline
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time
+from babel.numbers import format_currency
+from jinja2 import FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Template as JinjaTemplate
+from jinja2 import TemplateError as JinjaError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from retention.domain.errors import TemplateError
+from retention.messages.letters import to_blocks
+from retention.messages.markdown import parse, to_html, to_text
+from retention.messages.template_language import check_language
+from retention.messages.templates import Template
+
+_PLACE = re.compile(r"zqv(\d{4})vqz")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]+")
+_ANY = re.compile(r'href="([^"]*)"|zqv(\d{4})vqz|zqx(subject|preheader|company)xqz')
+_SCHEMES = ("mailto:", "tel:", "https://")
+MAX_VALUE = 300
+MAX_HTML_BYTES = 60 * 1024
+_VALUES = "_placed_values"
+_BROKEN = (JinjaError, ValueError, TypeError, ArithmeticError)  # what a template can come to
+_OUTER = "zqx{}xqz"  # the places of _ANY
+
+Plain = str | int | Decimal | date | datetime | None
+Values = Mapping[str, Mapping[str, Plain] | Plain]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The parts of one message, before it becomes bytes."""
+
+    subject: str
+    preheader: str
+    text: str
+    html: str
+    blocks: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a customer writes money and dates, and which hosts links may lead to."""
+
+    locale: str
+    currency: str
+    hosts: frozenset[str] = frozenset()
+    timezone: str = "UTC"
+
+
+def render(root: Path, template: Template, values: Values, manner: Manner) -> Rendered:
+    """Render `template` with `values` in a customer's manner.
+
+    `values` holds plain text, numbers, dates and mappings of them, nothing with methods of its own.
+    Raises TemplateError when a value is missing, the template is broken, or the message too large.
+    """
+    placed: list[str] = []
+    context = {**values, "manner": manner, _VALUES: placed}
+    name = f"{template.purpose}/{template.language}.md"
+    try:
+        front = template.front
+        subject = _one_line(_compiled(root, front.subject).render(context), placed)
+        preheader = _one_line(_compiled(root, front.preheader).render(context), placed)
+        shape = _shape(root, template.language, _compiled(root, template.body).render(context))
+        tokens = shape.tokens
+        text = to_text(tokens, lambda part: _fill(part, placed).replace(": mailto:", ": "))
+        outer = {"subject": subject, "preheader": preheader, "company": str(values["company"])}
+        html = _fill_html(shape.page, placed, outer, manner.hosts)
+        blocks = to_blocks(tokens, lambda part: _fill(part, placed)) if front.pdf else []
+        _refuse_large(html)
+    except _BROKEN as error:
+        raise TemplateError(name, str(error), "Correct the template or its values.") from error
+    return Rendered(subject, preheader, text, html, tuple(blocks))
+
+
+def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
+    """Return a text for people who work with us, such as the script of a call.
+
+    Raises TemplateError.
+    """
+    placed: list[str] = []
+    context = {**values, "manner": manner, _VALUES: placed}
+    try:
+        tokens = parse(_compiled(root, source).render(context))
+        return to_text(tokens, lambda part: _fill(part, placed))
+    except _BROKEN as error:
+        raise TemplateError("a script", str(error), "Correct it.") from error
+
+
+@lru_cache(maxsize=4)
+def _environment(root: Path) -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(root / "email"),
+        undefined=StrictUndefined,
+        finalize=_place,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    environment.filters.update(money=_money, long_date=_long_date, moment=_moment)
+    return environment
+
+
+@lru_cache(maxsize=256)
+def _compiled(root: Path, source: str) -> JinjaTemplate:
+    """Compile a template's text once: compiling costs far more than rendering."""
+    environment = _environment(root)
+    check_language(environment, source)
+    return environment.from_string(source)
+
+
+@pass_context
+def _place(context: Context, value: object) -> str:
+    """Keep a printed value aside and print its placeholder."""
+    placed: list[str] = context[_VALUES]
+    text = _UNSAFE.sub(" ", str(value)).strip()
+    placed.append(text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…")
+    return f"zqv{len(placed) - 1:04d}vqz"
+
+
+@pass_context
+def _money(context: Context, amount: Decimal) -> str:
+    manner: Manner = context["manner"]
+    return format_currency(amount, manner.currency, locale=locale_of(manner.locale))
+
+
+@pass_context
+def _long_date(context: Context, day: date) -> str:
+    return long_date(day, context["manner"].locale)
+
+
+@pass_context
+def _moment(context: Context, at: datetime) -> str:
+    """The day and the time, in the customer's own zone."""
+    manner: Manner = context["manner"]
+    local, locale = at.astimezone(ZoneInfo(manner.timezone)), locale_of(manner.locale)
+    return f"{format_date(local, 'full', locale)}, {format_time(local, 'short', locale=locale)}"
+
+
+def long_date(day: date, locale: str) -> str:
+    """Return a date with its weekday written out, as people there write it."""
+    return format_date(day, "full", locale=locale_of(locale))
+
+
+@lru_cache(maxsize=64)
+def locale_of(name: str) -> Locale:
+    """Return the locale, or that of its language when the country is unusual for it."""
+    for candidate in (name, name.split("_", maxsplit=1)[0], "en"):
+        try:
+            return Locale.parse(candidate)
+        except (UnknownLocaleError, ValueError):
+            continue
+    raise AssertionError("English is always known")
+
+
+def _fill(text: str, placed: list[str]) -> str:
+    return _PLACE.sub(lambda match: placed[int(match[1])], text)
+
+
+def _one_line(text: str, placed: list[str]) -> str:
+    return " ".join(_fill(text, placed).split())
+
+
+def _fill_html(
+    html: str, placed: list[str], outer: Mapping[str, str], hosts: frozenset[str]
+) -> str:
+    """Put values in, each once: what looks like a place inside a value stays as it is."""
+
+    def link(match: re.Match[str]) -> str:
+        whole = _PLACE.fullmatch(match[1])
+        target = placed[int(whole[1])] if whole else html_escaping.unescape(match[1])
+        if not target.startswith(_SCHEMES):
+            raise ValueError(f"a link must begin with one of {', '.join(_SCHEMES)}")
+        if target.startswith("https://"):
+            _require_own_host(target, hosts)
+        address = target
+        if not whole:
+            address = _PLACE.sub(lambda m: quote(placed[int(m[1])], safe="@+ "), target)
+        return f'href="{html_escaping.escape(address).replace(" ", "")}"'
+
+    def value(match: re.Match[str]) -> str:
+        _, number, name = match.groups()
+        return html_escaping.escape(placed[int(number)] if number else outer[name])
+
+    # One pass over both, links first among them: no value is ever looked at again.
+    return _ANY.sub(lambda match: link(match) if match[1] is not None else value(match), html)
+
+
+def _refuse_large(html: str) -> None:
+    if len(html.encode()) > MAX_HTML_BYTES:
+        raise ValueError(f"the message is larger than {MAX_HTML_BYTES // 1024} KB")
+
+
+def _require_own_host(address: str, hosts: frozenset[str]) -> None:
+    """A link leads to a host of ours, spelt out in the template or the settings, or nowhere."""
+    parts = urlsplit(address)
+    if parts.username is not None or not (parts.hostname or "").isascii():
+        raise ValueError(f"'{parts.netloc}' is no plain host name")
+    if parts.hostname not in hosts:
+        raise ValueError(f"'{parts.hostname}' is not among the hosts of sending.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A message before its values: its tokens, and its page with places for them."""
+
+    tokens: tuple[Token, ...]
+    page: str
+
+
+@lru_cache(maxsize=512)
+def _shape(root: Path, language: str, markdown: str) -> _Shape:
+    """Return the shape of a message. Many customers share one: only their values differ."""
+    tokens = parse(markdown)
+    page = _layout(root).render(
+        language=language,
+        body=Markup(to_html(tokens)),  # noqa: S704 - built by us, values are put in escaped
+        **{name: _OUTER.format(name) for name in ("subject", "preheader", "company")},
+    )
+    inliner = css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
+    return _Shape(tuple(tokens), inliner.inline(page))
+
+
+@lru_cache(maxsize=4)
+def _layout(root: Path) -> Any:
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(root / "email"), undefined=StrictUndefined, autoescape=True
+    )
+    return environment.get_template("layout.html")

@@ -1,0 +1,105 @@
+"""Customers as they really are, to look at templates with: long names, accents, odd amounts."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from retention.messages.rendering import Plain
+
+Values = dict[str, dict[str, Plain] | Plain]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One customer: how they write, and what is known of them."""
+
+    name: str
+    customer: str
+    country: dict[str, str]
+    phone: str = "+34 910 000 101"
+    overdue: Decimal = Decimal(0)
+    new_fee: Decimal = Decimal("110.45")
+    topic: str = "billing"
+    tickets: int = 3
+    usage_fell: bool = False
+    said: str = "accept"
+    notes: tuple[str, ...] = field(default=())
+
+    def values(self) -> Values:
+        """Return everything a template may ask for."""
+        return {
+            "company": "Example Company",
+            "customer": {"name": self.customer, "kind": "b2b"},
+            "manager": {
+                "name": "Marta Ruiz",
+                "email": "marta.ruiz@example.com",
+                "phone": self.phone,
+            },
+            "sender": {
+                "reply_to": "marta.ruiz@example.com",
+                "unsubscribe": "mailto:news@example.com?subject=unsubscribe",
+                "postal_address": "Example Company, Calle Mayor 1, 28013 Madrid",
+            },
+            "facts": {
+                "overdue_amount": self.overdue,
+                "tickets_12m": self.tickets,
+                "top_topic": self.topic,
+                "usage_fell": self.usage_fell,
+            },
+            "offer": {
+                "current_fee": Decimal("89.00"),
+                "new_fee": self.new_fee,
+                "expires_on": date(2026, 12, 30),
+                "detail": "",
+            },
+            "notice": {
+                "days": 30,
+                "effective_on": date(2027, 2, 1),
+                "alternative": "Norte Servicios",
+                "fees": "yes",
+            },
+            "partner": {
+                "name": "Norte Servicios",
+                "email": "altas@norte.example",
+                "phone": "+34 910 000 200",
+            },
+            "digest": {
+                "person": "marta",
+                "open": self.tickets,
+                "due_today": 1,
+                "replies": self.tickets // 10,
+                "escalated": 2,
+                "expired": 0,
+                "unknown": int(self.usage_fell),
+                "stands_in_for": "James Carter" if self.said == "counter" else "",
+                "mail_stopped": int(self.said == "ask"),
+            },
+            "receipt": {
+                "said": self.said,
+                "new_fee": self.new_fee,
+                "at": datetime(2026, 12, 3, 9, 30, tzinfo=UTC),
+                "until": date(2026, 12, 30),
+            },
+        }
+
+
+_EUROPE = {"en": "GB", "es": "ES"}
+
+SAMPLES: tuple[Sample, ...] = (
+    Sample("short", "Ana Peña", _EUROPE),
+    Sample(
+        "long",
+        "Sociedad Anónima de Distribución y Almacenamiento Frigorífico " + "Ñandú " * 30,
+        _EUROPE,
+        overdue=Decimal("1234.50"),
+        new_fee=Decimal("84.55"),
+        said="decline",
+    ),
+    Sample("no phone", "Müller & Söhne GmbH", _EUROPE, phone="", topic="how_to", tickets=40,
+           said="counter"),
+    Sample("huge", "Łódź Œuvre ApS", _EUROPE, overdue=Decimal("123456789.99"),
+           new_fee=Decimal("9876543.21"), tickets=40, said="call"),
+    Sample("negative", "O'Brien <b>&amp;</b>", _EUROPE, overdue=Decimal("-20.00"),
+           new_fee=Decimal("-1.00"), usage_fell=True, said="ask"),
+    Sample("elsewhere", "José Ángel Nuño", {"en": "MX", "es": "MX"}),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Pull, score, plan: the work of a night."""

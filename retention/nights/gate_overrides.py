@@ -1,0 +1,101 @@
+"""Accept a change of the data: a named person, with a reason, for one table and one night."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from retention.db.chain import Entry, record
+from retention.db.models import GateOverride
+from retention.domain.errors import NotAllowedError, NotFoundError
+from retention.domain.gates import Trip
+from retention.domain.people import Permission, Person, require
+from retention.ladder.table_dependence import held_playbooks
+from retention.nights.pull import inspect
+from retention.policies.load import Policies
+from retention.runs import ledger as runs
+from retention.snapshots.folders import Places
+from retention.sources.canonical import CANONICAL
+
+MIN_REASON = 10
+
+
+def accept(
+    session: Session, trip: Trip, person: Person, reason: str, as_of: date, now: datetime
+) -> GateOverride:
+    """Record that `person` accepts what the gate of a table has found on `as_of`.
+
+    It holds for exactly that: data that changes again trips again. Raises NotAllowedError for a
+    person who answers for no data or a reason that says nothing. Accepting again replaces it.
+    """
+    table = trip.table
+    require(person, Permission.ACCEPT_DATA, subject=f"gate of {table}")
+    if len(reason.strip()) < MIN_REASON:
+        raise NotAllowedError(
+            f"gate of {table}", "the reason says nothing", f"Write {MIN_REASON} characters or more."
+        )
+    found = session.scalars(
+        select(GateOverride).where(
+            GateOverride.business_date == as_of, GateOverride.table_name == table
+        )
+    ).one_or_none()
+    override = found or GateOverride(business_date=as_of, table_name=table)
+    override.found = trip.found
+    override.person_id, override.reason, override.accepted_at = (
+        person.person_id,
+        reason.strip(),
+        now,
+    )
+    session.add(override)
+    session.flush()
+    document = {"table": table, "found": trip.found, "by": person.person_id,
+                "reason": reason.strip()}  # fmt: skip
+    record(session, Entry(now, "gate.accepted", f"gate {table} {as_of}", document))
+    return override
+
+
+def accepted(session: Session, as_of: date) -> dict[tuple[str, str], str]:
+    """Return who has accepted what for a night: by table and what its gate had found."""
+    rows = session.scalars(select(GateOverride).where(GateOverride.business_date == as_of))
+    return {(row.table_name, row.found): row.person_id for row in rows}
+
+
+def trip_of(
+    policies: Policies, places: Places, table: str, as_of: date, nights: list[dict[str, Any]]
+) -> Trip:
+    """Return what the gate of `table` finds now.
+
+    Raises NotFoundError for an unknown table, and when there is nothing to accept.
+    """
+    if table not in CANONICAL:
+        known = ", ".join(CANONICAL)
+        raise NotFoundError(f"table '{table}'", "is no canonical table", f"They are: {known}.")
+    for trip in inspect(policies, places, as_of, nights)[1]:
+        if trip.table == table:
+            return trip
+    raise NotFoundError(f"gate of {table}", "has found nothing to accept", "Run the night.")
+
+
+def history(session: Session, count: int) -> list[dict[str, Any]]:
+    """Return what the last good nights have read, newest first."""
+    return runs.good_pulls(session, "nightly", count)
+
+
+def look(
+    policies: Policies, places: Places, as_of: date, nights: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what each table's gate says on a date, and which playbooks would wait."""
+    profiles, trips = inspect(policies, places, as_of, nights)
+    found = {trip.table: trip.found for trip in trips}
+    tables = [
+        {"table": name, "rows": p["rows"], "newest": p["newest"], "found": found.get(name)}
+        for name, p in profiles.items()
+    ]
+    tables += [
+        {"table": name, "rows": None, "newest": None, "found": reason}
+        for name, reason in found.items()
+        if name not in profiles
+    ]
+    held = held_playbooks(policies.playbooks, set(found))
+    return {"as_of": as_of.isoformat(), "tables": tables, "held_playbooks": sorted(held)}

@@ -1,0 +1,161 @@
+"""Pull the company's data: read, check, gate, divide into shards."""
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+
+from retention.domain.errors import GateTrippedError
+from retention.domain.gates import Trip
+from retention.domain.stages import PlaybookName
+from retention.domain.summaries import PullSummary
+from retention.ladder.table_dependence import held_playbooks
+from retention.policies.load import Policies
+from retention.snapshots import store as snapshots
+from retention.snapshots.folders import Places, staged
+from retention.sources.canonical import CANONICAL
+from retention.sources.caps import count_metrics, count_paid_marks, find_caps
+from retention.sources.currencies import convert_currencies
+from retention.sources.extract import count_customers, find_ties
+from retention.sources.gate import check_gates, count_rows, leave_out_tripped, profile_of
+from retention.sources.rows import one_row
+from retention.sources.staging import find_payers, stage
+from retention.sources.tables import Company, FeatureRules, open_company
+
+
+def inspect(
+    policies: Policies, places: Places, as_of: date, history: list[dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
+    """Return the figures of every readable table, and the gates that would trip."""
+    company = _open(policies, places, without_broken=True)
+    try:
+        return _judged(company, policies, places, as_of, history)
+    finally:
+        company.close()
+
+
+def _judged(
+    company: Company, policies: Policies, places: Places, as_of: date, history: list[dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
+    profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
+    before = snapshots.latest_before(places.snapshots, as_of)
+    people = snapshots.files(places.snapshots, before, snapshots.PEOPLE) if before else []
+    return profiles, check_gates(company, profiles, history, policies.guards, as_of, people)
+
+
+def pull(
+    policies: Policies,
+    places: Places,
+    as_of: date,
+    history: list[dict[str, Any]] | None = None,
+    accepted: dict[tuple[str, str], str] | None = None,
+) -> PullSummary:
+    """Read, check and gate the sources; write them to the staging folder, by shard.
+
+    `history` is what the last good nights have read, newest first; `accepted` says who has
+    accepted what the gate of a table had found; anything else that it finds trips. A table that
+    trips counts as missing. Raises GateTrippedError when no playbook is left that could go on,
+    SourceError when the customers cannot be read; nothing is written then.
+    """
+    company = _open(policies, places, without_broken=True)
+    try:
+        profiles, trips = _judged(company, policies, places, as_of, history or [])
+        taken = {
+            t.table: (accepted or {})[t.table, t.found]
+            for t in trips
+            if (t.table, t.found) in (accepted or {}) and t.table not in company.broken
+        }
+        trips = [trip for trip in trips if trip.table not in taken]
+        held = held_playbooks(policies.playbooks, {trip.table for trip in trips})
+        _refuse_hopeless(trips, held, policies)
+        leave_out_tripped(company, trips)
+        tripped = {trip.table: trip.found for trip in trips}
+        mapped = {name: profiles[name] for name in company.mapped}
+        shards = _stage(company, policies, places, as_of)
+        customers, with_email = count_customers(company, as_of)
+    finally:
+        company.close()
+    columns = {name: sorted(listed) for name, listed in company.mapped.items()}
+    return PullSummary(
+        as_of=as_of,
+        rows={name: profile["rows"] for name, profile in mapped.items()},
+        columns=columns,
+        customers=customers,
+        with_email=with_email,
+        not_mapped=tuple(name for name in CANONICAL if name not in mapped),
+        tables={**_last_good(history, "tables", tripped), **mapped},
+        expected={**_last_good(history, "expected", tripped), **columns},
+        tripped=tripped,
+        held_playbooks=tuple(sorted(held)),
+        accepted=taken,
+        shards=shards,
+    )
+
+
+def _last_good(
+    history: list[dict[str, Any]] | None, what: str, tripped: Collection[str]
+) -> dict[str, Any]:
+    """Return what the last good night of each tripped table has left; nights hand it on."""
+    before = history[0][what] if history else {}
+    return {name: before[name] for name in tripped if name in before}
+
+
+def _refuse_hopeless(trips: list[Trip], held: set[PlaybookName], policies: Policies) -> None:
+    if trips and (held == set(policies.playbooks) or any(t.table == "customers" for t in trips)):
+        first = trips[0]
+        raise GateTrippedError(first.table, first.found, first.remedy)
+
+
+def _stage(company: Company, policies: Policies, places: Places, as_of: date) -> int:
+    """Convert, cap and divide; start the snapshot. Returns the number of shards."""
+    costs = policies.costs
+    convert_currencies(company, costs.currency, costs.rates(), as_of)
+    find_caps(company, costs.winsorise, as_of)
+    count_metrics(company, as_of)
+    count_paid_marks(company)
+    customers = int(one_row(company.db, "SELECT count(*) FROM customers")[0])
+    shards = max(1, -(-customers // places.shard_customers))
+    stage(company, staged(places, as_of), shards)
+    mapped = {name: list(columns) for name, columns in company.mapped.items()}
+    manifest = {
+        "as_of": as_of.isoformat(),
+        "shards": shards,
+        "mapped": mapped,
+        "left_out": sorted(company.left_out),
+        "costs": costs.model_dump(mode="json", by_alias=True),
+        "conduct": policies.conduct,
+    }
+    find_payers(company, staged(places, as_of))
+    ties = find_ties(company, as_of)
+    snapshots.begin(places.snapshots, as_of, manifest)
+    snapshots.write_shard(places.snapshots, as_of, snapshots.TIES, 0, ties)
+    return shards
+
+
+def count_source_rows(policies: Policies, places: Places) -> dict[str, int]:
+    """Read and check every source; return the rows per mapped table. Raises SourceError."""
+    company = _open(policies, places)
+    try:
+        return count_rows(company)
+    finally:
+        company.close()
+
+
+def open_sources(policies: Policies, places: Places, as_of: date) -> Company:
+    """Open the company's tables, converted and capped as of a date. Raises SourceError."""
+    company = _open(policies, places)
+    convert_currencies(company, policies.costs.currency, policies.costs.rates(), as_of)
+    find_caps(company, policies.costs.winsorise, as_of)
+    return company
+
+
+def _open(policies: Policies, places: Places, *, without_broken: bool = False) -> Company:
+    return open_company(
+        policies.sources,
+        policies.home,
+        places.environment,
+        places.timezone,
+        rules=FeatureRules(policies.conduct, policies.costs.dunning_days),
+        without_broken=without_broken,
+        memory=places.memory,
+        spill=places.staging,
+    )

@@ -1,0 +1,159 @@
+"""Score a night, shard by shard: measure, compare all customers once, score."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from retention.domain.dates import months_before
+from retention.domain.scores import SCORE_COLUMNS
+from retention.domain.summaries import PullSummary, ScoreSummary
+from retention.scoring import model_store as model_files
+from retention.scoring.additive import AdditiveModel
+from retention.scoring.costs import Costs
+from retention.scoring.reference import COLUMNS, Reference, make_reference
+from retention.scoring.score import Models, measure_customers, score_customers, to_frame
+from retention.scratch import scratch
+from retention.snapshots import store as snapshots
+from retention.snapshots.folders import Places, clear_staging, staged
+from retention.sources.extract import extract_features
+from retention.sources.staging import open_shard
+
+CHURN, LATE_PAYMENT = "churn", "late_payment"
+_MONTHS = 12
+
+
+def score_all(costs: Costs, places: Places, pulled: PullSummary) -> ScoreSummary:
+    """Score every shard without Prefect, as many at once as the places say."""
+    with ThreadPoolExecutor(max_workers=places.parallel_shards) as pool:
+        shards = range(pulled.shards)
+        list(pool.map(lambda shard: measure_shard(costs, places, pulled.as_of, shard), shards))
+        compare(costs, places, pulled.as_of)
+        list(pool.map(lambda shard: score_shard(costs, places, pulled.as_of, shard), shards))
+    return finish_scores(places, pulled.as_of)
+
+
+def measure_shard(costs: Costs, places: Places, as_of: date, shard: int) -> int:
+    """Aggregate one shard's rows and its economics; return its customers. Raises ConfigError."""
+    root = places.snapshots
+    manifest = snapshots.read_manifest(root, as_of)
+    mapped, left_out = manifest["mapped"], manifest["left_out"]
+    company = open_shard(staged(places, as_of), shard, mapped, left_out, places.timezone)
+    try:
+        made = extract_features(company, as_of)
+    finally:
+        company.close()
+    snapshots.write_shard(root, as_of, snapshots.PEOPLE, shard, made.people)
+    snapshots.write_shard(root, as_of, snapshots.ACTIVITIES, shard, made.activities)
+    snapshots.write_shard(root, as_of, snapshots.BILLS, shard, made.bills)
+    snapshots.write_shard(root, as_of, snapshots.CONTRACT_FACTS, shard, made.contracts)
+    snapshots.write_shard(root, as_of, snapshots.EVIDENCE, shard, made.evidence)
+    measured = measure_customers(
+        made.wide, made.activities, made.bills, made.contracts, costs, mapped
+    )
+    snapshots.write_shard(root, as_of, snapshots.FEATURES, shard, measured.customers)
+    snapshots.write_shard(root, as_of, snapshots.CONTRACTS, shard, measured.contracts)
+    return int(made.wide.num_rows)
+
+
+def compare(costs: Costs, places: Places, as_of: date) -> None:
+    """Compare all customers: peers, ranks, rates, and the profit of those who are tied."""
+    root = places.snapshots
+    features = snapshots.scan(root, as_of, snapshots.FEATURES)
+    ties = snapshots.scan(root, as_of, snapshots.TIES)
+    with scratch() as db:
+        db.execute(f"CREATE TEMP VIEW f AS SELECT * FROM {features}")
+        everybody = db.sql(
+            f"SELECT {', '.join(COLUMNS)} FROM f ORDER BY customer_id"
+        ).to_arrow_table()
+        tied = db.sql(
+            "SELECT x.customer_id, count(*) AS ties, "
+            "CAST(coalesce(sum(f.net_profit_12m), 0) AS BIGINT) AS tied_profit_12m "
+            "FROM (SELECT DISTINCT customer_id, other_id "
+            f"FROM {ties}) AS x "
+            "JOIN f ON f.customer_id = x.other_id GROUP BY ALL ORDER BY ALL"
+        ).to_arrow_table()
+    year_ago = pd.Timestamp(months_before(as_of, _MONTHS))
+    reference = make_reference(to_frame(everybody), costs.tiers, year_ago)
+    snapshots.write_shard(root, as_of, snapshots.TIED, 0, tied)
+    snapshots.write_document(root, as_of, snapshots.REFERENCE, reference.as_json())
+    # Chosen once, so that all shards use the same ones.
+    snapshots.note(root, as_of, models=models_in_use(places.models, as_of))
+
+
+def score_shard(costs: Costs, places: Places, as_of: date, shard: int) -> None:
+    """Score one shard with the models that were chosen for the night."""
+    root = places.snapshots
+    reference = Reference.from_json(snapshots.read_document(root, as_of, snapshots.REFERENCE))
+    models = load_models(places.models, snapshots.read_manifest(root, as_of)["models"])
+    scores = score_customers(
+        snapshots.read_shard(root, as_of, snapshots.FEATURES, shard),
+        snapshots.read_shard(root, as_of, snapshots.TIED, 0),
+        costs,
+        reference,
+        models,
+    )
+    snapshots.write_scores(root, as_of, shard, scores)
+
+
+def finish_scores(places: Places, as_of: date) -> ScoreSummary:
+    """Say that the snapshot is complete, remove the company's rows, return how scores lie."""
+    snapshots.note(places.snapshots, as_of, complete=True)
+    clear_staging(places, as_of)
+    return summarise(places.snapshots, as_of)
+
+
+def models_in_use(root: Path, as_of: date) -> dict[str, str]:
+    """Return the newest accepted model of each kind, by name."""
+    found = {kind: model_files.newest_accepted(root, kind, as_of) for kind in (CHURN, LATE_PAYMENT)}
+    return {kind: model[0] for kind, model in found.items() if model is not None}
+
+
+def load_models(root: Path, names: dict[str, str]) -> Models:
+    """Return the models to score with, by kind and name."""
+    loaded = {
+        kind: AdditiveModel.from_json(model_files.load(root, kind, name)["model"])
+        for kind, name in names.items()
+    }
+    return Models(churn=loaded.get(CHURN), late_payment=loaded.get(LATE_PAYMENT))
+
+
+def summarise(root: Path, as_of: date) -> ScoreSummary:
+    """Return how the scores of a date are distributed."""
+    names = [c.name for c in SCORE_COLUMNS]
+    with scratch() as db:
+        db.execute(
+            f"CREATE TEMP VIEW s AS SELECT * FROM {snapshots.scan(root, as_of, snapshots.SCORES)}"
+        )
+        counts = ", ".join(f'count("{name}")' for name in names)
+        known = db.execute(f"SELECT count(*), {counts} FROM s").fetchall()[0]
+        sums = db.execute(
+            "SELECT sum(revenue_to_date) * 100, sum(net_profit_12m) * 100 FROM s"
+        ).fetchall()[0]
+        fit, archetype, tier = (_distribution(db, c) for c in ("fit", "archetype", "tier"))
+    customers = int(known[0])
+    no_data = tuple(n for n, count in zip(names, known[1:], strict=True) if customers and not count)
+    revenue, profit = (None if value is None else int(value) for value in sums)
+    return ScoreSummary(customers, fit, archetype, tier, no_data, revenue, profit)
+
+
+def _distribution(db: duckdb.DuckDBPyConnection, column: str) -> dict[str, Any]:
+    return dict(
+        db.execute(
+            f"SELECT {column}, count(*) FROM s WHERE {column} IS NOT NULL "
+            "GROUP BY 1 ORDER BY 2 DESC, 1"
+        ).fetchall()
+    )
+
+
+def table_of(root: Path, as_of: date, what: str) -> pa.Table:
+    """Return the rows of all shards of a date."""
+    parts = [
+        snapshots.read_shard(root, as_of, what, shard)
+        for shard in range(snapshots.read_manifest(root, as_of)["shards"])
+    ]
+    return pa.concat_tables(parts)

@@ -1,0 +1,158 @@
+"""The story that `retention demo` tells, in chapters."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from retention import bootstrap as workshop
+from retention.audit.fingerprint import fingerprint
+from retention.clock import travel
+from retention.db.session import reading
+from retention.demo.catcher import MailCatcher
+from retention.demo.simulation import new_simulation
+from retention.demo.writers import ParquetWriter
+from retention.domain.dates import months_before
+from retention.domain.errors import ConfigError
+from retention.play.company import DemoCompany, morning_of
+from retention.settings import keep_prefect_quiet, set_environment, shipped
+from retention.terminal import make_console
+
+_MARK = "this-folder-belongs-to-retention-demo"
+_PLAYED_MONTHS = 7
+_DAYS_BETWEEN_NIGHTS = 7
+_QUIET_DAYS = 15
+
+
+def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
+    """Play the whole demo into `home`; return what happened, without personal data."""
+    console = make_console(stderr=True)
+    keep_prefect_quiet(home / "prefect")
+    _prepare(home)
+    with MailCatcher(home / "mail") as catcher:
+        point_at(home, catcher.port)
+        company = _make_company(home, size, seed, until)
+        _play(company, until)
+        console.rule("[bold]What the past teaches")
+        company.learn_from_the_past(until - timedelta(days=1))
+        console.rule("[bold]Tonight, through Prefect")
+        night = company.night_through_prefect(until)
+        company.show_tonight(night)
+        console.rule("[bold]People approve, each in their role")
+        approved = company.approve_tonight(until)
+        delivered = company.deliver_through_prefect(until)
+        console.rule("[bold]The same night again")
+        unchanged = _again(company, until)
+        pages = company.write_report(until, home)
+        _where_to_look(home, catcher.caught, pages, company)
+    return {
+        "as_of": until.isoformat(),
+        "night": night,
+        "approved": approved,
+        "delivered": delivered,
+        "messages_kept": catcher.caught,
+        "second_night_changed_nothing": unchanged,
+    }
+
+
+def _prepare(home: Path) -> None:
+    """Start from an empty folder, but never empty one that is not ours."""
+    if home.exists() and any(home.iterdir()):
+        if not (home / _MARK).exists():
+            raise ConfigError(str(home), "is not empty and not a demo", "Choose another --home.")
+        shutil.rmtree(home)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / _MARK).touch()
+    shutil.copytree(shipped("config"), home / "config")
+
+
+def point_at(home: Path, port: int) -> None:
+    """Point this process, and later commands in `home`, at the demo's folders and mail catcher."""
+    (home / "config" / "sources.yaml").write_text(
+        "# The demo company's files are named like the canonical tables: nothing to map.\n"
+        "connections:\n  demo: {kind: files, path: ../data}\n",
+        encoding="utf-8",
+    )
+    _quicken(home / "config" / "sending.yaml")
+    values = {
+        "RETENTION_STATE_DIR": str((home / "state").resolve()),
+        "RETENTION_CONFIG_DIR": str((home / "config").resolve()),
+        "RETENTION_MAIL_HOST": "127.0.0.1",
+        "RETENTION_MAIL_PORT": str(port),
+        "RETENTION_MAIL_SECURITY": "plain",
+    }
+    lines = [f"{name}={json.dumps(value)}" for name, value in values.items()]
+    (home / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    set_environment(values)
+    workshop.reset()
+
+
+def _quicken(sending: Path) -> None:
+    """The demo's mail catcher takes whatever comes, as fast as it comes."""
+    document = yaml.safe_load(sending.read_text("utf-8"))
+    document["pace"] = {"per_second": 1000, "per_domain": 1000, "connections": 2}
+    document["daily_quota"] = 100_000
+    head = "# As shipped, but for the pace and the quota: the mail catcher takes everything.\n"
+    sending.write_text(head + yaml.safe_dump(document, sort_keys=False), "utf-8")
+
+
+def _make_company(home: Path, size: int, seed: int, until: date) -> DemoCompany:
+    first_night = months_before(until.replace(day=1), _PLAYED_MONTHS - 1)
+    simulation = new_simulation(seed, size, first_night)
+    company = DemoCompany(simulation, ParquetWriter(home / "data"), workshop.get_workshop())
+    with make_console(stderr=True).status(f"Making {size:,} customers and two years of history"):
+        company.write_history()
+    return company
+
+
+def _play(company: DemoCompany, until: date) -> None:
+    """Live through the months before: nights, approvals, deliveries, and customers' answers."""
+    nights = list(_nights(company.simulation.through, until))
+    columns = (TextColumn("Playing {task.fields[night]}"), BarColumn(), MofNCompleteColumn(),
+               TextColumn("nights"), TimeElapsedColumn())  # fmt: skip
+    with Progress(*columns, console=make_console(stderr=True)) as progress:
+        task = progress.add_task("", total=len(nights), night="")
+        for as_of in nights:
+            progress.update(task, night=as_of.isoformat())
+            with travel(morning_of(as_of)):
+                company.live_one_week(as_of, people_work=as_of < until - timedelta(_QUIET_DAYS))
+            progress.advance(task)
+
+
+def _nights(first: date, until: date) -> Iterator[date]:
+    night = until - timedelta(days=_DAYS_BETWEEN_NIGHTS * ((until - first).days // 7))
+    while night < until:
+        yield night
+        night += timedelta(days=_DAYS_BETWEEN_NIGHTS)
+
+
+def _again(company: DemoCompany, until: date) -> bool:
+    engine = company.shop.engine
+    with reading(engine) as session:
+        before = fingerprint(session)
+    company.night_through_prefect(until)
+    with reading(engine) as session:
+        unchanged = fingerprint(session) == before
+    verdict = "nothing has changed" if unchanged else "[bold red]the database has changed[/]"
+    make_console(stderr=True).print(f"Ran the night of {until} again: {verdict}.")
+    return unchanged
+
+
+def _where_to_look(home: Path, caught: int, pages: list[Path], company: DemoCompany) -> None:
+    console = make_console(stderr=True)
+    console.rule("[bold]Where to look")
+    console.print(f"  {caught} messages as customers would get them: {home / 'mail'}")
+    console.print(f"  the report: {', '.join(str(page) for page in pages)}", soft_wrap=True)
+    console.print(f"  [bold]source .venv/bin/activate; cd {home}[/], and then:")
+    for command in (
+        "retention queue list --stage terminate",
+        f"retention explain {company.interesting_customer()}",
+        f"retention plan --as-of {date.fromordinal(company.last_night.toordinal() + 1)}",
+        "retention doctor",
+    ):
+        console.print(f"    {command}", soft_wrap=True)

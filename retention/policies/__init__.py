@@ -1,0 +1,1 @@
+"""What ops decide: one module per file in config/."""

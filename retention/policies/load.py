@@ -1,0 +1,139 @@
+"""Everything ops decide, read and validated in one go."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from retention.domain.errors import ConfigError
+from retention.domain.gates import Band, Guards
+from retention.domain.handovers import Partner
+from retention.domain.limits import Limits
+from retention.domain.notices import NoticeRules
+from retention.domain.people import Role, Team
+from retention.domain.playbook import Playbook, Step
+from retention.domain.sending import SendingRules
+from retention.domain.stages import PlaybookName
+from retention.messages.templates import load_template
+from retention.playbooks.loading import load_playbooks
+from retention.policies.calendars import Calendars
+from retention.policies.guards import (
+    ApprovalsDoc,
+    CalendarDoc,
+    CanaryDoc,
+    ConductDoc,
+    GuardsDoc,
+    HoldoutDoc,
+    NoticeDoc,
+    PartnersDoc,
+    TeamDoc,
+)
+from retention.policies.sending import SendingDoc
+from retention.scoring.costs import Costs, load_costs
+from retention.sources.config import SourcesConfig, load_sources
+from retention.yaml_files import read_policy
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What is in the config folder; `home` is that folder, `version` a hash over its files."""
+
+    home: Path
+    version: str
+    sources: SourcesConfig
+    costs: Costs
+    playbooks: dict[PlaybookName, Playbook]
+    guards: Guards
+    limits: Limits
+    approvals: ApprovalsDoc
+    canary: CanaryDoc
+    holdout: HoldoutDoc
+    spillover: float
+    conduct: dict[str, str]
+    team: Team
+    notices: NoticeRules
+    calendars: Calendars
+    partners: dict[str, Partner]
+    sending: SendingRules
+
+
+def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
+    """Read and cross-check every policy file. Raises ConfigError."""
+    guards = read_policy(config_dir / "guards.yaml", GuardsDoc)
+    conduct = read_policy(config_dir / "conduct.yaml", ConductDoc)
+    calendar = read_policy(config_dir / "calendar.yaml", CalendarDoc)
+    policies = Policies(
+        home=config_dir,
+        version=_version_of(config_dir),
+        sources=load_sources(config_dir / "sources.yaml"),
+        costs=load_costs(config_dir / "costs.yaml"),
+        playbooks=load_playbooks(config_dir / "playbooks"),
+        guards=_gates(guards),
+        limits=guards.limits.to_limits(),
+        approvals=guards.approvals,
+        canary=guards.canary,
+        holdout=guards.holdout,
+        spillover=guards.spillover,
+        conduct={tag: str(sign) for tag, sign in conduct.tags.items()},
+        team=read_policy(config_dir / "team.yaml", TeamDoc).to_team(),
+        notices=read_policy(config_dir / "notice_rules.yaml", NoticeDoc).to_rules(),
+        calendars=Calendars(calendar),
+        partners=read_policy(config_dir / "partners.yaml", PartnersDoc).to_partners(),
+        sending=read_policy(config_dir / "sending.yaml", SendingDoc).to_rules(),
+    )
+    for playbook in policies.playbooks.values():
+        _check_steps(playbook, templates_dir, policies.team)
+    return policies
+
+
+def _version_of(config_dir: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(config_dir.rglob("*.yaml")):
+        digest.update(f"{path.relative_to(config_dir)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _gates(doc: GuardsDoc) -> Guards:
+    bands = {name: Band(band.rows, band.sums, band.empty) for name, band in doc.tables.items()}
+    usual = Band(doc.rows, doc.sums, doc.empty)
+    return Guards(doc.history, doc.vanished, doc.stale_days, usual, bands)
+
+
+def _check_steps(playbook: Playbook, templates_dir: Path, team: Team) -> None:
+    for rule in playbook.stages:
+        where = f"playbook '{playbook.name}', stage '{rule.stage}'"
+        for step in rule.steps:
+            _refuse_unfillable(where, step, team)
+            if step.template is not None:
+                _refuse_wrong_class(where, step, templates_dir)
+
+
+def _refuse_wrong_class(where: str, step: Step, templates_dir: Path) -> None:
+    template = load_template(templates_dir, step.template or "", None)
+    legal = step.notice or step.before_end is not None
+    if legal != (template.front.message_class == "legal_notice"):
+        raise ConfigError(
+            where,
+            f"template '{step.template}' is {template.front.message_class}",
+            "A notice and what follows it need a legal_notice, and only they.",
+        )
+    if (template.front.message_class == "commercial") != step.optional:
+        raise ConfigError(
+            where,
+            f"template '{step.template}' is {template.front.message_class}",
+            "What is commercial can be declined: 'optional: true', and only that.",
+        )
+
+
+def _refuse_unfillable(where: str, step: Step, team: Team) -> None:
+    """A step that waits for a role that nobody has would wait for ever."""
+    for slot in step.approval:
+        if slot == {Role.ACCOUNT_MANAGER}:
+            continue  # every account has one
+        able = {p.person_id for role in slot for p in team.with_role(role)}
+        if len(able) < step.approval.count(slot):
+            raise ConfigError(
+                where,
+                f"{len(able)} people can approve as {'|'.join(sorted(slot))}, "
+                f"{step.approval.count(slot)} must",
+                "Give the role to more people in team.yaml, or ask for fewer.",
+            )

@@ -1,0 +1,120 @@
+"""Explain one customer: sums, band, signs, hints, evidence, freshness, and what would change it."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from retention.db.models import Run
+from retention.db.queries import cases as case_queries
+from retention.domain.errors import NotFoundError
+from retention.domain.scores import BY_NAME, TOTALS, parts_of
+from retention.ladder.condition_values import Evidence, add_rows
+from retention.policies.load import Policies
+from retention.reports.explain_parts import (
+    churn_reasons,
+    counterfactuals,
+    months_of,
+    plain,
+    rows_of,
+)
+from retention.scoring.rules import SIGNS
+from retention.snapshots import store as snapshots
+from retention.snapshots.folders import Places
+
+
+def explain(
+    session: Session, policies: Policies, places: Places, customer_id: str, as_of: date | None
+) -> dict[str, Any]:
+    """Return everything known about a customer on a date (default: the newest snapshot).
+
+    Raises NotFoundError when there is no snapshot or no such customer.
+    """
+    root = places.snapshots
+    row, day = _row(root, customer_id, as_of)
+    return {
+        "customer_id": customer_id,
+        "as_of": day.isoformat(),
+        "name": row["name"],
+        "fit": row["fit"],
+        "archetype": row["archetype"],
+        "reasons": _codes(row["reason_codes"]),
+        "hints": _codes(row["root_cause_hints"]),
+        "signs": [name for name in SIGNS if row[name]],
+        "sums": [_sum(row, total) for total in TOTALS],
+        "scores": {name: plain(row[name]) for name in BY_NAME},
+        "months": months_of(root, day, row),
+        "contracts": rows_of(root, day, snapshots.CONTRACTS, customer_id, cents=True),
+        "evidence": rows_of(root, day, snapshots.EVIDENCE, customer_id),
+        "churn_reasons": churn_reasons(places, day, customer_id),
+        "counterfactuals": counterfactuals(policies, row),
+        "freshness": _freshness(session, day),
+        "cases": [_case(case) for case in case_queries.list_of_customer(session, customer_id)],
+    }
+
+
+def _row(root: Path, customer_id: str, as_of: date | None) -> tuple[dict[str, Any], date]:
+    days = [day for day in snapshots.dates(root) if as_of is None or day == as_of]
+    if not days:
+        raise NotFoundError(
+            f"snapshot of {as_of or 'any night'}", "does not exist", "Run 'retention run' first."
+        )
+    evidence = Evidence(days[-1], {})
+    add_rows(evidence, root, [customer_id])
+    if customer_id not in evidence.rows:
+        raise NotFoundError(
+            f"customer '{customer_id}'",
+            f"is not in the snapshot of {evidence.as_of}",
+            "Ids are text: '007' and '7' are two customers.",
+        )
+    return evidence.rows[customer_id], days[-1]
+
+
+def _codes(text: str | None) -> list[str]:
+    return text.split(";") if text else []
+
+
+def _sum(row: dict[str, Any], total: str) -> dict[str, Any]:
+    parts = {name: plain(row[name]) for name in parts_of(total) if row[name] is not None}
+    return {"name": total, "total": plain(row[total]), "parts": parts}
+
+
+def _freshness(session: Session, day: date) -> dict[str, dict[str, Any]]:
+    summary = session.scalar(
+        select(Run.summary).where(Run.flow == "nightly", Run.business_date == day)
+    )
+    tables = (summary or {}).get("pull", {}).get("tables", {})
+    return {name: {"rows": t["rows"], "newest": t["newest"]} for name, t in tables.items()}
+
+
+def _case(case: Any) -> dict[str, Any]:
+    return {
+        "case_id": case.id,
+        "playbook": case.playbook,
+        "state": case.state,
+        "stage": case.stage,
+        "opened_on": case.opened_on.isoformat(),
+        "waiting_for": case.waiting_for,
+        "history": [
+            {
+                "on": event.happened_on.isoformat(),
+                "what": event.kind,
+                "stage": event.to_stage,
+                "reason": event.reason,
+                "actor": event.actor,
+            }
+            for event in case.events
+        ],
+        "actions": [
+            {
+                "id": action.id,
+                "kind": action.kind,
+                "template": action.template,
+                "state": action.state,
+                "proposed_on": action.proposed_on.isoformat(),
+            }
+            for action in case.actions
+        ],
+    }

@@ -1,0 +1,123 @@
+"""What an explanation rests on: months, source rows, a model's reasons, what would change it."""
+
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import sqlglot
+from sqlglot import expressions as exp
+
+from retention.nights.score import load_models
+from retention.playbooks.counterfactual import smallest_changes
+from retention.policies.load import Policies
+from retention.scoring.activity_costs import PARTS
+from retention.scoring.costs import Costs
+from retention.scoring.profit_split import by_month
+from retention.scoring.rules import VERDICTS
+from retention.scoring.score import to_frame
+from retention.snapshots import store as snapshots
+from retention.snapshots.folders import Places
+
+_SHOWN_REASONS = 6
+_VERDICT = "CASE " + " ".join(f"WHEN {sql} THEN '{n}'" for n, sql in VERDICTS.items()) + " END"
+
+
+def months_of(root: Path, day: date, row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the net profit by month, from the facts of the customer's shard."""
+    known = [part for part in PARTS if row[part] is not None]
+    costs = Costs.model_validate(snapshots.read_manifest(root, day)["costs"])
+    for shard in range(snapshots.read_manifest(root, day)["shards"]):
+        ids = snapshots.read_column(root, day, snapshots.FEATURES, shard, "customer_id")
+        place = pc.index(ids, row["customer_id"]).as_py()
+        if place >= 0:
+            facts = [
+                snapshots.read_shard(root, day, what, shard)
+                for what in (snapshots.ACTIVITIES, snapshots.BILLS)
+            ]
+            months = by_month(place, facts[0], facts[1], costs, known)
+            return [{n: v if n == "month" else v / 100 for n, v in m.items()} for m in months]
+    return []
+
+
+def rows_of(
+    root: Path, day: date, what: str, customer_id: str, *, cents: bool = False
+) -> list[dict[str, Any]]:
+    """Return one customer's rows of a long table, without the customer; cents as currency."""
+    rows = pq.read_table(
+        snapshots.files(root, day, what),
+        filters=[("customer_id", "=", customer_id)],
+        partitioning=None,
+    ).drop_columns(["customer_id"])
+    money = {f.name for f in rows.schema if cents and f.type == pa.int64()}
+    return [
+        {name: value / 100 if name in money else plain(value) for name, value in row.items()}
+        for row in rows.to_pylist()
+    ]
+
+
+def churn_reasons(places: Places, day: date, customer_id: str) -> list[dict[str, Any]]:
+    """Return what moves the probability to leave most, in log-odds; empty without a model."""
+    manifest = snapshots.read_manifest(places.snapshots, day)
+    model = load_models(places.models, manifest["models"]).churn
+    if model is None:
+        return []
+    features = to_frame(
+        pq.read_table(
+            snapshots.files(places.snapshots, day, snapshots.FEATURES),
+            filters=[("customer_id", "=", customer_id)],
+            partitioning=None,
+        )
+    )
+    if any(name not in features for name in model.columns):
+        return []
+    added = model.contributions(features).iloc[0]
+    order = added.abs().sort_values(ascending=False, kind="stable").index[:_SHOWN_REASONS]
+    return [
+        {
+            "column": name,
+            "value": _known(features[name].iloc[0]),
+            "log_odds": float(added[name]),
+        }
+        for name in order
+    ]
+
+
+def _known(value: Any) -> Any:
+    return None if pd.isna(value) else plain(value)
+
+
+def counterfactuals(policies: Policies, row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the smallest changes to another fit, and out of each entry condition that holds."""
+    questions = {"fit": _VERDICT}
+    for name, book in policies.playbooks.items():
+        questions[str(name)] = f"coalesce({_with_verdict(book.entry.when)}, false)"
+    found: list[dict[str, Any]] = []
+    for question, sql in questions.items():
+        found += [
+            {"question": question, **asdict(change)}
+            for change in smallest_changes(sql, row)
+            if question == "fit" or change.becomes is False
+        ]
+    return found
+
+
+def _with_verdict(condition: str) -> str:
+    """Put the rule in place of `fit`, so that what is behind it can be moved."""
+    tree = sqlglot.parse_one(condition, dialect="duckdb")
+    rule = sqlglot.parse_one(f"({_VERDICT})", dialect="duckdb")
+    replaced = tree.transform(
+        lambda node: rule.copy() if isinstance(node, exp.Column) and node.name == "fit" else node
+    )
+    return str(replaced.sql("duckdb"))
+
+
+def plain(value: Any) -> Any:
+    """Return a value that JSON knows."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return value.item() if hasattr(value, "item") else str(value)

@@ -1,0 +1,136 @@
+"""Gather a night's figures for the report and make its page."""
+
+import base64
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from retention.domain.errors import NotFoundError
+from retention.nights.score import CHURN
+from retention.reports.figures import ReportData, make_charts
+from retention.reports.page import render_page
+from retention.reports.words import load_words
+from retention.scoring import model_store as model_files
+from retention.scratch import scratch
+from retention.snapshots import store as snapshots
+from retention.snapshots.folders import Places
+
+_MIN_GROUP = 20
+_BUCKETS = ("1_30", "31_60", "61_90", "over_90")
+_DIMENSIONS = {
+    "acquired_through": "acquired_through",
+    "plan": "plan",
+    "segment": "kind || ', ' || country",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A finished report: its page, the sentences of its charts, and the whale curve as data URL."""
+
+    as_of: date
+    html: str
+    titles: tuple[str, ...]
+    picture: str
+
+
+def make_report(places: Places, as_of: date, company: str, language: str) -> Report:
+    """Return the report of the newest snapshot up to `as_of`.
+
+    Raises NotFoundError without one, ConfigError for a language without words.
+    """
+    days = [day for day in snapshots.dates(places.snapshots) if day <= as_of]
+    if not days:
+        raise NotFoundError(
+            f"snapshot up to {as_of}", "does not exist", "Run 'retention run' first."
+        )
+    words = load_words(places.templates, language)
+    data = gather(places, days[-1])
+    charts = make_charts(data, words)
+    page = render_page(places.templates, data, charts, company, words)
+    whale = base64.b64encode(charts[0].png).decode()
+    return Report(
+        days[-1], page, tuple(chart.title for chart in charts), f"data:image/png;base64,{whale}"
+    )
+
+
+def gather(places: Places, day: date) -> ReportData:
+    """Return the figures of one night's scores."""
+    with scratch() as db:
+        scores = snapshots.scan(places.snapshots, day, snapshots.SCORES)
+        db.execute(f"CREATE TEMP VIEW s AS SELECT * FROM {scores}")
+        profits = db.sql(
+            "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM s WHERE net_profit_12m IS NOT NULL"
+        ).fetchnumpy()["p"]
+        customers, judged, poor, had, gone, moved = db.execute(
+            "SELECT count(*), count(*) FILTER (WHERE fit <> 'no_data'), "
+            "count(*) FILTER (WHERE fit = 'poor'), "
+            "count(*) FILTER (WHERE active_contracts > 0 OR contracts_ended_12m > 0), "
+            "count(*) FILTER (WHERE active_contracts = 0 AND contracts_ended_12m > 0), "
+            "count(*) FILTER (WHERE active_contracts > 0 AND contracts_switched_12m > 0) FROM s"
+        ).fetchall()[0]
+        return ReportData(
+            as_of=day.isoformat(),
+            currency=snapshots.read_manifest(places.snapshots, day)["costs"]["currency"],
+            customers=customers,
+            profits=profits,
+            tiers=_totals(db, "tier"),
+            archetypes=_totals(db, "archetype"),
+            fit_by={name: _fit_by(db, sql) for name, sql in _DIMENSIONS.items()},
+            ageing=_ageing(db),
+            tenths=_tenths(db),
+            judged=judged,
+            poor=poor,
+            had_contract=had,
+            gone=gone,
+            moved=moved,
+            churn=_churn(places.models, places.snapshots, day),
+        )
+
+
+def _totals(db: duckdb.DuckDBPyConnection, column: str) -> list[tuple[str, int, float]]:
+    return db.execute(
+        f"SELECT {column}, count(*), CAST(coalesce(sum(net_profit_12m), 0) AS DOUBLE) FROM s "
+        f"WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 3 DESC, 1"
+    ).fetchall()
+
+
+def _fit_by(db: duckdb.DuckDBPyConnection, value: str) -> list[tuple[str, int, int]]:
+    """Return customers and poor fits per value; groups too small to say anything are left out."""
+    return db.execute(
+        f"SELECT {value}, count(*), count(*) FILTER (WHERE fit = 'poor') FROM s "
+        f"WHERE fit <> 'no_data' AND ({value}) IS NOT NULL "
+        f"GROUP BY 1 HAVING count(*) >= {_MIN_GROUP} ORDER BY 1"
+    ).fetchall()
+
+
+def _ageing(db: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    sums = ", ".join(f"CAST(coalesce(sum(overdue_{b}), 0) AS DOUBLE)" for b in _BUCKETS)
+    return dict(zip(_BUCKETS, db.execute(f"SELECT {sums} FROM s").fetchall()[0], strict=True))
+
+
+def _tenths(db: duckdb.DuckDBPyConnection) -> list[tuple[float, float]]:
+    """Return each tenth's share of time and of revenue; empty without any time on tickets."""
+    rows = db.execute(
+        "SELECT sum(minutes) / sum(sum(minutes)) OVER (), "
+        "sum(revenue) / nullif(sum(sum(revenue)) OVER (), 0) FROM ("
+        "SELECT coalesce(ticket_minutes_12m, 0) AS minutes, "
+        "CAST(coalesce(revenue_12m, 0) AS DOUBLE) AS revenue, "
+        "ntile(10) OVER (ORDER BY coalesce(ticket_minutes_12m, 0) DESC, customer_id) AS tenth "
+        "FROM s) GROUP BY tenth ORDER BY tenth"
+    ).fetchall()
+    known = [(time, revenue or 0.0) for time, revenue in rows if time is not None]
+    return known if any(time > 0 for time, _ in known) else []
+
+
+def _churn(models: Path, root: Path, day: date) -> dict[str, Any]:
+    """Return the back-test of the model that the night used, or why there is none."""
+    name = snapshots.read_manifest(root, day)["models"].get(CHURN)
+    if name is not None:
+        return model_files.load(models, CHURN, name)
+    newest = sorted((models / CHURN).glob("*.json"))
+    reason = model_files.load(models, CHURN, newest[-1].stem)["reason"] if newest else "-"
+    return {"reason": reason}

@@ -1,0 +1,145 @@
+"""The morning's digest: what waits for whom, in numbers. No customer is named in it."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from retention.actions.approval import slots_of, still_needed
+from retention.db.models import Action, Message
+from retention.delivery import circuit_breaker as health
+from retention.domain.actions import ActionState
+from retention.domain.forms import REPLY
+from retention.domain.messages import MessageState
+from retention.domain.people import Permission, Person
+from retention.messages.compose import Sender
+from retention.messages.mime import Envelope, build_bytes
+from retention.messages.rendering import Manner, Plain, render
+from retention.messages.templates import load_template
+from retention.people.actor import Desk, standing_in
+from retention.policies.load import Policies
+
+_SOON, _WEEKEND, _MONDAY = timedelta(days=1), timedelta(days=3), 0
+_SETTLED = timedelta(days=2)
+"""A night expires what was due before its date, and runs on the day after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What waits for one person."""
+
+    person: str
+    open: int = 0
+    due_today: int = 0
+    replies: int = 0
+    escalated: int = 0
+    expired: int = 0
+    unknown: int = 0
+    stands_in_for: str = ""
+    mail_stopped: int = 0
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it is worth a message."""
+        return bool(self.open or self.replies or self.unknown or self.mail_stopped)
+
+
+def make_digests(session: Session, policies: Policies, now: datetime, on: date) -> list[Digest]:
+    """Return the digest of every member of the team, also of those for whom nothing waits."""
+    waiting = session.scalars(
+        select(Action)
+        .where(Action.state == ActionState.PENDING_APPROVAL)
+        .options(joinedload(Action.case), joinedload(Action.rendering), joinedload(Action.offer),
+                 selectinload(Action.approvals))
+        .order_by(Action.id)
+    ).all()  # fmt: skip
+    valid = timedelta(hours=policies.approvals.valid_hours)
+    asked = [(action, _slots_left(action, now, valid)) for action in waiting]
+    expired = Counter(
+        session.scalars(
+            select(Action.owner).where(
+                Action.state == ActionState.EXPIRED,
+                Action.due_on > on - _SETTLED - (_WEEKEND if on.weekday() == _MONDAY else _SOON),
+                Action.due_on <= on - _SETTLED,
+            )
+        )
+    )
+    unknown = session.scalar(
+        select(func.count()).select_from(Message).where(Message.state == MessageState.UNKNOWN)
+    )
+    stopped = int(health.why_stopped(session) is not None)
+    return [
+        _of(session, policies, person, asked, expired[person.person_id], unknown or 0, stopped,
+            now, on)
+        for person in policies.team.people.values()
+    ]  # fmt: skip
+
+
+def _slots_left(action: Action, now: datetime, valid: timedelta) -> set[str]:
+    return set(still_needed(action, now, valid)) if slots_of(action) else set()
+
+
+def _of(
+    session: Session,
+    policies: Policies,
+    person: Person,
+    asked: list[tuple[Action, set[str]]],
+    expired: int,
+    unknown: int,
+    stopped: int,
+    now: datetime,
+    on: date,
+) -> Digest:
+    settles = person.may(Permission.SETTLE)
+    acts_for = standing_in(session, Desk(policies, person, now, on))
+    selves = [person, *(other.principal for other in acts_for)]
+    mine = [
+        action
+        for action, slots in asked
+        if any(_is_asked(one, action, slots) for one in selves)
+        and person.person_id not in (action.proposed_by, action.edited_by)
+    ]
+    return Digest(
+        person=person.person_id,
+        open=len(mine),
+        due_today=sum(action.due_on <= on + _SOON for action in mine),
+        replies=sum(action.form == REPLY for action in mine),
+        escalated=sum(action.escalated_on is not None for action in mine),
+        expired=expired,
+        unknown=unknown if settles else 0,
+        stands_in_for=", ".join(other.principal.name for other in acts_for),
+        mail_stopped=stopped if settles else 0,
+    )
+
+
+def _is_asked(person: Person, action: Action, slots: set[str]) -> bool:
+    """Whether a decision waits for this person: an own task, or a role that is still open."""
+    if action.rendering is None:
+        return action.owner == person.person_id
+    roles = {str(role) for role in person.roles_for(action.owner)}
+    return any(roles & set(slot.split("|")) for slot in slots)
+
+
+def compose_digest(
+    digest: Digest, person: Person, sender: Sender, now: datetime, on: date
+) -> bytes:
+    """Return the message of a digest, byte for byte. Raises TemplateError."""
+    template = load_template(sender.templates, "digest", person.language)
+    values: dict[str, dict[str, Plain] | Plain] = {
+        "company": sender.company,
+        "customer": {"name": person.name},
+        "digest": asdict(digest),
+    }
+    made = render(sender.templates, template, values, Manner(template.language, sender.currency))
+    envelope = Envelope(
+        company=sender.company,
+        sender=sender.address,
+        recipient=person.email,
+        reply_to=sender.address,
+        message_id=f"<digest-{on}-{person.person_id}@{sender.address.rpartition('@')[2]}>",
+        written_at=now,
+        language=template.language,
+    )
+    return build_bytes(made, envelope)

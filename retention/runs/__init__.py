@@ -1,0 +1,1 @@
+"""The ledger of runs: claimed, renewed, finished once per business date."""

@@ -1,0 +1,1 @@
+"""What holds us back: exclusions, switches, dead addresses."""

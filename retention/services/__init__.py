@@ -1,1 +1,0 @@
-"""Use cases: load, decide, write. They flush; whoever opened the transaction commits."""

@@ -1,0 +1,1 @@
+"""One night, frozen as Parquet."""
