@@ -18,7 +18,7 @@ from retention.domain.cases import CaseEventKind, CaseState
 from retention.domain.stages import PlaybookName, Stage
 from retention.ladder.decide_night import decide_night
 from retention.nights.pull import pull
-from retention.nights.score import score_all
+from retention.nights.score_shards import score_all
 from retention.settings import Settings
 from retention.snapshots import store as snapshots
 

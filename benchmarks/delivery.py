@@ -33,7 +33,6 @@ from sqlalchemy.orm import Session, selectinload
 
 from retention.actions import lifecycle as actions
 from retention.actions.lifecycle import Work
-from retention.actions.step_terms import Terms
 from retention.bootstrap import Workshop, build_workshop
 from retention.clock import travel
 from retention.db import schema
@@ -41,14 +40,15 @@ from retention.db.models import Case, Message, PlaybookVersion, Rendering
 from retention.db.session import reading, writing
 from retention.delivery import selection as rounds
 from retention.delivery.mail_server import MailServer
+from retention.delivery.worker import PostOffice
 from retention.domain.cases import CaseState
 from retention.domain.dates import WEEKDAYS
 from retention.domain.messages import MessageState
 from retention.domain.playbook import Playbook
 from retention.domain.sending import Pace
 from retention.domain.stages import PlaybookName, Stage
+from retention.messages.terms import Terms
 from retention.settings import Settings
-from tasks.delivery import PostOffice
 
 ROOT = Path(__file__).parent.parent
 AS_OF = date(2026, 6, 1)
@@ -182,7 +182,10 @@ def deliver(shop: Workshop, count: int) -> None:
         with writing(shop.engine) as session:
             zone = shop.settings.timezone
             found = rounds.gather(session, NOON, count, shop.policies, zone)
-        with PostOffice(shop) as office:
+        settings = shop.settings
+        with PostOffice(
+            shop.engine, shop.mail, shop.policies, settings.timezone, settings.stop_file
+        ) as office:
             states = office.send_all(found.ids)
     assert states["sent"] == count, states
     with reading(shop.engine) as session:

@@ -15,7 +15,7 @@ from retention.db import schema
 from retention.db.session import writing
 from retention.ladder.decide_night import decide_night
 from retention.nights.pull import pull
-from retention.nights.score import score_all
+from retention.nights.score_shards import score_all
 from retention.settings import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from retention.db.session import make_engine
 from retention.delivery.mail_server import MailServer, with_preset
-from retention.messages.compose import Sender
+from retention.messages.sender import Sender
 from retention.policies.load import Policies, load_policies
 from retention.settings import Settings, environment, get_settings
 from retention.snapshots.folders import Places

@@ -19,9 +19,10 @@ from retention.domain.summaries import NightSummary, PullSummary, ScoreSummary, 
 from retention.ladder import decide_night as night
 from retention.nights import gate_overrides as gates
 from retention.nights import pull as nightly
-from retention.nights import score as scores
+from retention.nights import score_shards as scores
 from retention.nights.plan import require_planned
 from retention.runs import ledger as runs
+from retention.runs import trust
 from retention.runs.ledger import Lateness, RunClaim
 
 FLOW = "nightly"
@@ -77,7 +78,7 @@ def pull_sources(as_of: date) -> PullSummary:
     """Read, check and gate the company's data; divide it into shards."""
     shop = get_workshop()
     with reading(shop.engine) as session:
-        history = runs.good_pulls(session, FLOW, shop.policies.guards.history, as_of)
+        history = trust.good_pulls(session, FLOW, shop.policies.guards.history, as_of)
         accepted = gates.accepted(session, as_of)
     return nightly.pull(shop.policies, shop.places, as_of, history, accepted)
 

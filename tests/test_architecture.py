@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -20,19 +21,18 @@ sources     -> domain yaml_files scratch
 runs        -> db domain
 safeguards  -> db domain
 people      -> db domain policies
-messages    -> actions db domain yaml_files
+messages    -> db domain yaml_files
 cases       -> db domain people
-actions     -> cases inbox ladder messages people safeguards policies playbooks snapshots db domain
+actions     -> cases messages people safeguards policies playbooks snapshots db domain
 ladder      -> actions cases messages safeguards runs policies playbooks snapshots scoring
 ladder      -> scratch db domain
-delivery    -> actions ladder messages people safeguards runs policies snapshots sources bootstrap
-delivery    -> db domain clock
+delivery    -> actions messages people safeguards runs policies snapshots sources db domain clock
 inbox       -> actions messages safeguards delivery db domain
 nights      -> ladder delivery runs sources scoring snapshots policies messages scratch db domain
 learning    -> nights sources scoring snapshots policies domain
-audit       -> nights playbooks policies scoring snapshots db domain
-reports     -> actions delivery ladder nights messages people safeguards policies playbooks scoring
-reports     -> snapshots scratch db domain
+audit       -> playbooks policies scoring snapshots db domain
+reports     -> actions delivery messages people safeguards policies playbooks scoring snapshots
+reports     -> scratch db domain
 demo        -> domain
 bootstrap   -> policies snapshots messages delivery db settings
 play        -> ANY
@@ -106,6 +106,50 @@ def test_imports_go_through_the_doors_of_the_house() -> None:
     assert not broken
 
 
+def test_no_rooms_stand_in_a_circle() -> None:
+    TopologicalSorter(
+        {name: walls - {name} for name, walls in allowed().items() if name not in DOORS}
+    ).prepare()
+
+
+def test_only_the_loop_of_delivery_reads_the_clock_below_the_doors() -> None:
+    told = {
+        path.name
+        for path, where in modules()
+        if where == "delivery" and "retention.clock" in set(imported(path))
+    }
+    assert told <= {"worker.py", "logbook.py"}
+
+
+PURE = {
+    "messages": "rendering templates template_language markdown mime letters invitations tokens "
+    "locale lint samples",
+    "inbox": "parse bounces bounce_reasons out_of_office",
+    "delivery": "smtp yagmail_client mail_server deadline pacing",
+}
+
+
+def test_what_needs_no_database_knows_of_none() -> None:
+    for where, names in PURE.items():
+        for name in names.split():
+            modules = set(imported(ROOT / "retention" / where / f"{name}.py"))
+            rooms = {room(module) for module in modules}
+            assert rooms <= {None, "domain", "yaml_files", "messages", where}, f"{where}/{name}"
+            assert not {m for m in modules if m.startswith("sqlalchemy")}, f"{where}/{name}"
+
+
+SHARED_NAMES = {"__init__", "lifecycle"}
+
+
+def test_no_two_files_outside_domain_db_cli_and_web_have_one_name() -> None:
+    seen: dict[str, Path] = {}
+    for path, where in modules():
+        if where in ("domain", "db", "cli", "web", "flows", "tasks") or path.stem in SHARED_NAMES:
+            continue
+        assert path.name not in seen, f"{path} and {seen[path.name]}"
+        seen[path.name] = path
+
+
 def test_libraries_stay_in_their_rooms() -> None:
     broken = []
     for path, where in modules():
@@ -139,7 +183,7 @@ def test_only_doors_open_transactions() -> None:
         if ".commit(" in text and where not in may:
             broken.append(f"{path} commits")
         opens = "writing(" in text and where not in may
-        if opens and name not in {"nights/plan.py", "delivery/worker.py", "delivery/ledger.py"}:
+        if opens and name not in {"nights/plan.py", "delivery/worker.py", "delivery/logbook.py"}:
             broken.append(f"{path} opens a transaction")
     assert not broken
 

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from retention.actions import lifecycle as actions
 from retention.actions import offers
 from retention.actions.lifecycle import Work
-from retention.actions.step_terms import Terms
 from retention.db.models import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import (
@@ -25,11 +24,12 @@ from retention.domain.handovers import Partner
 from retention.domain.offers import Answer
 from retention.domain.people import Permission, Role, refuse
 from retention.domain.playbook import Step
-from retention.ladder.condition_values import Evidence, add_rows
-from retention.messages.compose import Sender
 from retention.messages.invitations import Appointment
 from retention.messages.rendering import Plain
+from retention.messages.sender import Sender
+from retention.messages.terms import Terms
 from retention.people.actor import Desk, may
+from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Places
 
 _RECEIPT = Step(ActionKind.EMAIL, template="receipt")
@@ -149,9 +149,8 @@ def _write(
     terms: Terms,
 ) -> Action | None:
     case = action_queries.case_of(session, action)
-    evidence = Evidence(places.newest(), {})
-    add_rows(evidence, places.snapshots, [action.customer_id])
-    row = evidence.rows.get(action.customer_id)
+    found = read_rows(places.snapshots, places.newest(), [action.customer_id])
+    row = found.get(action.customer_id)
     if row is None or case.state is not CaseState.OPEN:
         return None
     work = Work(

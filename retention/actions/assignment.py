@@ -1,18 +1,14 @@
 """What else people do with an action: reassign, snooze, comment; and what is escalated."""
 
-from datetime import date, timedelta
+from datetime import date
 
-from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from retention.actions.approval import waiting
-from retention.db.models import Action, Case, Comment
+from retention.db.models import Action, Comment
 from retention.db.queries import actions as action_queries
-from retention.domain.actions import ActionState
-from retention.domain.cases import CaseState
 from retention.domain.people import Permission, Person, refuse
 from retention.people.actor import Desk, may
-from retention.policies.load import Policies
 
 MAX_COMMENT = 2000
 
@@ -60,24 +56,3 @@ def comment(session: Session, action_id: str, desk: Desk, text: str) -> Action:
     )
     desk.tell(session, "action.commented", action, text=text.strip())
     return action
-
-
-def escalate_overdue(session: Session, policies: Policies, today: date) -> int:
-    """Let a director decide what has waited for too long; return how many actions that is."""
-    days_of = policies.calendars.of_company(today)
-    newest = today
-    while policies.approvals.escalate_after.after(newest, days_of) >= today:
-        newest -= timedelta(days=1)
-    of_open_cases = select(Case.id).where(Case.state == CaseState.OPEN).scalar_subquery()
-    late = session.execute(
-        update(Action)
-        .where(
-            Action.state == ActionState.PENDING_APPROVAL,
-            Action.escalated_on.is_(None),
-            Action.proposed_on <= newest,
-            Action.case_id.in_(of_open_cases),
-        )
-        .values(escalated_on=today)
-        .execution_options(synchronize_session=False)
-    )
-    return int(late.rowcount)  # type: ignore[attr-defined]

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from retention.actions.step_terms import Terms
 from retention.db.models import Action
 from retention.domain.actions import ActionKind
 from retention.domain.forms import REPLY
 from retention.domain.people import Person
-from retention.messages.compose import Sender, zone_of
+from retention.messages.locale import zone_of
 from retention.messages.rendering import Manner, render_text
+from retention.messages.sender import Sender
 from retention.messages.template_values import values_of
+from retention.messages.terms import Terms
 
 _FALLBACK = "call"
 

@@ -4,6 +4,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
+from retention.actions import contested_replies
 from retention.actions.lifecycle import set_state
 from retention.cases import waivers
 from retention.cases.lifecycle import record_event
@@ -23,7 +24,6 @@ from retention.domain.forms import (
 from retention.domain.people import Permission, refuse
 from retention.domain.playbook import Playbook
 from retention.domain.stages import Stage
-from retention.inbox import reply_tasks as replies
 from retention.people.actor import Desk, may
 from retention.playbooks.loading import parse_playbook
 from retention.policies.load import Policies
@@ -68,7 +68,7 @@ def complete(
     if action.form == _REASSESSMENT:
         _ask_for_waivers(session, action, desk, outcome, note)
     if action.form == REPLY:
-        replies.after_reading(session, action, outcome, desk.on, desk.now)
+        contested_replies.after_reading(session, action, outcome, desk.on, desk.now)
     _settle(action, desk, outcome)
     desk.tell(session, "action.completed", action, form=form.name, outcome=outcome, note=note,
               answers=answers)  # fmt: skip

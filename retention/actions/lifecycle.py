@@ -10,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from retention.actions import offers
-from retention.actions.step_terms import Terms
 from retention.cases.lifecycle import NIGHT, is_posted
 from retention.db.chain import canonical
 from retention.db.models import Action, Case, Message
@@ -28,7 +27,9 @@ from retention.domain.playbook import Step
 from retention.domain.scores import BY_NAME
 from retention.domain.transitions import require_move
 from retention.messages import outbox
-from retention.messages.compose import Sender, compose, written_at
+from retention.messages.compose import compose, written_at
+from retention.messages.sender import Sender
+from retention.messages.terms import Terms
 
 _MANY = 500
 

@@ -9,7 +9,6 @@ from retention.actions import lifecycle as actions
 from retention.actions import offers
 from retention.actions.completion import playbook_of
 from retention.actions.lifecycle import Work
-from retention.actions.step_terms import Terms
 from retention.db.models import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionState
@@ -17,9 +16,10 @@ from retention.domain.cases import CaseState
 from retention.domain.errors import NotFoundError
 from retention.domain.offers import OfferKind, OfferState, Proposal, VoidReason
 from retention.domain.people import Permission, Role, refuse
-from retention.ladder.condition_values import Evidence, add_rows
-from retention.messages.compose import Sender
+from retention.messages.sender import Sender
+from retention.messages.terms import Terms
 from retention.people.actor import Desk, may
+from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Places
 
 _OPEN = frozenset(
@@ -53,16 +53,15 @@ def revise(
     most = offer.current_fee * (1 + Decimal(str(terms.max_change)))
     if not 0 < fee <= most:
         refuse(subject, f"a fee of {fee} is not between 0 and {most:.2f}", "Offer less.")
-    evidence = Evidence(places.newest(), {})
-    add_rows(evidence, places.snapshots, [old.customer_id])
-    if old.customer_id not in evidence.rows:
+    rows = read_rows(places.snapshots, places.newest(), [old.customer_id])
+    if old.customer_id not in rows:
         raise NotFoundError(
             f"customer '{old.customer_id}'", "is not in the newest night", "Wait for the data."
         )
     proposal = Proposal(OfferKind(offer.kind), offer.current_fee, fee, terms.expires.after(desk.on))
     offers.void(old, VoidReason.SUPERSEDED)
     work = Work(
-        row=evidence.rows[old.customer_id],
+        row=rows[old.customer_id],
         manager=desk.policies.team.get(old.owner),
         sender=sender,
         days_of=desk.policies.calendars.of_company(desk.on),

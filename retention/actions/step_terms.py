@@ -1,34 +1,17 @@
 """What a step offers or announces to one customer tonight."""
 
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from retention.domain.clauses import parse_terms
 from retention.domain.errors import NoticeError
 from retention.domain.notices import NoticePlan, NoticeSubject, plan_notice
-from retention.domain.offers import Proposal, make_offer
+from retention.domain.offers import make_offer
 from retention.domain.playbook import Playbook, Step
-from retention.messages.invitations import Appointment
+from retention.messages.terms import Terms
 from retention.policies.load import Policies
 
 NO_OFFER, NO_NOTICE = "offer_not_computable", "notice_not_computable"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a message offers or announces.
-
-    `alternative` and `fees` are what was said in the conversation before the notice; `more` are
-    further values of a message that answers a customer, `appointment` a call for their calendar.
-    """
-
-    offer: Proposal | None = None
-    notice: NoticePlan | None = None
-    alternative: str = ""
-    fees: str = ""
-    more: dict[str, dict[str, Any]] = field(default_factory=dict)
-    appointment: Appointment | None = None
 
 
 def terms_of(

@@ -6,8 +6,8 @@ from datetime import date
 import pyarrow as pa
 
 from retention.domain.errors import NotFoundError
-from retention.nights.score import load_models
 from retention.scoring.costs import Costs
+from retention.scoring.model_store import load_models
 from retention.scoring.reference import Reference
 from retention.scoring.score import measure_customers, score_customers
 from retention.snapshots import store as snapshots

@@ -1,8 +1,11 @@
 """The person at the command line, and what commands of a person need."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from retention.terminal import emit, make_console
 
 if TYPE_CHECKING:
     from retention.bootstrap import Workshop
@@ -10,6 +13,8 @@ if TYPE_CHECKING:
 
 Who = Annotated[str, typer.Option("--as", metavar="PERSON", help="Your id in config/team.yaml.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
+Id = Annotated[str, typer.Argument(help="Its id, or the first characters of it.")]
+Note = Annotated[str, typer.Option(help="In your own words.")]
 
 
 def ready() -> "Workshop":
@@ -22,6 +27,11 @@ def ready() -> "Workshop":
     if not schema.exists(shop.engine):
         raise NotFoundError("the database", "no night has run yet", "Run 'retention run' first.")
     return shop
+
+
+def validity(shop: "Workshop") -> timedelta:
+    """Return for how long an approval counts."""
+    return timedelta(hours=shop.policies.approvals.valid_hours)
 
 
 def desk_of(shop: "Workshop", who: str) -> "Desk":
@@ -62,3 +72,11 @@ def answers_of(pairs: list[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"'{pair}' is no answer; write for example evidence='T-1023'")
         answers[name.strip()] = text
     return answers
+
+
+def say(done: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """Print what was done, as JSON or in words."""
+    if as_json:
+        emit(done)
+    else:
+        make_console().print(text, soft_wrap=True)

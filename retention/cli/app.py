@@ -12,26 +12,32 @@ import typer
 
 from retention.cli import (
     audit,
+    batch,
     churn,
+    deliver,
     demo,
     doctor,
     explain,
     gate,
+    handover,
+    hold,
     inbox,
     measure,
+    offer,
+    ops,
     outbox,
+    plan,
     queue,
+    queue_calls_letters,
     replay,
     report,
     run,
     serve,
     simulate,
+    team,
     template,
+    waiver,
 )
-from retention.cli import batch as governing
-from retention.cli import hold as holds
-from retention.cli import offer as proposals
-from retention.cli import queue_calls_letters as handwork
 
 app = typer.Typer(
     name="retention",
@@ -42,9 +48,9 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
-app.command("plan")(run.plan)
-app.command("apply")(run.apply)
-app.command("deliver")(run.deliver)
+app.command("plan")(plan.plan)
+app.command("apply")(plan.apply)
+app.command("deliver")(deliver.deliver)
 app.command("explain")(explain.explain)
 app.command("measure")(measure.measure)
 app.command("simulate")(simulate.simulate)
@@ -52,22 +58,22 @@ app.command("report")(report.report)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
-queue.app.command("letter")(handwork.letter)
-queue.app.command("script")(handwork.script)
-queue.app.command("agree")(handwork.agree)
+queue.app.command("letter")(queue_calls_letters.letter)
+queue.app.command("script")(queue_calls_letters.script)
+queue.app.command("agree")(queue_calls_letters.agree)
 app.add_typer(queue.app, name="queue")
 app.add_typer(template.app, name="template")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(churn.app, name="churn")
 app.add_typer(gate.app, name="gate")
-app.add_typer(holds.app, name="hold")
-app.add_typer(proposals.offers_app, name="offer")
-app.add_typer(proposals.handovers_app, name="handover")
-app.add_typer(governing.waivers_app, name="waiver")
-app.add_typer(governing.batches_app, name="batch")
-app.add_typer(governing.team_app, name="team")
-app.add_typer(governing.ops_app, name="ops")
+app.add_typer(hold.app, name="hold")
+app.add_typer(offer.offers_app, name="offer")
+app.add_typer(handover.handovers_app, name="handover")
+app.add_typer(waiver.waivers_app, name="waiver")
+app.add_typer(batch.batches_app, name="batch")
+app.add_typer(team.team_app, name="team")
+app.add_typer(ops.ops_app, name="ops")
 app.add_typer(audit.app, name="audit")
 
 

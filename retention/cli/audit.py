@@ -105,13 +105,13 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase a customer's personal data; the chain holds without it."""
-    from retention.audit import verify as audit
+    from retention.audit import erasure
     from retention.db.session import writing
 
     shop = ready()
     desk = desk_of(shop, who)
     with writing(shop.engine) as session:
-        count = audit.erase(
+        count = erasure.erase(
             session, shop.places.snapshots, customer_id, desk.person, reason, desk.now
         )
     if as_json:

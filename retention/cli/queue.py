@@ -4,16 +4,8 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Reason, Who, answers_of, choice, desk_of, ready
-from retention.cli.queue_printing import (
-    SHORT,
-    decided,
-    details,
-    print_details,
-    report,
-    summary,
-    waits_for,
-)
+from retention.cli.acting import Reason, Who, answers_of, choice, desk_of, ready, validity
+from retention.cli.queue_printing import SHORT, print_details, report, waits_for
 from retention.terminal import AsJson, emit, parse_day, print_table
 
 app = typer.Typer(help="What waits for a person: list, show, approve, reject, complete, hand on.",
@@ -35,6 +27,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List what waits, most urgent first."""
+    from retention.actions.views import summary
     from retention.clock import utc_now
     from retention.db.queries import actions as queries
     from retention.db.session import reading
@@ -55,7 +48,7 @@ def list_(
             awake_on=None if snoozed else date_in(now, shop.settings.timezone),
         )
         people = people_of(shop.places.snapshots, {action.customer_id for action in found})
-        rows = [summary(action, people, shop, now) for action in found]
+        rows = [summary(action, people, validity(shop), now) for action in found]
     if as_json:
         emit({"actions": rows})
         return
@@ -89,6 +82,7 @@ def show(
     """Show the very message, and why it is proposed."""
     from retention.actions import approval as approvals
     from retention.actions import completion as completing
+    from retention.actions.views import details
     from retention.clock import utc_now
     from retention.db.queries import actions as queries
     from retention.db.session import writing
@@ -99,7 +93,7 @@ def show(
     with writing(shop.engine) as session:
         action = queries.get(session, action_id)
         people = people_of(shop.places.snapshots, {action.customer_id})
-        found = details(action, people, shop, utc_now())
+        found = details(action, people, validity(shop), utc_now(), shop.settings.timezone)
         if action.rendering is None or action.kind == "letter":
             found["outcomes"] = completing.outcomes_of(session, action, shop.policies)
         found["said"] = [
@@ -129,6 +123,7 @@ def approve(
     Several at once only after one of each kind was shown to you, and never adverse ones.
     """
     from retention.actions import approval as approvals
+    from retention.actions.views import decided
     from retention.db.session import writing
 
     shop = ready()
@@ -138,7 +133,7 @@ def approve(
             found = approvals.approve_all(session, action_ids, desk)
         else:
             found = [approvals.approve(session, action_ids[0], desk, seen=seen)]
-        done = [decided(action, shop, desk.now) for action in found]
+        done = [decided(action, validity(shop), desk.now) for action in found]
     report(done, as_json=as_json)
 
 
@@ -153,6 +148,7 @@ def reject(
 ) -> None:
     """Reject an action. The reason is required."""
     from retention.actions import approval as approvals
+    from retention.actions.views import decided
     from retention.db.session import writing
     from retention.domain.approving import ReasonCode
 
@@ -162,7 +158,7 @@ def reject(
         action = approvals.reject(
             session, action_id, desk, code=choice(ReasonCode, code), reason=reason
         )
-        done = decided(action, shop, desk.now)
+        done = decided(action, validity(shop), desk.now)
     report([done], as_json=as_json)
 
 
@@ -178,6 +174,7 @@ def milder(
 ) -> None:
     """Reject an action and send its case back to a milder stage."""
     from retention.actions import approval as approvals
+    from retention.actions.views import decided
     from retention.db.session import writing
     from retention.domain.approving import ReasonCode
     from retention.domain.stages import Stage
@@ -189,7 +186,7 @@ def milder(
             session, action_id, desk, choice(Stage, to),
             code=choice(ReasonCode, code), reason=reason,
         )  # fmt: skip
-        done = decided(action, shop, desk.now)
+        done = decided(action, validity(shop), desk.now)
     report([done], as_json=as_json)
 
 
@@ -207,6 +204,7 @@ def complete(
 ) -> None:
     """Log what came of a call, a letter or a review."""
     from retention.actions import completion as completing
+    from retention.actions.views import decided
     from retention.db.session import writing
 
     shop = ready()
@@ -215,7 +213,7 @@ def complete(
         action = completing.complete(
             session, action_id, desk, outcome=outcome, note=note, answers=answers_of(answer)
         )
-        done = decided(action, shop, desk.now)
+        done = decided(action, validity(shop), desk.now)
     report([done], as_json=as_json)
 
 
@@ -229,13 +227,14 @@ def reassign(
 ) -> None:
     """Give an action to another owner."""
     from retention.actions import assignment as handling
+    from retention.actions.views import decided
     from retention.db.session import writing
 
     shop = ready()
     desk = desk_of(shop, who)
     with writing(shop.engine) as session:
         action = handling.reassign(session, action_id, desk, shop.policies.team.get(to))
-        done = decided(action, shop, desk.now)
+        done = decided(action, validity(shop), desk.now)
     report([done], as_json=as_json)
 
 
@@ -249,13 +248,14 @@ def snooze(
 ) -> None:
     """Hide an action until a day; its due date stays."""
     from retention.actions import assignment as handling
+    from retention.actions.views import decided
     from retention.db.session import writing
 
     shop = ready()
     desk = desk_of(shop, who)
     with writing(shop.engine) as session:
         action = handling.snooze(session, action_id, desk, parse_day(until))
-        done = decided(action, shop, desk.now)
+        done = decided(action, validity(shop), desk.now)
     report([done], as_json=as_json)
 
 
@@ -269,13 +269,14 @@ def comment(
 ) -> None:
     """Say something about an action; everybody who looks at it sees it."""
     from retention.actions import assignment as handling
+    from retention.actions.views import decided
     from retention.db.session import writing
 
     shop = ready()
     desk = desk_of(shop, who)
     with writing(shop.engine) as session:
         action = handling.comment(session, action_id, desk, text)
-        done = decided(action, shop, desk.now)
+        done = decided(action, validity(shop), desk.now)
     report([done], as_json=as_json)
 
 

@@ -84,7 +84,7 @@ def agree(
     """Write down when a call will be; the customer gets an invitation for their calendar."""
     from retention.actions import acknowledgements as answering
     from retention.db.session import writing
-    from retention.messages.compose import zone_of
+    from retention.messages.locale import zone_of
 
     shop = ready()
     desk = desk_of(shop, who)
@@ -103,15 +103,14 @@ def agree(
 
 def _row(shop: "Workshop", customer_id: str) -> dict[str, Any]:
     from retention.domain.errors import NotFoundError
-    from retention.ladder.condition_values import Evidence, add_rows
+    from retention.snapshots.customers import read_rows
 
-    evidence = Evidence(shop.places.newest(), {})
-    add_rows(evidence, shop.places.snapshots, [customer_id])
-    if customer_id not in evidence.rows:
+    rows = read_rows(shop.places.snapshots, shop.places.newest(), [customer_id])
+    if customer_id not in rows:
         raise NotFoundError(
             f"customer '{customer_id}'", "is not in the newest night", "Wait for the data."
         )
-    return evidence.rows[customer_id]
+    return rows[customer_id]
 
 
 def _moment(text: str, zone: str) -> datetime:

@@ -5,14 +5,10 @@ from typing import TYPE_CHECKING, Any
 from retention.terminal import emit, make_console, print_table
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from retention.bootstrap import Workshop
-    from retention.db.models import Action
+    pass
 
 SHORT = 8
 """How much of an id people see and type."""
-_AGREEMENT = ("agreed", "agreed_at")
 
 
 def waits_for(row: dict[str, Any]) -> str:
@@ -21,102 +17,6 @@ def waits_for(row: dict[str, Any]) -> str:
         return ", ".join(role.replace("account_manager", "manager") for role in row["waits_for"])
     to_log = row["kind"] != "email" and row["state"] == "pending_approval"
     return f"{row['owner']} to log it" if to_log else "-"
-
-
-def _needed(action: "Action", shop: "Workshop", now: "datetime") -> list[str]:
-    from datetime import timedelta
-
-    from retention.actions.approval import still_needed
-
-    valid = timedelta(hours=shop.policies.approvals.valid_hours)
-    return still_needed(action, now, valid) if action.rendering is not None else []
-
-
-def summary(
-    action: "Action", people: dict[str, dict[str, Any]], shop: "Workshop", now: "datetime"
-) -> dict[str, Any]:
-    """Return an action as a row of the queue."""
-    return {
-        "id": action.id,
-        "customer_id": action.customer_id,
-        "name": people.get(action.customer_id, {}).get("name"),
-        "playbook": action.case.playbook,
-        "stage": action.stage,
-        "kind": action.kind,
-        "template": action.template,
-        "form": action.form,
-        "state": action.state,
-        "owner": action.owner,
-        "proposed_on": action.proposed_on.isoformat(),
-        "due_on": action.due_on.isoformat(),
-        "waits_for": _needed(action, shop, now),
-        "subject": action.rendering.subject if action.rendering else None,
-    }
-
-
-def details(
-    action: "Action", people: dict[str, dict[str, Any]], shop: "Workshop", now: "datetime"
-) -> dict[str, Any]:
-    """Return everything a person needs to decide on an action."""
-    from retention.domain.forms import FORMS
-    from retention.messages.content_hash import content_of
-
-    message, form = action.rendering, FORMS.get(action.form or "")
-    return summary(action, people, shop, now) | {
-        "email": people.get(action.customer_id, {}).get("email"),
-        "phone": people.get(action.customer_id, {}).get("phone"),
-        "outcome": action.outcome,
-        "note": action.note,
-        "effective_on": action.effective_on,
-        "answers": {k: v for k, v in (action.answers or {}).items() if k not in _AGREEMENT},
-        "agreed_for": _agreed_for(action, shop.settings.timezone),
-        "asks": form.fields if form else {},
-        "snoozed_until": action.snoozed_until,
-        "escalated_on": action.escalated_on,
-        "offer": action.offer
-        and {
-            "kind": action.offer.kind,
-            "version": action.offer.version,
-            "state": action.offer.state,
-            "current_fee": action.offer.current_fee,
-            "new_fee": action.offer.new_fee,
-            "detail": action.offer.detail,
-            "expires_on": action.offer.expires_on,
-            "counter_fee": action.offer.counter_fee,
-        },
-        "comments": [{"by": c.person_id, "text": c.text} for c in action.comments],
-        "message": message
-        and {
-            "to": message.recipient,
-            "subject": message.subject,
-            "language": message.language,
-            "text": message.text,
-            "content_hash": content_of(action),
-            "state": action.message.state if action.message else None,
-        },
-        "approvals": [
-            {
-                "by": a.person_id,
-                "role": a.role,
-                "for": a.on_behalf_of,
-                "approved": a.approved,
-                "reason": a.reason,
-            }
-            for a in action.approvals
-        ],
-        "receipt": action.receipt and {"reason": action.receipt.reason, **action.receipt.document},
-    }
-
-
-def _agreed_for(action: "Action", timezone: str) -> str | None:
-    """Return when an agreed call will be, on the company's clock."""
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    at = (action.answers or {}).get("agreed_at")
-    if at is None:
-        return None
-    return datetime.fromisoformat(at).astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def print_details(shown: dict[str, Any]) -> None:
@@ -189,13 +89,6 @@ def _print_said(letters: list[dict[str, Any]]) -> None:
 
 def _known(value: bool | None) -> str:
     return "not known" if value is None else "yes" if value else "no"
-
-
-def decided(action: "Action", shop: "Workshop", now: "datetime") -> dict[str, Any]:
-    """Return what a decision has led to."""
-    waiting = action.state == "pending_approval"
-    waits = _needed(action, shop, now) if waiting else []
-    return {"id": action.id, "state": action.state, "owner": action.owner, "waits_for": waits}
 
 
 def report(done: list[dict[str, Any]], *, as_json: bool) -> None:

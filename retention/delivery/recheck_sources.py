@@ -6,7 +6,8 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from retention.delivery import queued_messages as postings
-from retention.delivery.claim import Refusal, settle_refused
+from retention.delivery.claim import settle_refused
+from retention.delivery.last_check import Refusal
 from retention.delivery.queued_messages import Posting
 from retention.domain.errors import SourceError
 from retention.domain.messages import MessageState

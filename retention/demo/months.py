@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention.demo.archetypes import TAGS
-from retention.demo.company import FADING_FROM, Array, Customers
+from retention.demo.population import FADING_FROM, Array, Customers
 
 _CHANNELS = np.array(["phone", "email", "chat"])
 _TOPICS = np.array(["billing", "delivery", "outage", "change_request", "contract"])

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from retention.demo.archetypes import GOOD, RESPONSE
-from retention.demo.company import (
+from retention.demo.months import Tables, month_of, simulate_month
+from retention.demo.population import (
     CHUNK,
     HISTORY_MONTHS,
     MANAGERS,
@@ -17,7 +18,6 @@ from retention.demo.company import (
     created_on,
     make_customers,
 )
-from retention.demo.months import Tables, month_of, simulate_month
 from retention.domain.dates import months_before
 from retention.domain.stages import Stage
 

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention.demo.company import Array
 from retention.demo.months import Tables
+from retention.demo.population import Array
 from retention.domain.dates import months_before
 
 _PER_MINUTE = {"phone": 0.65, "email": 0.50, "chat": 0.40}

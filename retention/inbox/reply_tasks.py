@@ -15,12 +15,9 @@ from retention.domain.actions import (
     ActionState,
 )
 from retention.domain.dates import date_in
-from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
-from retention.domain.forms import CONTESTED, REPLY
-from retention.safeguards import exclusions
+from retention.domain.forms import REPLY
 
 _ANSWER_WITHIN = timedelta(days=3)
-_LOOKED_AT_WITHIN = timedelta(days=60)
 
 
 def hand_to_owner(session: Session, answered: Action, now: datetime, timezone: str) -> Action:
@@ -65,22 +62,6 @@ def _task(session: Session, answered: Action, on: date) -> Action:
     session.add(task)
     session.flush()
     return task
-
-
-def after_reading(session: Session, task: Action, outcome: str, on: date, now: datetime) -> None:
-    """A customer who contests is left alone until somebody has looked into it."""
-    if outcome != CONTESTED:
-        return
-    wish = exclusions.Wish(
-        customer_id=task.customer_id,
-        kind=ExclusionKind.HOLD,
-        reason=ExclusionReason.CONTESTED,
-        starts_on=on,
-        ends_on=on + _LOOKED_AT_WITHIN,
-        scope=ALL,
-        note=task.note or "",
-    )
-    exclusions.place_for_customer(session, wish, now)
 
 
 def said_in(session: Session, task_id: str) -> list[Incoming]:

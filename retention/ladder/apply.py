@@ -10,20 +10,16 @@ from sqlalchemy.orm import Session
 
 from retention.actions import lifecycle as actions
 from retention.actions import offers
-from retention.actions.lifecycle import Work
-from retention.actions.step_terms import Terms, terms_of
 from retention.cases import lifecycle as cases
 from retention.db.models import Action, Case
-from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.actions import OPEN_ACTION_STATES, ActionState
 from retention.domain.cases import CaseState
-from retention.domain.dates import Calendar, Period
+from retention.domain.dates import Calendar
 from retention.domain.decisions import Decision, DecisionKind, entered
-from retention.domain.errors import TemplateError
 from retention.domain.forms import REPLY
 from retention.domain.limits import OPEN
-from retention.domain.notices import NoticePlan
 from retention.domain.offers import VoidReason
-from retention.domain.playbook import Playbook, Step
+from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress
 from retention.domain.stages import ADVERSE_STAGES
 from retention.ladder.caps import Decided
@@ -31,14 +27,12 @@ from retention.ladder.condition_values import Evidence
 from retention.ladder.decision_receipts import Grounds, write_receipt
 from retention.ladder.inputs import Known
 from retention.ladder.open_cases import Standing
-from retention.ladder.progress import RETRACT, notice_is_checked, owes_call, said_before_notice
-from retention.messages.compose import Sender
+from retention.ladder.progress import RETRACT, owes_call
+from retention.ladder.propose import Proposals
+from retention.messages.sender import Sender
 from retention.policies.load import Policies
 
-_CHECK_NOTICE, _RETRACT = 98, 99
-"""Places of work that is no step of a playbook."""
 OVER_CAP_OPEN = f"over_cap:{OPEN}"
-_FIVE_WORKDAYS = Period(5, workdays=True)
 
 
 @dataclass(slots=True)
@@ -69,11 +63,17 @@ class Applicator:
         """The business date of the night."""
         return self.evidence.as_of
 
+    @property
+    def proposals(self) -> Proposals:
+        """Where what is proposed tonight is written."""
+        return Proposals(self.session, self.policies, self.sender, self.evidence, self.workdays,
+                         self.done.proposed)  # fmt: skip
+
     def apply(self, decided: Decided, case: Case) -> None:
         """Apply a case's chain of decisions, in order."""
         progress = decided.progress
         if owes_call(decided.standing) and not _is_calling(case):
-            self._call_back(case)
+            self.proposals.call_back(case)
         for decision, said in zip(decided.chain, decided.said, strict=False):
             self._apply_one(decided, case, decision, progress, said)
             if decision.stage is not None:
@@ -157,7 +157,7 @@ class Applicator:
     ) -> None:
         action = None
         if decision.kind is DecisionKind.PROPOSE:
-            action, instead = self._propose(decided, case, decision.step or 0)
+            action, instead = self.proposals.propose(decided, case, decision.step or 0)
             if instead is not None:
                 decision = Decision(DecisionKind.WAIT, instead)
         if decision.kind is DecisionKind.WAIT:
@@ -200,74 +200,14 @@ class Applicator:
         stays = outcome not in (CaseState.TERMINATED, CaseState.SELF_CHURNED)
         held = any(cases.is_standing_notice(action) for action in case.actions)
         if stays and held and not _is_calling(case):
-            self._call_back(case)
+            self.proposals.call_back(case)
 
     def _void_notice(self, case: Case, reason: str) -> None:
         """The clock stops for good: a new notice is needed, and the customer has to be told."""
         case.waiting_for = reason
         self._leave(case, ActionState.SUPERSEDED)
         cases.void_notices(case, self.as_of, reason)
-        self._call_back(case)
-
-    def _call_back(self, case: Case) -> None:
-        """The customer holds a notice that no longer counts: somebody has to call."""
-        call = Step(ActionKind.CALL, form=RETRACT, due=_FIVE_WORKDAYS)
-        self._write(case, _RETRACT, call, Terms())
-        self.done.proposed[f"{case.stage}:retract_notice"] += 1
-
-    def _propose(
-        self, decided: Decided, case: Case, position: int
-    ) -> tuple[Action | None, str | None]:
-        """Return the action of a step, or the reason why it cannot be written tonight."""
-        step = decided.playbook.rule(case.stage).steps[position]
-        row = self.evidence.rows[case.customer_id]
-        terms = terms_of(decided.playbook, step, row, self.policies, self.as_of)
-        if isinstance(terms, str):
-            return None, terms
-        terms = self._after_conversation(terms, step, decided)
-        if step.notice and owes_call(decided.standing):
-            return None, "notice_not_called_back"
-        if (
-            step.notice
-            and terms.notice
-            and terms.notice.unsure
-            and not notice_is_checked(decided.standing)
-        ):
-            self._ask_about_notice(case)
-            return None, f"notice_needs_person:{terms.notice.unsure}"
-        try:
-            action = self._write(case, position, step, terms)
-        except TemplateError as error:
-            return None, f"not_written:{type(error).__name__}"
-        self.done.proposed[f"{case.stage}:{action.template or action.kind}"] += 1
-        return action, None
-
-    def _after_conversation(self, terms: Terms, step: Step, decided: Decided) -> Terms:
-        """A notice repeats what was said; a second notice says when the end truly comes."""
-        said = said_before_notice(decided.standing)
-        running = decided.progress.notice
-        plan = terms.notice
-        if step.before_end is not None and running is not None:
-            days_of = self.policies.calendars.of_customer(*decided.place, self.as_of)
-            leaves_by = step.due.after(self.as_of, self.workdays)
-            ends_on = max(running.effective_on, step.before_end.after(leaves_by))
-            ends_on = days_of.next_ending(ends_on)
-            plan = NoticePlan((ends_on - running.given_on).days, leaves_by, ends_on)
-        return Terms(terms.offer, plan, said.get("alternative", ""), said.get("fee_waived", ""))
-
-    def _ask_about_notice(self, case: Case) -> None:
-        asked = [a for a in case.actions if a.form == "notice_check"]
-        if any(a.state in (ActionState.PENDING_APPROVAL, ActionState.DONE) for a in asked):
-            return
-        check = Step(ActionKind.REVIEW, form="notice_check", due=Period(20, workdays=True))
-        self._write(case, _CHECK_NOTICE, check, Terms())
-        self.done.proposed[f"{case.stage}:notice_check"] += 1
-
-    def _write(self, case: Case, position: int, step: Step, terms: Terms) -> Action:
-        row = self.evidence.rows.get(case.customer_id, {})
-        manager = self.policies.team.account_manager_of(row.get("account_manager"))
-        work = Work(row, manager, self.sender, self.workdays, self.as_of)
-        return actions.propose(self.session, case, position, step, terms, work)
+        self.proposals.call_back(case)
 
     def _count(self, decision: Decision, playbook: Playbook) -> None:
         self.done.decisions[decision.kind.value] += 1

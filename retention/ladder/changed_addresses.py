@@ -1,13 +1,10 @@
 """Addresses: a message to one that its customer no longer has is written anew; dead ones."""
 
-from collections.abc import Collection
 from dataclasses import replace
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from retention.actions import lifecycle as actions
-from retention.db.models import DeadAddress
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
 from retention.ladder.condition_values import Evidence
 from retention.ladder.open_cases import ActionStanding, Standing
@@ -36,18 +33,6 @@ def take_back_wrongly_addressed(
             _note(wrong[action.id], action.id)
         taken += count
     return taken
-
-
-_DEAD = select(DeadAddress.address).where(DeadAddress.released_at.is_(None))
-_DEAD_OF = _DEAD.where(DeadAddress.address.in_(bindparam("addresses", expanding=True)))
-
-
-def dead(session: Session, addresses: Collection[str] | None = None) -> set[str]:
-    """Return the addresses that do not take our mail: of the given ones, or all of them."""
-    if addresses is None:
-        return set(session.scalars(_DEAD))
-    wanted = {"addresses": [address.casefold() for address in addresses]}
-    return set(session.scalars(_DEAD_OF, wanted))
 
 
 def _is_wrong(action: ActionStanding, address: str | None) -> bool:

@@ -1,6 +1,5 @@
 """What the scores of a night say about the customers that matter tonight."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -10,16 +9,9 @@ import pyarrow as pa
 
 from retention.domain.playbook import Playbook
 from retention.playbooks.conditions import evaluate
-from retention.scratch import scratch
 from retention.snapshots import store as snapshots
 
 ENTRY, LEAVE, UNLESS, WHEN = "entry", "leave", "unless", "when"
-_FACTS = (
-    "s.customer_id, s.kind, s.country, s.region, s.status, s.strategic, s.vulnerable, s.has_email, "
-    "s.prepaid, s.contract_ended_on, s.net_profit_12m_high, s.disputed_amount, s.open_complaint, "
-    "p.email, p.marketing_consent"
-)
-_EVERYTHING = "s.*, p.name, p.email, p.account_manager, p.timezone, p.phone, p.address"
 
 
 @dataclass(slots=True)
@@ -80,30 +72,3 @@ def gather(root: Path, as_of: date, playbooks: list[Playbook], with_case: list[s
 def _known(customers: list[str], column: pa.ChunkedArray) -> dict[str, bool]:
     pairs = zip(customers, column.to_pylist(), strict=True)
     return {customer: value for customer, value in pairs if value is not None}
-
-
-def add_facts(evidence: Evidence, root: Path, customers: Iterable[str]) -> None:
-    """Load the few columns that decisions need of `customers`."""
-    evidence.facts.update(_read(evidence, root, customers, _FACTS))
-
-
-def add_rows(evidence: Evidence, root: Path, customers: Iterable[str]) -> None:
-    """Load the full score rows and names of `customers`."""
-    missing = set(customers) - evidence.rows.keys()
-    if missing:
-        evidence.rows.update(_read(evidence, root, missing, _EVERYTHING))
-
-
-def _read(
-    evidence: Evidence, root: Path, customers: Iterable[str], columns: str
-) -> dict[str, dict[str, Any]]:
-    wanted = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
-    scores = snapshots.scan(root, evidence.as_of, snapshots.SCORES)
-    people = snapshots.scan(root, evidence.as_of, snapshots.PEOPLE)
-    with scratch() as db:
-        db.register("wanted", wanted)
-        table = db.sql(
-            f"SELECT {columns} FROM {scores} AS s JOIN {people} AS p USING (customer_id) "
-            f"WHERE customer_id IN (SELECT customer_id FROM wanted)"
-        ).to_arrow_table()
-    return {row["customer_id"]: row for row in table.to_pylist()}

@@ -9,9 +9,8 @@ from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
-from retention.actions import assignment as handling
+from retention.actions import escalation, offers
 from retention.actions import lifecycle as actions
-from retention.actions import offers
 from retention.db.models import Case
 from retention.db.queries import cases as case_queries
 from retention.domain import keys
@@ -22,13 +21,15 @@ from retention.ladder import held_batches as batches
 from retention.ladder.apply import Applicator, open_case
 from retention.ladder.caps import Decided, cap, decide_case
 from retention.ladder.changed_addresses import take_back_wrongly_addressed
-from retention.ladder.condition_values import add_facts, add_rows
 from retention.ladder.entry import Entrants, find_entrants
+from retention.ladder.facts import facts_of
 from retention.ladder.inputs import Known, look
 from retention.ladder.open_cases import Standing, load_open
-from retention.ladder.progress import facts_of, progress_of
-from retention.messages.compose import Sender, written_at
+from retention.ladder.progress import progress_of
+from retention.messages.compose import written_at
+from retention.messages.sender import Sender
 from retention.policies.load import Policies
+from retention.snapshots.customers import read_facts, read_rows
 from retention.snapshots.folders import Places
 
 
@@ -42,7 +43,7 @@ def decide_night(
     as_of, root = pulled.as_of, places.snapshots
     offers.expire_late(session, as_of)
     expired = actions.expire_overdue(session, as_of)
-    escalated = handling.escalate_overdue(session, policies, as_of)
+    escalated = escalation.escalate_overdue(session, policies, as_of)
     standings = load_open(session)
     known = look(session, policies, places, pulled, standings)
     taken_back = take_back_wrongly_addressed(session, standings, known.evidence)
@@ -54,7 +55,8 @@ def decide_night(
     workdays = policies.calendars.of_company(as_of)
     applicator = Applicator(session, policies, sender, known.evidence, workdays, at)
     changing = [case for case in cases if applicator.changes_something(case)]
-    add_rows(known.evidence, root, (case.standing.customer_id for case in changing))
+    wanted = {case.standing.customer_id for case in changing}
+    known.evidence.rows.update(read_rows(root, as_of, wanted))
     _apply(applicator, cases, changing)
     applicator.pause(known, standings)
     applicator.finish()
@@ -87,7 +89,8 @@ def _entrants(
     entrants = find_entrants(
         session, policies, places, known.evidence, with_case, known.exclusions, known.paused
     )
-    add_facts(known.evidence, places.snapshots, entrants.playbooks)
+    found = read_facts(places.snapshots, known.evidence.as_of, entrants.playbooks)
+    known.evidence.facts.update(found)
     return entrants
 
 

@@ -12,16 +12,16 @@ from retention.domain.exclusions import Exclusion
 from retention.domain.playbook import Playbook
 from retention.domain.stages import PlaybookName
 from retention.domain.summaries import PullSummary
-from retention.ladder import changed_addresses as addresses
-from retention.ladder.condition_values import LEAVE, Evidence, add_facts, condition_key, gather
+from retention.ladder.condition_values import LEAVE, Evidence, condition_key, gather
 from retention.ladder.confirmations import count_nights
 from retention.ladder.open_cases import Standing
 from retention.ladder.table_dependence import tables_of
 from retention.playbooks.loading import parse_playbook
 from retention.policies.load import Policies
-from retention.runs import ledger as runs
-from retention.safeguards import exclusions
+from retention.runs import trust
+from retention.safeguards import dead_addresses, exclusions
 from retention.safeguards import kill_switch as switches
+from retention.snapshots.customers import read_facts
 from retention.snapshots.folders import Places
 
 SOURCE_HELD, STOPPED, UNREADABLE = "source_held", "playbook_stopped", "playbook_unreadable"
@@ -63,14 +63,14 @@ def look(
     books = _books(session, policies)
     with_case = [standing.customer_id for standing in standings]
     evidence = gather(places.snapshots, as_of, list(books.values()), with_case)
-    add_facts(evidence, places.snapshots, with_case)
+    evidence.facts.update(read_facts(places.snapshots, as_of, with_case))
     known = Known(
         evidence=evidence,
         books=books,
         paused=_paused(session, books, pulled),
         exclusions=exclusions.by_customer(session, as_of),
         settled=_is_settled(session, policies, pulled),
-        dead=frozenset(addresses.dead(session)),
+        dead=frozenset(dead_addresses.dead(session)),
     )
     known.leaving = _leaving(session, policies, known, standings, as_of)
     return known
@@ -106,7 +106,7 @@ def _is_settled(session: Session, policies: Policies, pulled: PullSummary) -> bo
     """Nothing adverse on a single good night, nor while any table is not to be trusted."""
     limits = policies.limits
     nights = [set(pulled.tripped) | set(pulled.accepted)]
-    nights += runs.disturbed(session, "nightly", pulled.as_of, limits.gap_days, limits.good_nights)
+    nights += trust.disturbed(session, "nightly", pulled.as_of, limits.gap_days, limits.good_nights)
     recent = nights[: limits.good_nights]
     return len(recent) == limits.good_nights and not any(recent)
 

@@ -1,22 +1,16 @@
 """Read a case and tonight's evidence in the words of the rules."""
 
-from collections.abc import Collection
 from datetime import date, timedelta
-from typing import Any
 
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
-from retention.domain.exclusions import Exclusion, ExclusionKind, in_force
 from retention.domain.forms import CONFIRMED, HANDED_OVER, REPLY, TALKED
-from retention.domain.messages import DELIVERED_STATES, MessageClass, MessageState
-from retention.domain.obstacles import Facts
+from retention.domain.messages import DELIVERED_STATES, MessageState
 from retention.domain.offers import OfferKind, OfferState
-from retention.domain.playbook import Playbook, Step
+from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress, Notice, StepProgress
 from retention.domain.stages import Stage
 from retention.domain.waivers import WaiverState
-from retention.ladder.condition_values import UNLESS, WHEN, Evidence, condition_key
 from retention.ladder.open_cases import ActionStanding, Standing
-from retention.messages.mime import comparable
 
 ADDRESS_CHANGED = "address_changed"
 """Outcome of a message that was taken back because its customer has another address now."""
@@ -24,7 +18,6 @@ ADDRESS_CHANGED = "address_changed"
 RETRACT = "retract_notice"
 """The call that takes a notice back."""
 
-_GONE = frozenset({"cancelled", "canceled", "closed", "churned", "ended", "inactive", "terminated"})
 _TIME_TO_SHOW = timedelta(days=90)
 _GIVEN_BACK = frozenset({ActionState.SUPERSEDED, ActionState.CANCELLED})
 
@@ -165,81 +158,3 @@ def _served(standing: Standing, playbook: Playbook) -> frozenset[Stage]:
 
 def _waivers(standing: Standing, state: WaiverState) -> frozenset[Stage]:
     return frozenset(stage for stage, found in standing.waivers.items() if found is state)
-
-
-def facts_of(
-    standing: Standing,
-    playbook: Playbook,
-    evidence: Evidence,
-    exclusions: tuple[Exclusion, ...],
-    *,
-    leaving: bool,
-    data_settled: bool,
-    dead: Collection[str] = (),
-) -> Facts:
-    """Return what tonight's data says about the customer of a case.
-
-    `dead` are the addresses that do not take our mail.
-    """
-    customer, today = standing.customer_id, evidence.as_of
-    hold = in_force(exclusions, ExclusionKind.HOLD, playbook.name, today)
-    exempt = in_force(exclusions, ExclusionKind.EXEMPTION, playbook.name, today)
-    held = str(hold.reason) if hold else None
-    spared = str(exempt.reason) if exempt else None
-    row = evidence.facts.get(customer)
-    if row is None:
-        return Facts(in_data=False, hold=held, exempt=spared)
-    high = row["net_profit_12m_high"]
-    return Facts(
-        in_data=True,
-        ended=row["contract_ended_on"] is not None or row["status"] in _GONE,
-        prepaid=row["prepaid"] is True,
-        leave_confirmed=leaving,
-        reachable=row["has_email"] is True and comparable(row["email"] or "") not in dead,
-        surely_unprofitable=high is not None and high < 0,
-        data_settled=data_settled,
-        blocks=tuple(_blocks(row)),
-        may_improve=_may_improve(customer, playbook, evidence),
-        not_for=_not_for(customer, playbook, evidence, declines=_declines(row, exclusions, today)),
-        hold=held,
-        exempt=spared,
-    )
-
-
-def _blocks(row: dict[str, Any]) -> list[str]:
-    blocks = [name for name in ("vulnerable", "open_complaint", "strategic") if row[name]]
-    if row["disputed_amount"]:
-        blocks.append("disputed_invoice")
-    return blocks
-
-
-def _may_improve(customer: str, playbook: Playbook, evidence: Evidence) -> frozenset[Stage]:
-    return frozenset(
-        rule.stage
-        for rule in playbook.stages
-        if rule.escalate_unless is not None
-        and evidence.values[condition_key(playbook, UNLESS, rule.stage)].get(customer) is not False
-    )
-
-
-def _declines(row: dict[str, Any], exclusions: tuple[Exclusion, ...], today: date) -> bool:
-    """Return whether a customer has said no to what can be declined. Nothing said is no no."""
-    kind, scope = ExclusionKind.SUPPRESSION, MessageClass.COMMERCIAL
-    return row["marketing_consent"] is False or in_force(exclusions, kind, scope, today) is not None
-
-
-def _not_for(
-    customer: str, playbook: Playbook, evidence: Evidence, *, declines: bool
-) -> frozenset[tuple[Stage, int]]:
-    def is_spared(stage: Stage, position: int, step: Step) -> bool:
-        if step.optional and declines:
-            return True
-        key = condition_key(playbook, WHEN, f"{stage}:{position}")
-        return step.when is not None and not evidence.values[key].get(customer)
-
-    return frozenset(
-        (rule.stage, position)
-        for rule in playbook.stages
-        for position, step in enumerate(rule.steps)
-        if is_spared(rule.stage, position, step)
-    )

@@ -16,16 +16,17 @@ from retention.learning.leaks import leave_out
 from retention.learning.measures import Campaign
 from retention.learning.table import Labelled, read_labelled
 from retention.nights.pull import open_sources
-from retention.nights.score import CHURN, LATE_PAYMENT, table_of
 from retention.policies.load import Policies
 from retention.scoring import model_store as model_files
 from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
+from retention.scoring.model_store import CHURN, LATE_PAYMENT
 from retention.scoring.score import measure_customers, to_frame
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Places
-from retention.sources.caps import find_caps
+from retention.snapshots.store import table_of
 from retention.sources.extract import extract_features, extract_invoices
+from retention.sources.winsorise import find_caps
 
 Pair = tuple[date, pd.DataFrame, pd.DataFrame]
 _CUTS = 5

@@ -1,13 +1,10 @@
 """Compose the message of an action: values for the template, then the exact bytes."""
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from retention.actions.step_terms import Terms
 from retention.db.models import Action, Rendering
 from retention.domain.actions import ActionKind
 from retention.domain.errors import TemplateError
@@ -15,6 +12,7 @@ from retention.domain.messages import MessageClass
 from retention.domain.people import Person
 from retention.messages.invitations import Appointment, make_invitation
 from retention.messages.letters import Letterhead, make_pdf
+from retention.messages.locale import manner_of, place_of, zone_of
 from retention.messages.mime import (
     Attachment,
     Envelope,
@@ -23,45 +21,13 @@ from retention.messages.mime import (
     usable_address,
 )
 from retention.messages.rendering import Manner, Rendered, long_date, render
+from retention.messages.sender import BY_POST, Sender
 from retention.messages.template_values import values_of
 from retention.messages.templates import Template, load_template
+from retention.messages.terms import Terms
 from retention.messages.tokens import make_token, tagged
 
 _MORNING = time(6, 0)
-_NO_LOCAL_TIME = frozenset({None, ""})
-BY_POST = "by post"
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who we are in a message, where answers go, and where the templates are.
-
-    Notices and service come from `address`, what can be declined from `news_address`. With
-    `replies_to` answers reach the mailbox that is read for them, else only the account manager.
-    """
-
-    company: str
-    address: str
-    currency: str
-    timezone: str
-    templates: Path
-    token_key: bytes
-    news_address: str
-    replies_to: str | None = None
-    bounces_to: str | None = None
-    postal_address: str = ""
-    public_url: str | None = None
-    hosts: frozenset[str] = frozenset()
-
-    def from_address(self, message_class: MessageClass) -> str:
-        """Return the address that messages of a class come from."""
-        return self.news_address if message_class is MessageClass.COMMERCIAL else self.address
-
-    @property
-    def own_hosts(self) -> frozenset[str]:
-        """The hosts that links may lead to."""
-        pages = urlsplit(self.public_url).hostname if self.public_url else None
-        return self.hosts | {pages} if pages else self.hosts
 
 
 def written_at(as_of: date, timezone: str) -> datetime:
@@ -134,29 +100,6 @@ def _invitation(rendered: Rendered, envelope: Envelope, agreed: Appointment) -> 
         written_at=envelope.written_at,
     )
     return Attachment("call.ics", "text/calendar; method=REQUEST", data)
-
-
-def manner_of(template: Template, row: dict[str, Any], sender: Sender) -> Manner:
-    """Return how a customer writes money and dates."""
-    locale = f"{template.language}_{row['country']}" if row["country"] else template.language
-    return Manner(locale, sender.currency, sender.own_hosts, zone_of(row) or sender.timezone)
-
-
-def zone_of(row: dict[str, Any]) -> str | None:
-    """Return a customer's time zone, or None when it is not known or does not exist."""
-    name = row.get("timezone")
-    if name in _NO_LOCAL_TIME:
-        return None
-    try:
-        return ZoneInfo(str(name)).key
-    except (KeyError, ValueError, OSError):
-        return None
-
-
-def place_of(row: dict[str, Any]) -> str:
-    """Return a customer's country, or country and region, as calendars name them."""
-    country, region = row.get("country") or "", row.get("region") or ""
-    return f"{country}-{region}"[:8] if country and region else country[:8]
 
 
 def _envelope(

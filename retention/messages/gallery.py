@@ -6,10 +6,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from retention.messages.compose import Sender
 from retention.messages.letters import Letterhead, make_pdf
 from retention.messages.rendering import Manner, Rendered, long_date, render
 from retention.messages.samples import SAMPLES, Sample
+from retention.messages.sender import Sender
 from retention.messages.templates import Template, list_templates, load_template
 
 _AT = datetime(2026, 11, 2, 6, tzinfo=UTC)

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
-from retention.actions.step_terms import Terms
 from retention.domain.people import Person
 from retention.messages.rendering import Plain
+from retention.messages.terms import Terms
 
 _FELL = -0.3
 Values = dict[str, dict[str, Plain] | Plain]

@@ -14,7 +14,7 @@ from retention.domain.people import Permission, Person, require
 from retention.ladder.table_dependence import held_playbooks
 from retention.nights.pull import inspect
 from retention.policies.load import Policies
-from retention.runs import ledger as runs
+from retention.runs import trust
 from retention.snapshots.folders import Places
 from retention.sources.canonical import CANONICAL
 
@@ -79,7 +79,7 @@ def trip_of(
 
 def history(session: Session, count: int) -> list[dict[str, Any]]:
     """Return what the last good nights have read, newest first."""
-    return runs.good_pulls(session, "nightly", count)
+    return trust.good_pulls(session, "nightly", count)
 
 
 def look(

@@ -22,13 +22,13 @@ from retention.domain.runs import RunState
 from retention.domain.sending import Spill
 from retention.domain.summaries import PullSummary, as_json
 from retention.ladder.decide_night import decide_night
-from retention.messages.compose import Sender
 from retention.messages.content_hash import content_of
+from retention.messages.sender import Sender
 from retention.nights import gate_overrides as gates
 from retention.nights.pull import pull
-from retention.nights.score import score_all
+from retention.nights.score_shards import score_all
 from retention.policies.load import Policies
-from retention.runs import ledger as runs
+from retention.runs import trust
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Places
 
@@ -51,7 +51,7 @@ def make_plan(
         with reading(on_paper) as session:
             if _is_done(session, as_of):
                 return {"as_of": as_of.isoformat(), "done": True, "summary": None, "moves": []}
-            history = runs.good_pulls(session, "nightly", policies.guards.history, as_of)
+            history = trust.good_pulls(session, "nightly", policies.guards.history, as_of)
             accepted = gates.accepted(session, as_of)
         pulled = pull(policies, there, as_of, history, accepted)
         scored = score_all(policies.costs, there, pulled)

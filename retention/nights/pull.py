@@ -13,13 +13,13 @@ from retention.policies.load import Policies
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Places, staged
 from retention.sources.canonical import CANONICAL
-from retention.sources.caps import count_metrics, count_paid_marks, find_caps
 from retention.sources.currencies import convert_currencies
 from retention.sources.extract import count_customers, find_ties
 from retention.sources.gate import check_gates, count_rows, leave_out_tripped, profile_of
 from retention.sources.rows import one_row
 from retention.sources.staging import find_payers, stage
 from retention.sources.tables import Company, FeatureRules, open_company
+from retention.sources.winsorise import count_metrics, count_paid_marks, find_caps
 
 
 def inspect(

@@ -27,7 +27,7 @@ from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.dates import WEEKDAYS
 from retention.domain.stages import LADDERS, PlaybookName, Stage
-from retention.nights.score import score_all
+from retention.nights.score_shards import score_all
 from retention.play.workforce import Workforce
 from retention.reports.gather import make_report
 from retention.terminal import make_console, print_table
@@ -142,7 +142,7 @@ class DemoCompany:
 
     def show_tonight(self, night: dict[str, Any]) -> None:
         """Print the night and the first proposals with their reasons."""
-        from retention.cli.run import show_night
+        from retention.cli.night_printing import show_night
 
         show_night(night)
         with reading(self.shop.engine) as session:
@@ -197,16 +197,15 @@ class DemoCompany:
 
 
 def _proposals(session: Session, shop: Workshop, as_of: date) -> list[tuple[Action, str, str]]:
-    from retention.ladder.condition_values import Evidence, add_rows
+    from retention.snapshots.customers import read_rows
 
     found = session.scalars(
         select(Action)
         .where(Action.proposed_on == as_of, Action.kind == ActionKind.EMAIL)
         .order_by(Action.stage.desc(), Action.id)
     ).all()
-    evidence = Evidence(as_of, {})
-    add_rows(evidence, shop.places.snapshots, [action.customer_id for action in found])
-    rows = evidence.rows
+    customers = {action.customer_id for action in found}
+    rows = read_rows(shop.places.snapshots, as_of, customers)
     return [
         (a, rows[a.customer_id]["reason_codes"] or "", str(rows[a.customer_id]["net_profit_12m"]))
         for a in found

@@ -5,7 +5,7 @@ from functools import cache
 
 from retention.domain.dates import WEEKDAYS, Calendar
 from retention.domain.errors import ConfigError
-from retention.policies.guards import CalendarDoc, ChangesDoc
+from retention.policies.calendar import CalendarDoc, ChangesDoc
 
 _YEARS_BACK, _YEARS_AHEAD = 2, 6
 _ANY_YEAR = 2026

@@ -1,16 +1,11 @@
 """The shapes of the policy files that ops edit, other than sources, costs and playbooks."""
 
-from datetime import date
-from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from retention.domain.dates import Period
-from retention.domain.handovers import Partner
 from retention.domain.limits import OPEN, TERMINATED, Cap, Limits
-from retention.domain.notices import NoticeRule, NoticeRules, Proof
-from retention.domain.people import Person, Role, Team
 from retention.domain.stages import Stage
 from retention.playbooks.fields import PeriodText
 from retention.sources.canonical import CANONICAL
@@ -18,43 +13,6 @@ from retention.yaml_files import PolicyModel
 
 _ID = "^[a-z][a-z0-9_.-]*$"
 _COUNTRY = "^[A-Z]{2}$"
-
-
-class PersonDoc(PolicyModel):
-    """One member of the team. `accounts: all` makes account roles count for every account."""
-
-    id: str = Field(pattern=_ID)
-    name: str = Field(min_length=1)
-    email: str
-    phone: str
-    roles: tuple[Role, ...] = Field(min_length=1)
-    accounts: str = Field("own", pattern="^(own|all)$")
-    language: str = Field("en", pattern="^[a-z]{2}$")
-
-
-class TeamDoc(PolicyModel):
-    """`team.yaml`."""
-
-    default_account_manager: str
-    people: tuple[PersonDoc, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _manager_exists(self) -> Self:
-        ids = [person.id for person in self.people]
-        if len(set(ids)) < len(ids):
-            raise ValueError("two people have the same id")
-        if self.default_account_manager not in ids:
-            raise ValueError(f"'{self.default_account_manager}' is not among the people")
-        return self
-
-    def to_team(self) -> Team:
-        """Return the team as the rules see it."""
-        people = {
-            p.id: Person(p.id, p.name, p.email, p.phone, frozenset(p.roles), p.accounts == "all",
-                         p.language)
-            for p in self.people
-        }  # fmt: skip
-        return Team(people, self.default_account_manager)
 
 
 class BandDoc(PolicyModel):
@@ -143,99 +101,3 @@ class GuardsDoc(BandDoc):
                     f"'{name}' is no canonical table; they are: {', '.join(CANONICAL)}"
                 )
         return self
-
-
-class Sign(StrEnum):
-    """What a ticket tag may be a sign of."""
-
-    SHIFTING_DEMANDS = "shifting_demands"
-    WANTS_ATTENTION = "wants_attention"
-    UNREACHABLE = "unreachable"
-    DISHONEST = "dishonest"
-    ABUSIVE = "abusive"
-    UNREASONABLE = "unreasonable"
-    COMPLAINS_TO_ALL = "complains_to_all"
-    DOES_NOT_LISTEN = "does_not_listen"
-
-
-class ConductDoc(PolicyModel):
-    """`conduct.yaml`."""
-
-    tags: dict[str, Sign] = Field(default_factory=dict)
-
-
-class NoticeRuleDoc(PolicyModel):
-    """One rule about notice, and where it comes from."""
-
-    id: str = Field(pattern=_ID)
-    days: int = Field(0, ge=0, le=3650)
-    months: int = Field(0, ge=0, le=120)
-    country: str | None = Field(None, pattern=_COUNTRY)
-    kind: str | None = Field(None, pattern="^b2[bc]$")
-    proof: Proof = Proof.EMAIL_OK
-    source: str = Field(min_length=1)
-    confidence: str = Field(pattern="^(high|medium|low)$")
-    review_by: date
-
-    @model_validator(mode="after")
-    def _asks_for_something(self) -> Self:
-        if not self.days and not self.months and self.proof is Proof.EMAIL_OK:
-            raise ValueError(f"the rule '{self.id}' asks for nothing: give days, months or proof")
-        return self
-
-
-class NoticeDoc(PolicyModel):
-    """`notice_rules.yaml`."""
-
-    default_days: dict[str, int] = Field(min_length=1)
-    countries: tuple[str, ...] = ()
-    rules: tuple[NoticeRuleDoc, ...] = ()
-
-    def to_rules(self) -> NoticeRules:
-        """Return the rules as the domain sees them."""
-        rules = tuple(
-            NoticeRule(r.id, r.days, r.months, r.country, r.kind, r.proof, r.source,
-                       r.confidence, r.review_by)
-            for r in self.rules
-        )  # fmt: skip
-        return NoticeRules(self.default_days, rules, frozenset(self.countries))
-
-
-class ChangesDoc(PolicyModel):
-    """Days that a place works or rests on, other than its public holidays say."""
-
-    closed: tuple[date, ...] = ()
-    open: tuple[date, ...] = ()
-
-
-class CalendarDoc(PolicyModel):
-    """`calendar.yaml`."""
-
-    company: str = Field(pattern="^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
-    changes: dict[str, ChangesDoc] = Field(default_factory=dict)
-
-
-class PartnerDoc(PolicyModel):
-    """One partner who takes customers over."""
-
-    id: str = Field(pattern=_ID)
-    name: str = Field(min_length=1)
-    email: str
-    phone: str
-    capacity: int = Field(ge=0)
-    countries: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-
-
-class PartnersDoc(PolicyModel):
-    """`partners.yaml`."""
-
-    partners: tuple[PartnerDoc, ...] = ()
-
-    def to_partners(self) -> dict[str, Partner]:
-        """Return the partners by id."""
-        return {
-            p.id: Partner(p.id, p.name, p.email, p.phone, p.capacity, frozenset(p.countries),
-                          frozenset(p.kinds))
-            for p in self.partners
-        }  # fmt: skip

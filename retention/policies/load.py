@@ -15,19 +15,14 @@ from retention.domain.sending import SendingRules
 from retention.domain.stages import PlaybookName
 from retention.messages.templates import load_template
 from retention.playbooks.loading import load_playbooks
+from retention.policies.calendar import CalendarDoc
 from retention.policies.calendars import Calendars
-from retention.policies.guards import (
-    ApprovalsDoc,
-    CalendarDoc,
-    CanaryDoc,
-    ConductDoc,
-    GuardsDoc,
-    HoldoutDoc,
-    NoticeDoc,
-    PartnersDoc,
-    TeamDoc,
-)
+from retention.policies.conduct import ConductDoc
+from retention.policies.guards import ApprovalsDoc, CanaryDoc, GuardsDoc, HoldoutDoc
+from retention.policies.notice_rules import NoticeDoc
+from retention.policies.partners import PartnersDoc
 from retention.policies.sending import SendingDoc
+from retention.policies.team import TeamDoc
 from retention.scoring.costs import Costs, load_costs
 from retention.sources.config import SourcesConfig, load_sources
 from retention.yaml_files import read_policy

@@ -11,7 +11,6 @@ from retention.db.models import Run
 from retention.db.queries import cases as case_queries
 from retention.domain.errors import NotFoundError
 from retention.domain.scores import BY_NAME, TOTALS, parts_of
-from retention.ladder.condition_values import Evidence, add_rows
 from retention.policies.load import Policies
 from retention.reports.explain_parts import (
     churn_reasons,
@@ -22,6 +21,7 @@ from retention.reports.explain_parts import (
 )
 from retention.scoring.rules import SIGNS
 from retention.snapshots import store as snapshots
+from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Places
 
 
@@ -61,15 +61,14 @@ def _row(root: Path, customer_id: str, as_of: date | None) -> tuple[dict[str, An
         raise NotFoundError(
             f"snapshot of {as_of or 'any night'}", "does not exist", "Run 'retention run' first."
         )
-    evidence = Evidence(days[-1], {})
-    add_rows(evidence, root, [customer_id])
-    if customer_id not in evidence.rows:
+    rows = read_rows(root, days[-1], [customer_id])
+    if customer_id not in rows:
         raise NotFoundError(
             f"customer '{customer_id}'",
-            f"is not in the snapshot of {evidence.as_of}",
+            f"is not in the snapshot of {days[-1]}",
             "Ids are text: '007' and '7' are two customers.",
         )
-    return evidence.rows[customer_id], days[-1]
+    return rows[customer_id], days[-1]
 
 
 def _codes(text: str | None) -> list[str]:

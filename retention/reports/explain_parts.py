@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import sqlglot
 from sqlglot import expressions as exp
 
-from retention.nights.score import load_models
 from retention.playbooks.counterfactual import smallest_changes
 from retention.policies.load import Policies
 from retention.scoring.activity_costs import PARTS
 from retention.scoring.costs import Costs
+from retention.scoring.model_store import load_models
 from retention.scoring.profit_split import by_month
 from retention.scoring.rules import VERDICTS
 from retention.scoring.score import to_frame

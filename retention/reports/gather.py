@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 
 from retention.domain.errors import NotFoundError
-from retention.nights.score import CHURN
 from retention.reports.figures import ReportData, make_charts
 from retention.reports.page import render_page
 from retention.reports.words import load_words
 from retention.scoring import model_store as model_files
+from retention.scoring.model_store import CHURN
 from retention.scratch import scratch
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Places

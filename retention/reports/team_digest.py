@@ -14,9 +14,9 @@ from retention.domain.actions import ActionState
 from retention.domain.forms import REPLY
 from retention.domain.messages import MessageState
 from retention.domain.people import Permission, Person
-from retention.messages.compose import Sender
 from retention.messages.mime import Envelope, build_bytes
 from retention.messages.rendering import Manner, Plain, render
+from retention.messages.sender import Sender
 from retention.messages.templates import load_template
 from retention.people.actor import Desk, standing_in
 from retention.policies.load import Policies

@@ -14,8 +14,6 @@ from retention.domain.errors import RunLockedError, RunRefusedError
 from retention.domain.runs import RUN_MOVES, RunState
 from retention.domain.transitions import require_move
 
-_DECIDING = (RunState.COMPLETED, RunState.HELD, RunState.FAILED, RunState.RUNNING)
-
 
 @dataclass(frozen=True, slots=True)
 class RunClaim:
@@ -148,43 +146,6 @@ def refuse_future(business_date: date, today: date) -> None:
         )
 
 
-def good_pulls(
-    session: Session, flow: str, count: int, before: date | None = None
-) -> list[dict[str, Any]]:
-    """Return what the last completed runs have read, newest first; only those before a date."""
-    wanted = [Run.flow == flow, Run.state == RunState.COMPLETED]
-    if before is not None:
-        wanted.append(Run.business_date < before)
-    summaries = session.scalars(
-        select(Run.summary).where(*wanted).order_by(Run.business_date.desc()).limit(count)
-    )
-    return [summary["pull"] for summary in summaries if summary]
-
-
-def disturbed(
-    session: Session, flow: str, before: date, gap_days: int, count: int
-) -> list[set[str]]:
-    """Return which tables were not to be trusted on each of the nights in a row before a date.
-
-    Newest first, at most `count`. The row ends at a night that did not complete, and where nights
-    lie more than `gap_days` apart.
-    """
-    rows = session.execute(
-        select(Run.business_date, Run.state, Run.summary)
-        .where(Run.flow == flow, Run.business_date < before, Run.state.in_(_DECIDING))
-        .order_by(Run.business_date.desc())
-        .limit(count)
-    )
-    found: list[set[str]] = []
-    for day, state, summary in rows:
-        if state is not RunState.COMPLETED or (before - day).days > gap_days:
-            break
-        pull = (summary or {}).get("pull", {})
-        found.append(set(pull.get("tripped", ())) | set(pull.get("accepted", ())))
-        before = day
-    return found
-
-
 def release_lease(session: Session, flow: str, business_date: date, now: datetime) -> None:
     """End the lease of a run whose process is known to be dead."""
     run = session.scalars(
@@ -229,25 +190,3 @@ def _refuse_older(session: Session, flow: str, business_date: date) -> None:
             f"is older than the newest completed one, {newest}",
             "A night is decided once and in order; run a later date.",
         )
-
-
-def why_in_doubt(session: Session, flow: str, today: date, fresh_days: int) -> str | None:
-    """Return why nothing adverse may rest on the last night, or None.
-
-    A night that was held, failed or is at work has not said that all is well; nor has one that is
-    too long ago.
-    """
-    newest = session.execute(
-        select(Run.business_date, Run.state)
-        .where(Run.flow == flow)
-        .order_by(Run.business_date.desc())
-        .limit(1)
-    ).one_or_none()
-    if newest is None:
-        return None
-    if newest.state in _IN_DOUBT:
-        return f"night_{newest.state}"
-    return "night_too_old" if (today - newest.business_date).days > fresh_days else None
-
-
-_IN_DOUBT = frozenset({RunState.HELD, RunState.FAILED, RunState.RUNNING, RunState.BACKFILLED})

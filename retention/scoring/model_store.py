@@ -6,6 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from retention.scoring.additive import AdditiveModel
+from retention.scoring.score import Models
+
 
 def save(root: Path, kind: str, document: dict[str, Any]) -> Path:
     """Write a model document.
@@ -37,3 +40,21 @@ def load(root: Path, kind: str, name: str) -> dict[str, Any]:
     """Return one model document."""
     document: dict[str, Any] = json.loads((root / kind / f"{name}.json").read_text("utf-8"))
     return document
+
+
+CHURN, LATE_PAYMENT = "churn", "late_payment"
+
+
+def models_in_use(root: Path, as_of: date) -> dict[str, str]:
+    """Return the newest accepted model of each kind, by name."""
+    found = {kind: newest_accepted(root, kind, as_of) for kind in (CHURN, LATE_PAYMENT)}
+    return {kind: model[0] for kind, model in found.items() if model is not None}
+
+
+def load_models(root: Path, names: dict[str, str]) -> Models:
+    """Return the models to score with, by kind and name."""
+    loaded = {
+        kind: AdditiveModel.from_json(load(root, kind, name)["model"])
+        for kind, name in names.items()
+    }
+    return Models(churn=loaded.get(CHURN), late_payment=loaded.get(LATE_PAYMENT))

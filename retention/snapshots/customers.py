@@ -1,7 +1,11 @@
 """Who customers are, by the newest snapshot: what a list of work shows beside their ids."""
 
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from retention.scratch import scratch
 from retention.snapshots import store as snapshots
@@ -22,3 +26,38 @@ def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
     with scratch() as db:
         found = db.execute(_PEOPLE, [files, sorted(customer_ids)]).fetchall()
     return {row[0]: dict(zip(_COLUMNS, row, strict=True)) for row in found}
+
+
+_FACTS = (
+    "s.customer_id, s.kind, s.country, s.region, s.status, s.strategic, s.vulnerable, s.has_email, "
+    "s.prepaid, s.contract_ended_on, s.net_profit_12m_high, s.disputed_amount, s.open_complaint, "
+    "p.email, p.marketing_consent"
+)
+
+
+_EVERYTHING = "s.*, p.name, p.email, p.account_manager, p.timezone, p.phone, p.address"
+
+
+def read_facts(root: Path, as_of: date, customers: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the few columns that decisions need, by customer; who is not in that night is not."""
+    return _read(root, as_of, customers, _FACTS)
+
+
+def read_rows(root: Path, as_of: date, customers: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the full score rows with names, by customer; who is not in that night is not."""
+    return _read(root, as_of, customers, _EVERYTHING)
+
+
+def _read(
+    root: Path, as_of: date, customers: Iterable[str], columns: str
+) -> dict[str, dict[str, Any]]:
+    wanted = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
+    scores = snapshots.scan(root, as_of, snapshots.SCORES)
+    people = snapshots.scan(root, as_of, snapshots.PEOPLE)
+    with scratch() as db:
+        db.register("wanted", wanted)
+        table = db.sql(
+            f"SELECT {columns} FROM {scores} AS s JOIN {people} AS p USING (customer_id) "
+            f"WHERE customer_id IN (SELECT customer_id FROM wanted)"
+        ).to_arrow_table()
+    return {row["customer_id"]: row for row in table.to_pylist()}

@@ -155,3 +155,12 @@ def _write(table: pa.Table, target: Path, as_of: date) -> None:
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     partial.replace(target)
+
+
+def table_of(root: Path, as_of: date, what: str) -> pa.Table:
+    """Return the rows of all shards of a date."""
+    parts = [
+        read_shard(root, as_of, what, shard)
+        for shard in range(read_manifest(root, as_of)["shards"])
+    ]
+    return pa.concat_tables(parts)

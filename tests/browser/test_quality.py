@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from retention.actions.step_terms import Terms
 from retention.db.models import Action
 from retention.domain.actions import ActionKind
 from retention.domain.people import Person, Role
-from retention.messages.compose import Sender, compose
+from retention.messages.compose import compose
 from retention.messages.rendering import MAX_HTML_BYTES, Manner, Rendered, render
 from retention.messages.samples import SAMPLES, Sample
+from retention.messages.sender import Sender
 from retention.messages.templates import list_templates, load_template
+from retention.messages.terms import Terms
 from tests.conftest import NIGHT, ROOT
 
 TEMPLATES = ROOT / "templates"

@@ -21,12 +21,12 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-import tasks.delivery
 from retention.audit import verify as audit
 from retention.bootstrap import get_workshop
 from retention.clock import travel
 from retention.db.models import DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
+from retention.delivery import worker
 from retention.domain.messages import MessageState, SendPolicy
 from retention.settings import keep_prefect_quiet, set_environment
 from tasks.delivery import deliver_due, recover_lost
@@ -76,7 +76,7 @@ def work(hour: int, day: date, state: Path, kill_at: str | None = None) -> list[
     """One worker's round at an hour of the day, watched; return the points that it passed."""
     from tests.factories.nights import morning_after
 
-    tasks.delivery._CHUNK_PER_LINE = 1  # so that two workers meet
+    worker._CHUNK_PER_LINE = 1  # so that two workers meet
     reaper = Watcher(state, kill_at)
     watch_the_wire(reaper)
     with travel(morning_after(day) + timedelta(days=1, hours=hour)):

@@ -7,7 +7,7 @@ from sqlalchemy.orm import joinedload
 
 from retention.actions import approval as approvals
 from retention.actions import lifecycle as action_service
-from retention.actions.step_terms import Terms, terms_of
+from retention.actions.step_terms import terms_of
 from retention.bootstrap import Workshop
 from retention.cases import lifecycle as cases
 from retention.clock import travel
@@ -18,7 +18,8 @@ from retention.domain.approving import ReasonCode
 from retention.domain.dates import WEEKDAYS
 from retention.domain.messages import MessageState
 from retention.domain.stages import Stage
-from retention.ladder.condition_values import Evidence, add_rows
+from retention.messages.terms import Terms
+from retention.snapshots.customers import read_rows
 from tasks.delivery import deliver_due
 from tests.conftest import NIGHT
 from tests.factories.nights import desk_of, morning_after
@@ -46,8 +47,7 @@ def one_proposal(shop: Workshop, stage: Stage, position: int | None = None) -> s
             .unique()
             .all()[3]
         )
-        row_of = Evidence(NIGHT, {})
-        add_rows(row_of, shop.places.snapshots, [case.customer_id])
+        rows = read_rows(shop.places.snapshots, NIGHT, [case.customer_id])
         for action in case.actions:
             if action.state is ActionState.APPROVED:
                 session.get_one(Action, action.id).state = ActionState.DONE
@@ -56,7 +56,7 @@ def one_proposal(shop: Workshop, stage: Stage, position: int | None = None) -> s
         if position is None:
             position = next(n for n, s in enumerate(book.rule(stage).steps) if s.template)
         step = book.rule(stage).steps[position]
-        row = row_of.rows[case.customer_id]
+        row = rows[case.customer_id]
         terms = terms_of(book, step, row, shop.policies, NIGHT)
         assert isinstance(terms, Terms)
         manager = shop.policies.team.account_manager_of(row["account_manager"])

@@ -22,7 +22,7 @@ from retention.bootstrap import Workshop, build_workshop
 from retention.db import schema
 from retention.db.models import Action, Message
 from retention.db.session import reading, writing
-from retention.delivery import attempts
+from retention.delivery import attempts, last_check
 from retention.delivery import claim as delivery
 from retention.domain.actions import ActionState
 from retention.domain.errors import RetentionError
@@ -252,7 +252,7 @@ class World:
 
     def post(self, fate: str) -> None:
         self.unchecked = True
-        rules = delivery.Rules("Europe/Madrid", timedelta(hours=72))
+        rules = last_check.Rules("Europe/Madrid", timedelta(hours=72))
         with reading(self.shop.engine) as session:
             ids = session.scalars(
                 select(Message.id).where(

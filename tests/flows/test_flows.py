@@ -22,10 +22,11 @@ from retention.bootstrap import Workshop
 from retention.db import schema
 from retention.domain.errors import GateTrippedError
 from retention.nights.pull import pull
-from retention.nights.score import score_all, table_of
+from retention.nights.score_shards import score_all
 from retention.policies.load import load_policies
 from retention.settings import environment
 from retention.snapshots import store as snapshots
+from retention.snapshots.store import table_of
 from tests.conftest import NIGHT, ROOT, make_settings, use_workshop, write_sources
 from tests.factories.nights import print_of
 

@@ -13,7 +13,6 @@ from sqlalchemy import select, update
 
 from retention.actions import acknowledgements as answering
 from retention.actions.call_script import script_of
-from retention.actions.step_terms import Terms
 from retention.bootstrap import Workshop
 from retention.db.models import Action, Message, Rendering
 from retention.db.session import reading, writing
@@ -23,9 +22,10 @@ from retention.domain.messages import MessageState
 from retention.domain.notices import NoticePlan
 from retention.domain.offers import Answer
 from retention.domain.stages import Stage
-from retention.ladder.condition_values import Evidence, add_rows
 from retention.messages.compose import address_block, compose
+from retention.messages.terms import Terms
 from retention.people.actor import Desk
+from retention.snapshots.customers import read_rows
 from tests.conftest import NIGHT
 from tests.factories.nights import desk_of
 from tests.factories.outboxes import AFTERNOON, approve, deliver, one_proposal, owner
@@ -134,9 +134,8 @@ def test_a_call_is_agreed_on_by_its_owner_and_in_time(
 def test_a_call_has_a_script_in_the_customers_language(queued: Workshop, call: str) -> None:
     with reading(queued.engine) as session:
         action = session.get_one(Action, call)
-        evidence = Evidence(NIGHT, {})
-        add_rows(evidence, queued.places.snapshots, [action.customer_id])
-        row = evidence.rows[action.customer_id]
+        rows = read_rows(queued.places.snapshots, NIGHT, [action.customer_id])
+        row = rows[action.customer_id]
         manager = queued.policies.team.get(action.owner)
         for language, words in (("es", "Antes de llamar"), ("en", "Before you call"),
                                 ("fr", "Before you call")):  # fmt: skip
@@ -151,9 +150,8 @@ def test_a_letter_is_a_pdf_with_an_address_block(queued: Workshop) -> None:
     with writing(queued.engine) as session:
         action = session.get_one(Action, notice)
         action.kind = ActionKind.LETTER
-        evidence = Evidence(NIGHT, {})
-        add_rows(evidence, queued.places.snapshots, [action.customer_id])
-        row = evidence.rows[action.customer_id] | {"address": "Calle Mayor 1; 28013 Madrid"}
+        rows = read_rows(queued.places.snapshots, NIGHT, [action.customer_id])
+        row = rows[action.customer_id] | {"address": "Calle Mayor 1; 28013 Madrid"}
         manager = queued.policies.team.get(action.owner)
         plan = NoticePlan(30, NIGHT, NIGHT + timedelta(days=60))
         made = compose(action, row, manager, queued.sender, Terms(notice=plan, alternative="Norte"))

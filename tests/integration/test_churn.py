@@ -19,13 +19,15 @@ from retention.learning.leaks import leave_out
 from retention.learning.measures import Campaign
 from retention.learning.table import Labelled, read_labelled
 from retention.nights.pull import open_sources, pull
-from retention.nights.score import models_in_use, score_all, table_of
+from retention.nights.score_shards import score_all
 from retention.policies.load import Policies, load_policies
 from retention.scoring import model_store as model_files
 from retention.scoring.additive import AdditiveModel, Term
+from retention.scoring.model_store import models_in_use
 from retention.scoring.risks import add_churn
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Places
+from retention.snapshots.store import table_of
 from retention.sources.extract import extract_invoices
 from tests.conftest import ROOT, copy_config, make_places
 from tests.factories.commands import answer, data_folder, retention

@@ -18,7 +18,7 @@ from retention.bootstrap import Workshop
 from retention.clock import travel
 from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering, Run
 from retention.db.session import reading, writing
-from retention.delivery import attempts, canaries
+from retention.delivery import attempts, canaries, last_check
 from retention.delivery import claim as delivery
 from retention.delivery.mail_server import MailServer
 from retention.delivery.smtp import AttemptFailedError, Connection
@@ -462,7 +462,7 @@ def test_a_night_that_commits_while_the_dot_waits_is_seen(
     """The worker waits for the night's lock, and must then see what the night has written."""
     with writing(queued.engine) as session:
         (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
-        rules = delivery.Rules("Europe/Madrid", timedelta(hours=72))
+        rules = last_check.Rules("Europe/Madrid", timedelta(hours=72))
         claims = delivery.claim_checked(session, [message_id], AFTERNOON, rules)
     (claimed,) = claims.taken
     found: list[dict[str, str]] = []

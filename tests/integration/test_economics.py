@@ -9,11 +9,12 @@ import pytest
 
 from retention.domain.errors import ConfigError, GateTrippedError, SourceError
 from retention.nights.pull import pull
-from retention.nights.score import score_all, table_of
+from retention.nights.score_shards import score_all
 from retention.policies.load import load_policies
 from retention.scoring.activity_costs import PARTS
 from retention.scoring.profit_split import by_month
 from retention.snapshots import store as snapshots
+from retention.snapshots.store import table_of
 from tests.conftest import NIGHT, ROOT, copy_config, make_places
 
 D = Decimal

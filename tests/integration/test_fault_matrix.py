@@ -542,16 +542,15 @@ def test_line_breaks_in_the_data_reach_no_header(lab: Lab, mark: str, place: str
 
 def _propose_to(shop: Workshop, email: str, **row: str) -> bytes:
     """Write a message as the night does, for a customer with this address; return its bytes."""
-    from retention.actions.step_terms import Terms
-    from retention.ladder.condition_values import Evidence, add_rows
     from retention.messages.compose import compose
+    from retention.messages.terms import Terms
+    from retention.snapshots.customers import read_rows
 
     with reading(shop.engine) as session:
         action = session.scalars(select(Action).where(Action.template == "education")).first()
         assert action is not None
-        evidence = Evidence(NIGHT, {})
-        add_rows(evidence, shop.places.snapshots, [action.customer_id])
-        found = evidence.rows[action.customer_id] | {"email": email} | row
+        rows = read_rows(shop.places.snapshots, NIGHT, [action.customer_id])
+        found = rows[action.customer_id] | {"email": email} | row
         manager = shop.policies.team.get("marta")
         return compose(action, found, manager, shop.sender, Terms()).raw
 

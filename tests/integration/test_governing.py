@@ -18,6 +18,7 @@ from retention.actions import completion as completing
 from retention.actions import offers
 from retention.actions.approval_statistics import how_people_decide
 from retention.actions.offer_revision import revise
+from retention.audit import erasure
 from retention.audit import verify as audit
 from retention.cases import handovers, waivers
 from retention.db.chain import head_of
@@ -52,6 +53,7 @@ from retention.domain.stages import Stage
 from retention.ladder import held_batches as batches
 from retention.messages import outbox
 from retention.people import actor as desk
+from retention.people import delegations
 from retention.policies.guards import HoldoutDoc
 from retention.safeguards import exclusions
 from retention.safeguards import kill_switch as switches
@@ -326,10 +328,10 @@ def test_a_deputy_acts_within_the_dates_and_it_is_written_down(world: World) -> 
         approve(world, action.id, "james")
     with pytest.raises(NotAllowedError, match="may not lend it"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        desk.delegate(session, world.desk("james"), team.get("james"), on, on,
+        delegations.delegate(session, world.desk("james"), team.get("james"), on, on,
                       principal=team.get("marta"), reason="holiday")  # fmt: skip
     with writing(world.shop.engine) as session:
-        row = desk.delegate(
+        row = delegations.delegate(
             session, world.desk("marta"), team.get("james"), on, on, reason="away today"
         )
         number = row.id
@@ -338,7 +340,7 @@ def test_a_deputy_acts_within_the_dates_and_it_is_written_down(world: World) -> 
         given = session.scalars(select(Approval).where(Approval.action_id == action.id)).one()
         assert (given.person_id, given.on_behalf_of) == ("james", "marta")
     with writing(world.shop.engine) as session:
-        desk.revoke(session, world.desk("marta"), number)
+        delegations.revoke(session, world.desk("marta"), number)
         assert desk.standing_in(session, world.desk("james")) == []
 
 
@@ -821,7 +823,9 @@ def test_nobody_who_runs_the_nights_stands_in(world: World) -> None:
     for deputy, reason, message in (("olga", "holiday", "runs or audits"),
                                     ("james", " ", "says nothing")):  # fmt: skip
         with pytest.raises(NotAllowedError, match=message), writing(world.shop.engine) as session:
-            desk.delegate(session, world.desk("marta"), team.get(deputy), on, on, reason=reason)
+            delegations.delegate(
+                session, world.desk("marta"), team.get(deputy), on, on, reason=reason
+            )
 
 
 def test_a_waived_stage_is_passed_over(world: World) -> None:
@@ -912,7 +916,7 @@ def test_personal_data_is_erased_and_the_chain_holds(audited: World) -> None:
 
     def erase() -> int:
         with writing(audited.shop.engine) as session:
-            return audit.erase(session, root, CUSTOMER, director, "asked for it", audited.now)
+            return erasure.erase(session, root, CUSTOMER, director, "asked for it", audited.now)
 
     with pytest.raises(NotAllowedError, match="open case"):
         erase()

@@ -13,9 +13,10 @@ import pytest
 from retention.audit.replay_scores import replay
 from retention.domain.errors import NotFoundError, RetentionError
 from retention.nights.pull import pull
-from retention.nights.score import score_all, table_of
+from retention.nights.score_shards import score_all
 from retention.policies.load import load_policies
 from retention.snapshots import store as snapshots
+from retention.snapshots.store import table_of
 from tests.conftest import NIGHT, ROOT, make_places, write_sources
 
 EARLIER = date(2026, 2, 28)

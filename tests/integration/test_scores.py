@@ -10,10 +10,11 @@ import pytest
 from retention.domain.errors import ConfigError, SourceError
 from retention.domain.scores import SCORE_COLUMNS, TOTALS, parts_of
 from retention.nights.pull import pull
-from retention.nights.score import score_all, summarise, table_of
+from retention.nights.score_shards import score_all, summarise
 from retention.policies.load import Policies, load_policies
 from retention.scoring.costs import load_costs
 from retention.snapshots import store as snapshots
+from retention.snapshots.store import table_of
 from tests.conftest import NIGHT, ROOT, make_places, write_sources
 
 AS_OF = date(2026, 5, 31)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retention.cli.simulate import Game, play
+from retention.play.forward import Game, play
 from tests.conftest import ROOT
 from tests.factories.commands import answer, retention
 

@@ -8,9 +8,10 @@ from retention.demo.simulation import history, new_simulation, truth
 from retention.demo.truth import TrueProfit
 from retention.demo.writers import ParquetWriter
 from retention.nights.pull import pull
-from retention.nights.score import score_all, table_of
+from retention.nights.score_shards import score_all
 from retention.policies.load import load_policies
 from retention.snapshots import store as snapshots
+from retention.snapshots.store import table_of
 from tests.conftest import NIGHT, ROOT, copy_config, make_places
 
 SIZE = 20_000

@@ -7,23 +7,20 @@ from typing import Any
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
 from retention.domain.dates import months_before
 from retention.domain.scores import SCORE_COLUMNS
 from retention.domain.summaries import PullSummary, ScoreSummary
-from retention.scoring import model_store as model_files
-from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
+from retention.scoring.model_store import load_models, models_in_use
 from retention.scoring.reference import COLUMNS, Reference, make_reference
-from retention.scoring.score import Models, measure_customers, score_customers, to_frame
+from retention.scoring.score import measure_customers, score_customers, to_frame
 from retention.scratch import scratch
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Places, clear_staging, staged
 from retention.sources.extract import extract_features
 from retention.sources.staging import open_shard
 
-CHURN, LATE_PAYMENT = "churn", "late_payment"
 _MONTHS = 12
 
 
@@ -107,21 +104,6 @@ def finish_scores(places: Places, as_of: date) -> ScoreSummary:
     return summarise(places.snapshots, as_of)
 
 
-def models_in_use(root: Path, as_of: date) -> dict[str, str]:
-    """Return the newest accepted model of each kind, by name."""
-    found = {kind: model_files.newest_accepted(root, kind, as_of) for kind in (CHURN, LATE_PAYMENT)}
-    return {kind: model[0] for kind, model in found.items() if model is not None}
-
-
-def load_models(root: Path, names: dict[str, str]) -> Models:
-    """Return the models to score with, by kind and name."""
-    loaded = {
-        kind: AdditiveModel.from_json(model_files.load(root, kind, name)["model"])
-        for kind, name in names.items()
-    }
-    return Models(churn=loaded.get(CHURN), late_payment=loaded.get(LATE_PAYMENT))
-
-
 def summarise(root: Path, as_of: date) -> ScoreSummary:
     """Return how the scores of a date are distributed."""
     names = [c.name for c in SCORE_COLUMNS]
@@ -148,12 +130,3 @@ def _distribution(db: duckdb.DuckDBPyConnection, column: str) -> dict[str, Any]:
             "GROUP BY 1 ORDER BY 2 DESC, 1"
         ).fetchall()
     )
-
-
-def table_of(root: Path, as_of: date, what: str) -> pa.Table:
-    """Return the rows of all shards of a date."""
-    parts = [
-        snapshots.read_shard(root, as_of, what, shard)
-        for shard in range(snapshots.read_manifest(root, as_of)["shards"])
-    ]
-    return pa.concat_tables(parts)

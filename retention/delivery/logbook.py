@@ -11,13 +11,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Self
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from retention.bootstrap import Workshop
 from retention.clock import utc_now
 from retention.db.session import writing
 from retention.delivery import circuit_breaker as health
 from retention.delivery import claim as delivery
+from retention.delivery import last_check
 from retention.delivery.attempts import Claimed, Ending
 
 _TRIES = 10
@@ -32,11 +33,11 @@ class _Entry:
     answer: "Future[Any]"
 
 
-class Ledger:
+class Logbook:
     """The one writer of a round's progress. Use it as a context manager."""
 
-    def __init__(self, shop: Workshop, rules: delivery.Rules, lines: int) -> None:
-        self._shop, self._rules, self._lines = shop, rules, lines
+    def __init__(self, engine: Engine, rules: last_check.Rules, lines: int) -> None:
+        self._engine, self._rules, self._lines = engine, rules, lines
         self._entries: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -106,10 +107,9 @@ class Ledger:
         dots = [e.item for e in entries if isinstance(e.item, Claimed)]
         ends = [e.item for e in entries if isinstance(e.item, Ending)]
         settled, refused = {}, {}
-        with writing(self._shop.engine) as session:
+        with writing(self._engine) as session:
             if ends:
-                zone = self._shop.settings.timezone
-                settled = delivery.record_results(session, ends, zone)
+                settled = delivery.record_results(session, ends, self._rules.timezone)
                 trouble = delivery.has_server_trouble(ends)
                 if trouble is not None:
                     health.stop_mail(session, trouble, utc_now())

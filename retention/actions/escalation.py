@@ -1,0 +1,32 @@
+"""A decision that nobody takes goes to a director."""
+
+from datetime import date, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Case
+from retention.domain.actions import ActionState
+from retention.domain.cases import CaseState
+from retention.policies.load import Policies
+
+
+def escalate_overdue(session: Session, policies: Policies, today: date) -> int:
+    """Let a director decide what has waited for too long; return how many actions that is."""
+    days_of = policies.calendars.of_company(today)
+    newest = today
+    while policies.approvals.escalate_after.after(newest, days_of) >= today:
+        newest -= timedelta(days=1)
+    of_open_cases = select(Case.id).where(Case.state == CaseState.OPEN).scalar_subquery()
+    late = session.execute(
+        update(Action)
+        .where(
+            Action.state == ActionState.PENDING_APPROVAL,
+            Action.escalated_on.is_(None),
+            Action.proposed_on <= newest,
+            Action.case_id.in_(of_open_cases),
+        )
+        .values(escalated_on=today)
+        .execution_options(synchronize_session=False)
+    )
+    return int(late.rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,104 @@
+"""What people see of an action before they decide on it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from retention.actions.approval import still_needed
+from retention.db.models import Action
+from retention.domain.forms import FORMS
+from retention.messages.content_hash import content_of
+
+People = dict[str, dict[str, Any]]
+"""What is known of customers, by id: name, email, phone."""
+_AGREEMENT = ("agreed", "agreed_at")
+
+
+def _needed(action: Action, valid: timedelta, now: datetime) -> list[str]:
+    return still_needed(action, now, valid) if action.rendering is not None else []
+
+
+def summary(action: Action, people: People, valid: timedelta, now: datetime) -> dict[str, Any]:
+    """Return an action as a row of the queue; `valid` is how long an approval counts."""
+    return {
+        "id": action.id,
+        "customer_id": action.customer_id,
+        "name": people.get(action.customer_id, {}).get("name"),
+        "playbook": action.case.playbook,
+        "stage": action.stage,
+        "kind": action.kind,
+        "template": action.template,
+        "form": action.form,
+        "state": action.state,
+        "owner": action.owner,
+        "proposed_on": action.proposed_on.isoformat(),
+        "due_on": action.due_on.isoformat(),
+        "waits_for": _needed(action, valid, now),
+        "subject": action.rendering.subject if action.rendering else None,
+    }
+
+
+def details(
+    action: Action, people: People, valid: timedelta, now: datetime, timezone: str
+) -> dict[str, Any]:
+    """Return everything a person needs to decide on an action; `timezone` is the company's."""
+    message, form = action.rendering, FORMS.get(action.form or "")
+    return summary(action, people, valid, now) | {
+        "email": people.get(action.customer_id, {}).get("email"),
+        "phone": people.get(action.customer_id, {}).get("phone"),
+        "outcome": action.outcome,
+        "note": action.note,
+        "effective_on": action.effective_on,
+        "answers": {k: v for k, v in (action.answers or {}).items() if k not in _AGREEMENT},
+        "agreed_for": _agreed_for(action, timezone),
+        "asks": form.fields if form else {},
+        "snoozed_until": action.snoozed_until,
+        "escalated_on": action.escalated_on,
+        "offer": action.offer
+        and {
+            "kind": action.offer.kind,
+            "version": action.offer.version,
+            "state": action.offer.state,
+            "current_fee": action.offer.current_fee,
+            "new_fee": action.offer.new_fee,
+            "detail": action.offer.detail,
+            "expires_on": action.offer.expires_on,
+            "counter_fee": action.offer.counter_fee,
+        },
+        "comments": [{"by": c.person_id, "text": c.text} for c in action.comments],
+        "message": message
+        and {
+            "to": message.recipient,
+            "subject": message.subject,
+            "language": message.language,
+            "text": message.text,
+            "content_hash": content_of(action),
+            "state": action.message.state if action.message else None,
+        },
+        "approvals": [
+            {
+                "by": a.person_id,
+                "role": a.role,
+                "for": a.on_behalf_of,
+                "approved": a.approved,
+                "reason": a.reason,
+            }
+            for a in action.approvals
+        ],
+        "receipt": action.receipt and {"reason": action.receipt.reason, **action.receipt.document},
+    }
+
+
+def _agreed_for(action: Action, timezone: str) -> str | None:
+    """Return when an agreed call will be, on the company's clock."""
+    at = (action.answers or {}).get("agreed_at")
+    if at is None:
+        return None
+    return datetime.fromisoformat(at).astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def decided(action: Action, valid: timedelta, now: datetime) -> dict[str, Any]:
+    """Return what a decision has led to."""
+    waiting = action.state == "pending_approval"
+    waits = _needed(action, valid, now) if waiting else []
+    return {"id": action.id, "state": action.state, "owner": action.owner, "waits_for": waits}

@@ -1,0 +1,57 @@
+"""`retention ops`: stop and start the programme, or parts of it."""
+
+from typing import Annotated
+
+import typer
+
+from retention.cli.acting import Reason, Who, desk_of, ready, say
+from retention.terminal import AsJson, emit, print_table
+
+ops_app = typer.Typer(help="Stop and start the programme, or parts of it.", no_args_is_help=True)
+
+
+Scope = Annotated[str, typer.Argument(help="all, adverse, playbook:restore, stage:terminate ...")]
+
+
+@ops_app.command("stop")
+def stop(scope: Scope, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
+    """Stop all sending, a playbook, a stage or a kind of action, at once."""
+    from retention.db.session import writing
+    from retention.safeguards import kill_switch as switches
+
+    shop = ready()
+    desk = desk_of(shop, who)
+    with writing(shop.engine) as session:
+        switches.stop(session, scope, desk.person, reason, desk.now)
+    say({"stopped": scope}, f"'{scope}' is stopped.", as_json=as_json)
+
+
+@ops_app.command("start")
+def start(scope: Scope, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
+    """Start again what was stopped."""
+    from retention.db.session import writing
+    from retention.safeguards import kill_switch as switches
+
+    shop = ready()
+    desk = desk_of(shop, who)
+    with writing(shop.engine) as session:
+        switches.start(session, scope, desk.person, reason, desk.now)
+    say({"started": scope}, f"'{scope}' is started.", as_json=as_json)
+
+
+@ops_app.command("status")
+def status(*, as_json: AsJson = False) -> None:
+    """Show what is stopped, by a switch or by the file."""
+    from retention.db.session import reading
+    from retention.safeguards import kill_switch as switches
+
+    shop = ready()
+    with reading(shop.engine) as session:
+        stopped = switches.stopped(session)
+    if shop.settings.stop_file.exists():
+        stopped["file"] = f"{shop.settings.stop_file} exists"
+    if as_json:
+        emit({"stopped": stopped})
+        return
+    rows = sorted(stopped.items())
+    print_table("Stopped" if rows else "Nothing is stopped.", ("what", "why"), rows)

@@ -1,0 +1,104 @@
+"""What a night proposes: the steps of a stage, and the work that is no step of a playbook."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from retention.actions import lifecycle as actions
+from retention.actions.lifecycle import Work
+from retention.actions.step_terms import terms_of
+from retention.db.models import Action, Case
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.dates import Calendar, Period
+from retention.domain.errors import TemplateError
+from retention.domain.notices import NoticePlan
+from retention.domain.playbook import Step
+from retention.ladder.caps import Decided
+from retention.ladder.condition_values import Evidence
+from retention.ladder.progress import RETRACT, notice_is_checked, owes_call, said_before_notice
+from retention.messages.sender import Sender
+from retention.messages.terms import Terms
+from retention.policies.load import Policies
+
+_CHECK_NOTICE, _RETRACT = 98, 99
+"""Places of work that is no step of a playbook."""
+_FIVE_WORKDAYS = Period(5, workdays=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """Writes proposals in one transaction; `proposed` counts them by stage and template."""
+
+    session: Session
+    policies: Policies
+    sender: Sender
+    evidence: Evidence
+    workdays: Calendar
+    proposed: Counter[str]
+
+    @property
+    def as_of(self) -> date:
+        """The business date of the night."""
+        return self.evidence.as_of
+
+    def call_back(self, case: Case) -> None:
+        """The customer holds a notice that no longer counts: somebody has to call."""
+        call = Step(ActionKind.CALL, form=RETRACT, due=_FIVE_WORKDAYS)
+        self._write(case, _RETRACT, call, Terms())
+        self.proposed[f"{case.stage}:retract_notice"] += 1
+
+    def propose(
+        self, decided: Decided, case: Case, position: int
+    ) -> tuple[Action | None, str | None]:
+        """Return the action of a step, or the reason why it cannot be written tonight."""
+        step = decided.playbook.rule(case.stage).steps[position]
+        row = self.evidence.rows[case.customer_id]
+        terms = terms_of(decided.playbook, step, row, self.policies, self.as_of)
+        if isinstance(terms, str):
+            return None, terms
+        terms = self._after_conversation(terms, step, decided)
+        if step.notice and owes_call(decided.standing):
+            return None, "notice_not_called_back"
+        if (
+            step.notice
+            and terms.notice
+            and terms.notice.unsure
+            and not notice_is_checked(decided.standing)
+        ):
+            self._ask_about_notice(case)
+            return None, f"notice_needs_person:{terms.notice.unsure}"
+        try:
+            action = self._write(case, position, step, terms)
+        except TemplateError as error:
+            return None, f"not_written:{type(error).__name__}"
+        self.proposed[f"{case.stage}:{action.template or action.kind}"] += 1
+        return action, None
+
+    def _after_conversation(self, terms: Terms, step: Step, decided: Decided) -> Terms:
+        """A notice repeats what was said; a second notice says when the end truly comes."""
+        said = said_before_notice(decided.standing)
+        running = decided.progress.notice
+        plan = terms.notice
+        if step.before_end is not None and running is not None:
+            days_of = self.policies.calendars.of_customer(*decided.place, self.as_of)
+            leaves_by = step.due.after(self.as_of, self.workdays)
+            ends_on = max(running.effective_on, step.before_end.after(leaves_by))
+            ends_on = days_of.next_ending(ends_on)
+            plan = NoticePlan((ends_on - running.given_on).days, leaves_by, ends_on)
+        return Terms(terms.offer, plan, said.get("alternative", ""), said.get("fee_waived", ""))
+
+    def _ask_about_notice(self, case: Case) -> None:
+        asked = [a for a in case.actions if a.form == "notice_check"]
+        if any(a.state in (ActionState.PENDING_APPROVAL, ActionState.DONE) for a in asked):
+            return
+        check = Step(ActionKind.REVIEW, form="notice_check", due=Period(20, workdays=True))
+        self._write(case, _CHECK_NOTICE, check, Terms())
+        self.proposed[f"{case.stage}:notice_check"] += 1
+
+    def _write(self, case: Case, position: int, step: Step, terms: Terms) -> Action:
+        row = self.evidence.rows.get(case.customer_id, {})
+        manager = self.policies.team.account_manager_of(row.get("account_manager"))
+        work = Work(row, manager, self.sender, self.workdays, self.as_of)
+        return actions.propose(self.session, case, position, step, terms, work)

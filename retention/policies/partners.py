@@ -1,0 +1,33 @@
+"""partners.yaml: who may take customers over."""
+
+from pydantic import Field
+
+from retention.domain.handovers import Partner
+from retention.policies.guards import _ID
+from retention.yaml_files import PolicyModel
+
+
+class PartnerDoc(PolicyModel):
+    """One partner who takes customers over."""
+
+    id: str = Field(pattern=_ID)
+    name: str = Field(min_length=1)
+    email: str
+    phone: str
+    capacity: int = Field(ge=0)
+    countries: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+class PartnersDoc(PolicyModel):
+    """`partners.yaml`."""
+
+    partners: tuple[PartnerDoc, ...] = ()
+
+    def to_partners(self) -> dict[str, Partner]:
+        """Return the partners by id."""
+        return {
+            p.id: Partner(p.id, p.name, p.email, p.phone, p.capacity, frozenset(p.countries),
+                          frozenset(p.kinds))
+            for p in self.partners
+        }  # fmt: skip

@@ -1,0 +1,46 @@
+"""team.yaml: people, their roles, and who stands in by default."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from retention.domain.people import Person, Role, Team
+from retention.policies.guards import _ID
+from retention.yaml_files import PolicyModel
+
+
+class PersonDoc(PolicyModel):
+    """One member of the team. `accounts: all` makes account roles count for every account."""
+
+    id: str = Field(pattern=_ID)
+    name: str = Field(min_length=1)
+    email: str
+    phone: str
+    roles: tuple[Role, ...] = Field(min_length=1)
+    accounts: str = Field("own", pattern="^(own|all)$")
+    language: str = Field("en", pattern="^[a-z]{2}$")
+
+
+class TeamDoc(PolicyModel):
+    """`team.yaml`."""
+
+    default_account_manager: str
+    people: tuple[PersonDoc, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _manager_exists(self) -> Self:
+        ids = [person.id for person in self.people]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two people have the same id")
+        if self.default_account_manager not in ids:
+            raise ValueError(f"'{self.default_account_manager}' is not among the people")
+        return self
+
+    def to_team(self) -> Team:
+        """Return the team as the rules see it."""
+        people = {
+            p.id: Person(p.id, p.name, p.email, p.phone, frozenset(p.roles), p.accounts == "all",
+                         p.language)
+            for p in self.people
+        }  # fmt: skip
+        return Team(people, self.default_account_manager)
