@@ -6,6 +6,8 @@ from flows.parameters import DeliverParameters
 from retention.domain.summaries import DeliverySummary
 from tasks.delivery import deliver_due, recover_lost
 from tasks.publishing import publish_delivery
+from tasks.rounds import noting_round
+from tasks.watch import telling_ops
 
 DEFAULTS = DeliverParameters()
 
@@ -13,7 +15,8 @@ DEFAULTS = DeliverParameters()
 @flow(name="deliver", timeout_seconds=3600)
 def deliver(parameters: DeliverParameters = DEFAULTS) -> DeliverySummary:
     """Send approved messages that are due, each at most once per approval."""
-    recovered = recover_lost()
-    summary = deliver_due(parameters.limit)
+    with telling_ops(), noting_round("deliver") as noted:
+        recovered = recover_lost()
+        summary = noted.summary = deliver_due(parameters.limit)
     publish_delivery(summary, recovered)
     return summary

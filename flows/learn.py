@@ -9,6 +9,8 @@ from retention.clock import business_date
 from retention.settings import get_settings
 from tasks.learning import learn_churn, learn_late_payment
 from tasks.publishing import publish_models
+from tasks.rounds import noting_round
+from tasks.watch import telling_ops
 
 DEFAULTS = WeeklyParameters()
 
@@ -17,6 +19,7 @@ DEFAULTS = WeeklyParameters()
 def learn(parameters: WeeklyParameters = DEFAULTS) -> dict[str, Any]:
     """Fit and back-test both models; nights use the newest that has skill."""
     as_of = parameters.as_of or business_date(get_settings().timezone)
-    learnt = {"churn": learn_churn(as_of), "late_payment": learn_late_payment(as_of)}
+    with telling_ops(), noting_round("learn"):
+        learnt = {"churn": learn_churn(as_of), "late_payment": learn_late_payment(as_of)}
     publish_models(learnt)
     return learnt

@@ -14,14 +14,15 @@ from tasks.nightly import (
     claim_run,
     compare_customers,
     finish_scores,
+    keeping_alive,
     measure_shard,
     pull_sources,
     recording_failure,
     release_decisions,
-    renew_lease,
     score_shard,
 )
 from tasks.publishing import publish_night
+from tasks.watch import telling_ops
 
 DEFAULTS = NightlyParameters()
 
@@ -33,15 +34,14 @@ def nightly(parameters: NightlyParameters = DEFAULTS) -> dict[str, Any]:
     Sends nothing. Running it again for the same business date changes nothing.
     """
     as_of = parameters.as_of or business_date(get_settings().timezone)
-    claim = claim_run(as_of, take_over=parameters.take_over, late=parameters.late)
-    if claim.done is not None:
-        return claim.done
-    with recording_failure(claim):
-        pulled = pull_sources(as_of)
-        renew_lease(claim)
-        scored = _score(as_of, pulled)
-        renew_lease(claim)
-        summary = release_decisions(claim, pulled, scored, parameters.plan)
+    with telling_ops():
+        claim = claim_run(as_of, take_over=parameters.take_over, late=parameters.late)
+        if claim.done is not None:
+            return claim.done
+        with recording_failure(claim), keeping_alive(claim):
+            pulled = pull_sources(as_of)
+            scored = _score(as_of, pulled)
+            summary = release_decisions(claim, pulled, scored, parameters.plan)
     publish_night(summary)
     return summary
 

@@ -6,6 +6,8 @@ from flows.parameters import WeeklyParameters
 from retention.clock import business_date
 from retention.settings import get_settings
 from tasks.reporting import measure, write_report
+from tasks.rounds import noting_round
+from tasks.watch import telling_ops
 
 DEFAULTS = WeeklyParameters()
 
@@ -17,5 +19,6 @@ def report(parameters: WeeklyParameters = DEFAULTS) -> str:
     Measures what the programme has done, and stops it when it drives others away.
     """
     as_of = parameters.as_of or business_date(get_settings().timezone)
-    measure(as_of)
-    return write_report(as_of)
+    with telling_ops(), noting_round("report"):
+        measure(as_of)
+        return write_report(as_of)

@@ -1,5 +1,7 @@
 """The only reader of environment variables: `RETENTION_*`, or a `.env` file."""
 
+import json
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,12 +14,13 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PACKAGE = Path(__file__).parent
+SERVING = "serving.json"
 
 
 def shipped(name: str) -> Path:
-    """Return a folder of the checkout, or its copy inside an installed wheel."""
+    """Return a file or folder of the checkout, or its copy inside an installed wheel."""
     installed = _PACKAGE / "shipped" / name
-    return installed if installed.is_dir() else _PACKAGE.parent / name
+    return installed if installed.exists() else _PACKAGE.parent / name
 
 
 class Settings(BaseSettings):
@@ -28,6 +31,8 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path("var"), description="snapshots, the default database, run files")
     config_dir: Path = Field(default_factory=lambda: shipped("config"))
     templates_dir: Path = Field(default_factory=lambda: shipped("templates"))
+    deployments_file: Path = Field(default_factory=lambda: shipped("prefect.yaml"))
+    automations_file: Path = Field(default_factory=lambda: shipped("automations.yaml"))
     database_url: str | None = Field(
         None, description="SQLAlchemy URL; SQLite in state_dir if unset"
     )
@@ -71,7 +76,9 @@ class Settings(BaseSettings):
     )
     inbox_password: SecretStr | None = None
 
-    lease_minutes: int = Field(120, ge=1, description="how long a run may hold its business date")
+    lease_minutes: float = Field(
+        5, gt=0, description="how long a night is taken for alive after its last sign of life"
+    )
 
     shard_customers: int = Field(
         100_000, ge=1, description="how many customers are measured and scored at once, about"
@@ -122,6 +129,16 @@ class Settings(BaseSettings):
         return path.read_bytes()
 
     @property
+    def prefect_dir(self) -> Path:
+        """Where Prefect keeps its own files: one home for each company."""
+        return self.state_dir.resolve() / "prefect"
+
+    @property
+    def failures_dir(self) -> Path:
+        """Where the full story of a failed step is; Prefect and its logs get a sentence."""
+        return self.state_dir / "failures"
+
+    @property
     def stop_file(self) -> Path:
         """While this file exists nothing is sent, even when the database is down."""
         return self.state_dir / "STOP"
@@ -148,14 +165,68 @@ def keep_prefect_quiet(home: Path | None = None) -> None:
     """Keep Prefect from calling home and from chatting on standard error.
 
     Must run before Prefect is imported. What the user has set stays. `home` is where Prefect keeps
-    its own files.
+    its own files, the state folder's by default. The server that `retention serve` runs there is
+    used; without one Prefect starts one for this process.
     """
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    if home is not None:
-        os.environ.setdefault("PREFECT_HOME", str(home.resolve()))
+    logging.getLogger("retention").setLevel(logging.CRITICAL)
+    point_at_prefect(home)
+
+
+def point_at_prefect(home: Path | None = None) -> None:
+    """Point Prefect in this process at our own home, and at the server that works there, if any."""
+    home = (home or get_settings().prefect_dir).resolve()
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_HOME", str(home))
+    served = _served_from(home)
+    if served is not None:
+        os.environ.setdefault("PREFECT_API_URL", served)
+
+
+def _served_from(home: Path) -> str | None:
+    """Return the address of the server that `retention serve` runs on this home, or None."""
+    try:
+        said = json.loads((home / SERVING).read_text("utf-8"))
+        os.kill(said["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(said["api"])
+
+
+@contextmanager
+def serving(home: Path, api: str) -> Iterator[None]:
+    """Say, while the block runs, that a Prefect server answers at `api` for this home."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / SERVING
+    path.write_text(json.dumps({"pid": os.getpid(), "api": api}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def prefect_environment(api: str, home: Path) -> dict[str, str]:
+    """Return the environment of a Prefect server and worker of ours that answer at `api`.
+
+    Log lines of a run, ours among them, go to the server; a run says twice a minute that it lives.
+    """
+    wanted = {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": api,
+        "PREFECT_UI_API_URL": api,
+        "RETENTION_HOME": str(Path.cwd()),
+    }
+    usual = {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "retention",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_WORKER_QUERY_SECONDS": "5",
+    }
+    return usual | environment() | wanted
 
 
 @contextmanager

@@ -2,9 +2,6 @@
 
 from collections import Counter
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from retention.bootstrap import Workshop, get_workshop
 from retention.clock import utc_now
 from retention.db import schema
@@ -16,28 +13,30 @@ from retention.delivery import recheck_sources as freshness
 from retention.delivery import selection as rounds
 from retention.delivery.worker import PostOffice
 from retention.domain.dates import date_in
-from retention.domain.errors import NotFoundError
 from retention.domain.messages import MessageState
 from retention.domain.summaries import DeliverySummary
 from retention.messages import outbox
+from tasks.steps import step
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def recover_lost() -> int:
     """Settle messages whose sending process died, and expire those that are too late."""
     shop, now = get_workshop(), utc_now()
     if not schema.exists(shop.engine):
-        raise NotFoundError("the outbox", "no night has run yet", "Run 'retention run' first.")
+        return 0  # before the first night there is no outbox
     with writing(shop.engine) as session:
         outbox.expire_late(session, date_in(now, shop.settings.timezone))
         canaries.stop_bad_batches(session, now, shop.policies.canary)
         return attempts.recover(session, now)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def deliver_due(limit: int) -> DeliverySummary:
     """Send what is approved, due and within the recipients' hours, over kept connections."""
     shop, now = get_workshop(), utc_now()
+    if not schema.exists(shop.engine):
+        return DeliverySummary()
     with writing(shop.engine) as session:
         found = rounds.gather(session, now, limit, shop.policies, shop.settings.timezone)
         health.stop_when_failing(session, now, shop.policies.sending.errors)

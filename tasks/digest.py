@@ -3,29 +3,24 @@
 from dataclasses import replace
 from datetime import date
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from retention.bootstrap import Workshop, get_workshop
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
 from retention.delivery.claim import is_stopped
-from retention.delivery.smtp import AttemptFailedError, Connection
+from retention.delivery.team_post import hand_over
 from retention.domain.dates import date_in
-from retention.domain.errors import NotFoundError
-from retention.domain.messages import Verdict
 from retention.domain.runs import RunState
 from retention.domain.summaries import DigestSummary, as_json
-from retention.messages.mime import usable_address
 from retention.reports import team_digest as digest
 from retention.reports.team_digest import Digest
 from retention.runs import ledger as runs
+from tasks.steps import step
 
 FLOW = "digest"
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def send_digests() -> DigestSummary:
     """Send today's digests. A second run of the day sends nothing; a failed one sends all again.
 
@@ -35,7 +30,7 @@ def send_digests() -> DigestSummary:
     shop, now = get_workshop(), utc_now()
     on = date_in(now, shop.settings.timezone)
     if not schema.exists(shop.engine):
-        raise NotFoundError("the queue", "no night has run yet", "Run 'retention run' first.")
+        return DigestSummary()
     if is_stopped(shop.settings.stop_file):
         return DigestSummary()
     with writing(shop.engine) as session:
@@ -53,20 +48,9 @@ def send_digests() -> DigestSummary:
 
 
 def _send_all(shop: Workshop, digests: list[Digest], on: date) -> DigestSummary:
-    sent = failed = 0
-    with Connection(shop.mail) as connection:
-        for found in digests:
-            person = shop.policies.team.get(found.person)
-            address = usable_address(person.email)
-            raw = digest.compose_digest(found, person, shop.sender, utc_now(), on)
-            try:
-                if address is None:
-                    failed += 1
-                    continue
-                connection.send(shop.sender.address, address, raw, lambda _: None)
-                sent += 1
-            except AttemptFailedError as error:
-                failed += 1
-                if error.verdict is Verdict.SERVER:
-                    return DigestSummary(sent, len(digests) - sent)  # nobody knocks again
-    return DigestSummary(sent, failed)
+    letters = []
+    for found in digests:
+        person = shop.policies.team.get(found.person)
+        raw = digest.compose_digest(found, person, shop.sender, utc_now(), on)
+        letters.append((person, raw))
+    return DigestSummary(*hand_over(shop.mail, shop.sender.address, letters))

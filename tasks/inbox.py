@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from sqlalchemy.exc import DBAPIError
 
 from retention.bootstrap import Workshop, get_workshop
@@ -11,14 +9,15 @@ from retention.clock import utc_now
 from retention.db import schema
 from retention.db.models import Incoming
 from retention.db.session import writing
-from retention.domain.errors import ConfigError, NotFoundError
+from retention.domain.errors import ConfigError
 from retention.domain.summaries import InboxSummary
 from retention.inbox import take_effect as inbox
 from retention.inbox.mailboxes import Box, open_box
 from retention.inbox.parse import Received, read_incoming
+from tasks.steps import step
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def read_inbox(limit: int) -> InboxSummary:
     """Put what has arrived on record and let it take effect; a second reading changes nothing.
 
@@ -29,7 +28,7 @@ def read_inbox(limit: int) -> InboxSummary:
     if where is None:
         raise ConfigError("RETENTION_INBOX", "is missing", "Say where answers arrive.")
     if not schema.exists(shop.engine):
-        raise NotFoundError("the outbox", "no night has run yet", "Run 'retention run' first.")
+        return InboxSummary()  # before the first night nothing of ours can be answered
     secret = password.get_secret_value() if password else None
     with open_box(where, secret, shop.settings.mail_ca_file) as box:
         return _read_all(shop, box, limit)

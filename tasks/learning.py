@@ -3,16 +3,14 @@
 from datetime import date
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from retention.bootstrap import get_workshop
 from retention.learning import train as learning
+from tasks.steps import step
 
 _HOUR = 3600
 
 
-@task(task_run_name="learn-churn-{as_of}", timeout_seconds=_HOUR, cache_policy=NO_CACHE)
+@step(task_run_name="learn-churn-{as_of}", timeout_seconds=_HOUR)
 def learn_churn(as_of: date) -> dict[str, Any]:
     """Learn who leaves: from our own snapshots, or from the sources while those are too young."""
     shop = get_workshop()
@@ -24,7 +22,7 @@ def learn_churn(as_of: date) -> dict[str, Any]:
     return learning.keep(shop.places.models, learnt, data_hash).as_json()
 
 
-@task(task_run_name="learn-late-payment-{as_of}", timeout_seconds=_HOUR, cache_policy=NO_CACHE)
+@step(task_run_name="learn-late-payment-{as_of}", timeout_seconds=_HOUR)
 def learn_late_payment(as_of: date) -> dict[str, Any]:
     """Learn which invoices are paid very late, from what was known when they were issued."""
     shop = get_workshop()

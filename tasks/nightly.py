@@ -1,19 +1,24 @@
 """The steps of the nightly flow."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
+from sqlalchemy.exc import DBAPIError
 
 from retention.bootstrap import get_workshop
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
 from retention.domain.dates import date_in
-from retention.domain.errors import GateTrippedError, RunRefusedError, SourceUnavailableError
+from retention.domain.errors import (
+    GateTrippedError,
+    RunLockedError,
+    RunRefusedError,
+    SourceUnavailableError,
+)
 from retention.domain.runs import RunState
 from retention.domain.summaries import NightSummary, PullSummary, ScoreSummary, as_json
 from retention.ladder import decide_night as night
@@ -24,16 +29,18 @@ from retention.nights.plan import require_planned
 from retention.runs import ledger as runs
 from retention.runs import trust
 from retention.runs.ledger import Lateness, RunClaim
+from tasks.steps import log, step, told
 
 FLOW = "nightly"
 _HOURS = 3600
+_SIGNS_PER_LEASE = 5
 
 
 def _is_transient(_task: object, _run: object, state: Any) -> bool:
     return isinstance(state.result(raise_on_failure=False), SourceUnavailableError)
 
 
-@task(task_run_name="claim-{as_of}", cache_policy=NO_CACHE)
+@step(task_run_name="claim-{as_of}")
 def claim_run(as_of: date, *, take_over: bool = False, late: str = "refuse") -> RunClaim:
     """Bring the database up to date and claim the business date, or find that it is done.
 
@@ -58,21 +65,46 @@ def claim_run(as_of: date, *, take_over: bool = False, late: str = "refuse") -> 
     return claim
 
 
-@task(task_run_name="renew-{claim.run_id}", cache_policy=NO_CACHE)
+@contextmanager
+def keeping_alive(claim: RunClaim) -> Iterator[None]:
+    """While the block runs, say again and again that this process lives.
+
+    Who does not say so for `lease_minutes` is taken for dead, and another process may take over.
+    """
+    over = threading.Event()
+    teller = threading.Thread(target=_say_alive, args=(claim, over), daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
+
+
+def _say_alive(claim: RunClaim, over: threading.Event) -> None:
+    shop = get_workshop()
+    while not over.wait(shop.lease.total_seconds() / _SIGNS_PER_LEASE):
+        try:
+            renew_lease(claim)
+        except RunLockedError:
+            return  # taken over, or just written to its end: either way nothing is left to hold
+        except DBAPIError:
+            continue  # somebody writes for long; the next sign is due soon
+
+
 def renew_lease(claim: RunClaim) -> None:
-    """Say that this process is alive; stop when another one has taken the run over."""
+    """Say that this process is alive. Raises RunLockedError when another one has taken over."""
     shop = get_workshop()
     with writing(shop.engine) as session:
         runs.renew(session, claim, utc_now(), shop.lease)
 
 
-@task(
+@step(
     task_run_name="pull-{as_of}",
     retries=2,
     retry_delay_seconds=[10, 60],
     retry_condition_fn=_is_transient,
     timeout_seconds=2 * _HOURS,
-    cache_policy=NO_CACHE,
 )
 def pull_sources(as_of: date) -> PullSummary:
     """Read, check and gate the company's data; divide it into shards."""
@@ -80,37 +112,42 @@ def pull_sources(as_of: date) -> PullSummary:
     with reading(shop.engine) as session:
         history = trust.good_pulls(session, FLOW, shop.policies.guards.history, as_of)
         accepted = gates.accepted(session, as_of)
-    return nightly.pull(shop.policies, shop.places, as_of, history, accepted)
+    pulled = nightly.pull(shop.policies, shop.places, as_of, history, accepted)
+    log.info("%s: %d customers, rows %s, left out: %s", as_of, pulled.customers, pulled.rows,
+             ", ".join(pulled.tripped) or "nothing")  # fmt: skip
+    return pulled
 
 
-@task(task_run_name="measure-{as_of}-{shard}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
+@step(task_run_name="measure-{as_of}-{shard}", timeout_seconds=2 * _HOURS)
 def measure_shard(as_of: date, shard: int) -> int:
     """Aggregate the rows of one shard's customers and their economics."""
     shop = get_workshop()
     return scores.measure_shard(shop.policies.costs, shop.places, as_of, shard)
 
 
-@task(task_run_name="compare-{as_of}", timeout_seconds=_HOURS, cache_policy=NO_CACHE)
+@step(task_run_name="compare-{as_of}", timeout_seconds=_HOURS)
 def compare_customers(as_of: date) -> None:
     """Compare all customers once: peers, ranks, ties."""
     shop = get_workshop()
     scores.compare(shop.policies.costs, shop.places, as_of)
 
 
-@task(task_run_name="score-{as_of}-{shard}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
+@step(task_run_name="score-{as_of}-{shard}", timeout_seconds=2 * _HOURS)
 def score_shard(as_of: date, shard: int) -> None:
     """Score one shard's customers."""
     shop = get_workshop()
     scores.score_shard(shop.policies.costs, shop.places, as_of, shard)
 
 
-@task(task_run_name="finish-scores-{as_of}", cache_policy=NO_CACHE)
+@step(task_run_name="finish-scores-{as_of}")
 def finish_scores(as_of: date) -> ScoreSummary:
     """Say that the snapshot is whole; forget the company's rows."""
-    return scores.finish_scores(get_workshop().places, as_of)
+    scored = scores.finish_scores(get_workshop().places, as_of)
+    log.info("%s: %d customers scored, fit %s", as_of, scored.customers, scored.fit)
+    return scored
 
 
-@task(task_run_name="release-{pulled.as_of}", timeout_seconds=2 * _HOURS, cache_policy=NO_CACHE)
+@step(task_run_name="release-{pulled.as_of}", timeout_seconds=2 * _HOURS)
 def release_decisions(
     claim: RunClaim, pulled: PullSummary, scored: ScoreSummary, plan: str | None = None
 ) -> dict[str, Any]:
@@ -126,6 +163,8 @@ def release_decisions(
         parts = {"pull": pulled, "scores": scored, "decisions": decided}
         summary = {name: as_json(part) for name, part in parts.items()}
         runs.finish(session, claim, RunState.COMPLETED, summary, utc_now())
+    log.info("%s: decided %s, proposed %s, held %s", pulled.as_of, decided.decisions,
+             decided.proposed, decided.over_cap or "nothing")  # fmt: skip
     return summary
 
 
@@ -146,7 +185,9 @@ def recording_failure(claim: RunClaim) -> Iterator[None]:
         yield
     except Exception as error:
         held = isinstance(error, GateTrippedError)
+        why = {"reason": type(error).__name__, "why": told(error)}
         with writing(get_workshop().engine) as session:
             state = RunState.HELD if held else RunState.FAILED
-            runs.finish(session, claim, state, {"reason": type(error).__name__}, utc_now())
+            runs.finish(session, claim, state, why, utc_now())
+        log.error("the night is %s: %s", state, why["why"])
         raise

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
 
 from retention.domain.summaries import DeliverySummary, DigestSummary, InboxSummary
+from tasks.steps import step
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def publish_night(summary: dict[str, Any]) -> None:
     """Leave the night's summary and its counts as artifacts."""
     pull, scores, decided = summary["pull"], summary["scores"], summary["decisions"]
@@ -49,7 +48,7 @@ def night_markdown(summary: dict[str, Any]) -> str:
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def publish_delivery(summary: DeliverySummary, recovered: int) -> None:
     """Leave the result of one delivery round as an artifact."""
     create_markdown_artifact(
@@ -59,7 +58,7 @@ def publish_delivery(summary: DeliverySummary, recovered: int) -> None:
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def publish_inbox(summary: InboxSummary) -> None:
     """Leave what came in as an artifact."""
     create_markdown_artifact(
@@ -69,7 +68,7 @@ def publish_inbox(summary: InboxSummary) -> None:
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def publish_digest(summary: DigestSummary) -> None:
     """Leave how many digests were sent as an artifact."""
     create_markdown_artifact(
@@ -83,7 +82,7 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def publish_models(learnt: dict[str, Any]) -> None:
     """Leave what the back-tests found as a table."""
     rows = [

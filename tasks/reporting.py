@@ -3,9 +3,7 @@
 from datetime import date
 from typing import Any
 
-from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 
 from retention.bootstrap import get_workshop
 from retention.clock import utc_now
@@ -15,9 +13,10 @@ from retention.reports import gather as reporting
 from retention.reports.programme_effect import measure_programme
 from retention.reports.spillover import stop_above_limit
 from retention.snapshots import store as snapshots
+from tasks.steps import step
 
 
-@task(task_run_name="report-{as_of}", timeout_seconds=3600, cache_policy=NO_CACHE)
+@step(task_run_name="report-{as_of}", timeout_seconds=3600)
 def write_report(as_of: date) -> str:
     """Write the report in both languages; leave its main sentences in English as an artifact."""
     shop = get_workshop()
@@ -33,7 +32,7 @@ def write_report(as_of: date) -> str:
     return target.name
 
 
-@task(task_run_name="measure-{as_of}", timeout_seconds=3600, cache_policy=NO_CACHE)
+@step(task_run_name="measure-{as_of}", timeout_seconds=3600)
 def measure(as_of: date) -> bool:
     """Measure what the programme does to others; stop it above the limit. True when stopped now."""
     shop = get_workshop()

@@ -205,6 +205,9 @@ def use_workshop(monkeypatch: pytest.MonkeyPatch, made: Workshop) -> None:
         "tasks.reporting",
         "tasks.inbox",
         "tasks.digest",
+        "tasks.rounds",
+        "tasks.steps",
+        "tasks.watch",
     ):
         monkeypatch.setattr(f"{module}.get_workshop", lambda: made)
 

@@ -33,6 +33,8 @@ learning    -> nights sources scoring snapshots policies domain
 audit       -> playbooks policies scoring snapshots db domain
 reports     -> actions delivery messages people safeguards policies playbooks scoring snapshots
 reports     -> scratch db domain
+alerts      -> delivery messages safeguards policies db domain
+scheduling  -> domain yaml_files
 demo        -> domain
 bootstrap   -> policies snapshots messages delivery db settings
 play        -> ANY
@@ -41,7 +43,7 @@ cli         -> ANY
 DOORS = {"cli", "tasks", "flows", "play"}
 ROOMS_OF_ALL = set(WALLS.split()) - {"->", "-", "ANY"} - DOORS
 ONLY_IN = {
-    "prefect": {"flows", "tasks", "cli"},
+    "prefect": {"flows", "tasks", "scheduling"},
     "yagmail": {"delivery"},
     "smtplib": set(),
     "matplotlib": {"reports"},

@@ -5,7 +5,6 @@ another run.
 """
 
 import atexit
-import os
 import sys
 
 import typer
@@ -23,6 +22,7 @@ from retention.cli import (
     hold,
     inbox,
     measure,
+    nights,
     offer,
     ops,
     outbox,
@@ -38,6 +38,7 @@ from retention.cli import (
     template,
     waiver,
 )
+from retention.terminal import fail, leave_quietly
 
 app = typer.Typer(
     name="retention",
@@ -61,6 +62,7 @@ app.command("serve")(serve.serve)
 queue.app.command("letter")(queue_calls_letters.letter)
 queue.app.command("script")(queue_calls_letters.script)
 queue.app.command("agree")(queue_calls_letters.agree)
+app.add_typer(nights.app, name="nights")
 app.add_typer(queue.app, name="queue")
 app.add_typer(template.app, name="template")
 app.add_typer(inbox.app, name="inbox")
@@ -79,7 +81,7 @@ app.add_typer(audit.app, name="audit")
 
 def main() -> None:
     """Run the command line; a known error becomes its message and exit code."""
-    atexit.register(_leave_quietly)
+    atexit.register(leave_quietly)
     try:
         app()
     except Exception as error:
@@ -88,13 +90,5 @@ def main() -> None:
         known = as_known(error)
         if known is None:
             raise
-        from retention.terminal import fail
-
         fail(known, as_json="--json" in sys.argv)
         sys.exit(known.exit_code)
-
-
-def _leave_quietly() -> None:
-    """DuckDB's binding lists objects that are alive when Python ends; nobody can act on it."""
-    sys.stderr.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from retention.cli.acting import ready
 from retention.terminal import AsJson, emit, make_console, print_table
 
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many messages at most.")]
@@ -11,6 +12,7 @@ Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many messages a
 
 def deliver(limit: Limit = 500, *, as_json: AsJson = False) -> None:
     """Send what people have approved and is due."""
+    ready()
     with make_console(stderr=True).status("Delivering ..."):
         from retention.settings import keep_prefect_quiet
 

@@ -5,18 +5,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from retention.cli.doctor_schedules import FAIL, OK, WARN, Check, check_schedules
 from retention.terminal import AsJson, emit, print_table
 
 if TYPE_CHECKING:
     from retention.bootstrap import Workshop
 
-Check = tuple[str, str, str]
-OK, WARN, FAIL = "OK", "WARN", "FAIL"
 _MOST_SKEW = 60.0
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Check policies, database, sources, templates, mail and Prefect; exit 1 on a FAIL."""
+    """Check policies, data, mail, and that what is scheduled runs; exit 1 on a FAIL."""
     from retention.bootstrap import get_workshop
     from retention.domain.errors import RetentionError
 
@@ -24,16 +23,18 @@ def doctor(*, as_json: AsJson = False) -> None:
         shop = get_workshop()
         shop.policies.calendars.check()
     except RetentionError as error:
-        checks = [("policies", FAIL, f"{error.where}: {error.found}. {error.remedy}")]
+        checks = [Check("policies", FAIL, f"{error.where}: {error.found}. {error.remedy}")]
     else:
-        checks = [("policies", OK, str(shop.policies.home))]
-        parts = (_database, _clock, _sources, _notices, _mail, _switch, _prefect)
+        checks = [Check("policies", OK, str(shop.policies.home))]
+        parts = (_database, _clock, _sources, _notices, _mail, _switch, _ops, _night)
         checks += [_checked(part, shop) for part in parts]
+        checks += check_schedules(shop)
     if as_json:
-        emit({"checks": [{"part": p, "verdict": v, "detail": d} for p, v, d in checks]})
+        emit({"checks": [check._asdict() for check in checks]})
     else:
-        print_table("retention doctor", ("part", "verdict", "detail"), checks)
-    if any(verdict == FAIL for _, verdict, _ in checks):
+        rows = [check[:3] for check in checks]
+        print_table("retention doctor", ("part", "verdict", "detail"), rows)
+    if any(check.verdict == FAIL for check in checks):
         raise typer.Exit(1)
 
 
@@ -46,9 +47,9 @@ def _checked(part: "Callable[[Workshop], Check]", shop: "Workshop") -> Check:
     try:
         return part(shop)
     except RetentionError as error:
-        return (name, FAIL, f"{error.where}: {error.found}. {error.remedy}")
+        return Check(name, FAIL, f"{error.where}: {error.found}. {error.remedy}")
     except SQLAlchemyError as error:
-        return (name, FAIL, f"{type(error).__name__}: check RETENTION_DATABASE_URL")
+        return Check(name, FAIL, f"{type(error).__name__}: check RETENTION_DATABASE_URL")
 
 
 def _database(shop: "Workshop") -> Check:
@@ -56,17 +57,17 @@ def _database(shop: "Workshop") -> Check:
 
     place = shop.engine.url.render_as_string(hide_password=True)
     if not schema.exists(shop.engine):
-        return ("database", WARN, f"{place} is not set up yet; the first run does it")
+        return Check("database", WARN, f"{place} is not set up yet; the first run does it")
     if not schema.is_current(shop.engine):
-        return ("database", WARN, f"{place} lacks migrations; the next run applies them")
-    return ("database", OK, place)
+        return Check("database", WARN, f"{place} lacks migrations; the next run applies them")
+    return Check("database", OK, place)
 
 
 def _sources(shop: "Workshop") -> Check:
     from retention.nights.pull import count_source_rows
 
     rows = count_source_rows(shop.policies, shop.places)
-    return ("sources", OK, ", ".join(f"{name} {count:,}" for name, count in rows.items()))
+    return Check("sources", OK, ", ".join(f"{name} {count:,}" for name, count in rows.items()))
 
 
 def _mail(shop: "Workshop") -> Check:
@@ -77,14 +78,16 @@ def _mail(shop: "Workshop") -> Check:
         try:
             connection.open()
         except AttemptFailedError as error:
-            return ("mail", FAIL, f"{where} cannot be used: {error.text}. Check RETENTION_MAIL_*")
-    return ("mail", OK, where)
+            return Check(
+                "mail", FAIL, f"{where} cannot be used: {error.text}. Check RETENTION_MAIL_*"
+            )
+    return Check("mail", OK, where)
 
 
 def _switch(shop: "Workshop") -> Check:
     if shop.settings.stop_file.exists():
-        return ("switch", WARN, f"all sending is stopped; remove {shop.settings.stop_file}")
-    return ("switch", OK, "sending is not stopped")
+        return Check("switch", WARN, f"all sending is stopped; remove {shop.settings.stop_file}")
+    return Check("switch", OK, "sending is not stopped")
 
 
 def _notices(shop: "Workshop") -> Check:
@@ -96,8 +99,8 @@ def _notices(shop: "Workshop") -> Check:
     rules = shop.policies.notices.rules
     old = [rule.rule_id for rule in rules if rule.review_by < on]
     if old:
-        return ("notices", WARN, f"to be looked at again: {', '.join(old)}")
-    return ("notices", OK, f"{len(rules)} rules, none to be looked at again yet")
+        return Check("notices", WARN, f"to be looked at again: {', '.join(old)}")
+    return Check("notices", OK, f"{len(rules)} rules, none to be looked at again yet")
 
 
 def _clock(shop: "Workshop") -> Check:
@@ -108,23 +111,62 @@ def _clock(shop: "Workshop") -> Check:
     from retention.db.session import reading
 
     if shop.engine.dialect.name == "sqlite":
-        return ("clock", OK, "the database has this machine's")
+        return Check("clock", OK, "the database has this machine's")
     with reading(shop.engine) as session:
         there = session.scalar(select(func.now()))
     skew = abs((there - utc_now()).total_seconds()) if there else 0.0
     if skew > _MOST_SKEW:
-        return ("clock", FAIL, f"the database's clock differs by {skew:.0f} s: set both by NTP")
-    return ("clock", OK, "the same here and in the database")
+        return Check(
+            "clock", FAIL, f"the database's clock differs by {skew:.0f} s: set both by NTP"
+        )
+    return Check("clock", OK, "the same here and in the database")
 
 
-def _prefect(_: "Workshop") -> Check:
-    from importlib.metadata import version
+def _ops(shop: "Workshop") -> Check:
+    """Say who hears of troubles, and which there are."""
+    from retention.alerts.open_alerts import list_open
+    from retention.db import schema
+    from retention.db.session import reading
+    from retention.domain.people import Role
 
-    from retention.settings import keep_prefect_quiet
+    people = [person.person_id for person in shop.policies.team.with_role(Role.OPS)]
+    if not people:
+        return Check("ops", FAIL, "nobody has the role ops: give it to somebody in team.yaml")
+    if not schema.exists(shop.engine) or not schema.is_current(shop.engine):
+        return Check("ops", OK, f"{', '.join(people)} would be told")
+    with reading(shop.engine) as session:
+        wrong = [f"{alert.kind} {alert.key}" for alert in list_open(session)]
+    if wrong:
+        return Check("ops", WARN, f"{', '.join(people)} were told: {', '.join(wrong)}",
+                     {"troubles": wrong})  # fmt: skip
+    return Check(
+        "ops", OK, f"{', '.join(people)} would be told; nothing is wrong", {"troubles": []}
+    )
 
-    keep_prefect_quiet()
-    try:
-        import prefect.server.api.server  # noqa: F401 - importing prefect alone proves nothing
-    except (ImportError, TypeError) as error:
-        return ("prefect", FAIL, f"its server does not import: {error}. Use requirements.lock")
-    return ("prefect", OK, f"prefect {version('prefect')}, fastapi {version('fastapi')}")
+
+def _night(shop: "Workshop") -> Check:
+    """Is the last night as old as it should be, and did it go well?"""
+    from zoneinfo import ZoneInfo
+
+    from retention.clock import utc_now
+    from retention.db import schema
+    from retention.db.session import reading
+    from retention.runs.history import list_nights
+
+    if not schema.exists(shop.engine) or not schema.is_current(shop.engine):
+        return Check("night", WARN, "no night has run yet: 'retention run', or wait for the first")
+    with reading(shop.engine) as session:
+        nights = list_nights(session, "nightly", 1)
+    if not nights:
+        return Check("night", WARN, "no night has run yet: 'retention run', or wait for the first")
+    last = nights[0]
+    local = utc_now().astimezone(ZoneInfo(shop.settings.timezone))
+    expected = shop.policies.alerts.expected_night(local)
+    figures = {"last": last.as_of.isoformat(), "state": str(last.state),
+               "expected": expected.isoformat()}  # fmt: skip
+    if last.state in ("failed", "held"):
+        return Check("night", FAIL, f"{last.as_of} is {last.state}: {last.why}", figures)
+    if last.as_of < expected:
+        return Check("night", FAIL, f"the last is {last.as_of}, {expected} should be done: see "
+                     "the parts below, or 'retention run'", figures)  # fmt: skip
+    return Check("night", OK, f"{last.as_of} is {last.state}", figures)

@@ -16,6 +16,7 @@ Limit = Annotated[int, typer.Option(min=1, max=10_000)]
 @app.command("read")
 def read(limit: Limit = 500, *, as_json: AsJson = False) -> None:
     """Read the configured mailbox; each message takes effect once."""
+    ready()
     with make_console(stderr=True).status("Reading the mailbox ..."):
         from retention.settings import keep_prefect_quiet
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from retention.cli.acting import Reason, Who, desk_of, ready, say
-from retention.terminal import AsJson, emit, print_table
+from retention.terminal import AsJson, emit, make_console, print_table
 
 ops_app = typer.Typer(help="Stop and start the programme, or parts of it.", no_args_is_help=True)
 
@@ -55,3 +55,40 @@ def status(*, as_json: AsJson = False) -> None:
         return
     rows = sorted(stopped.items())
     print_table("Stopped" if rows else "Nothing is stopped.", ("what", "why"), rows)
+
+
+@ops_app.command("deploy")
+def deploy(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Also start again what was paused by hand.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a Prefect server differs from prefect.yaml and automations.yaml, ask, bring it over.
+
+    With --json and without --yes it only shows. What was paused by hand stays paused.
+    """
+    from retention.cli.serve import described
+    from retention.scheduling.deploying import Files, apply, look
+    from retention.scheduling.differences import Kind
+    from retention.scheduling.server import connected
+    from retention.settings import environment, get_settings, keep_prefect_quiet
+
+    keep_prefect_quiet()
+    files = Files.of(get_settings())
+    with connected() as api:
+        found = look(api, files)
+        todo = [d for d in found if resume or d.kind is not Kind.PAUSED]
+        if not as_json:
+            for line in described(found) or ["The server is as the files say."]:
+                make_console().print(line, soft_wrap=True, markup=False)
+        doing = bool(todo) and (yes or (not as_json and typer.confirm("Bring the server over?")))
+        if doing:
+            apply(api, files, todo, environment(), resume=resume)
+    shown = [{"kind": str(d.kind), "name": d.name, "detail": d.detail} for d in found]
+    if as_json:
+        emit({"differences": shown, "applied": doing})
+    elif doing:
+        make_console().print("Done.")

@@ -1,59 +1,77 @@
 """`retention serve`: a Prefect server, the deployments and a worker, on this machine."""
 
 import signal
-import subprocess
+import socket
 import sys
 import time
 import urllib.request
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retention.terminal import make_console
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from retention.scheduling.deploying import Files
+    from retention.scheduling.differences import Difference
+    from retention.scheduling.processes import Watched
+
 Port = Annotated[int, typer.Option(min=1024, max=65535, help="Port of the Prefect server.")]
-POOL = "retention"
 _START_SECONDS = 120
-_STOP_SECONDS = 20
+_LOOK_SECONDS = 1.0
 
 
 def serve(port: Port = 4200) -> None:
-    """Start a Prefect server on loopback, deploy all flows and work on them until Ctrl-C."""
-    from retention.settings import environment, keep_prefect_quiet
+    """Start a Prefect server on loopback and work on what is scheduled there, until Ctrl-C.
 
-    keep_prefect_quiet()
-    console = make_console(stderr=True)
-    base = {"RETENTION_HOME": str(Path.cwd())} | environment()
-    variables = base | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    Deployments that are missing are added. What people have paused or moved there stays so.
+    """
+    from retention.scheduling.deploying import Files
+    from retention.scheduling.processes import Watched
+    from retention.scheduling.server import POOL
+    from retention.settings import get_settings, prefect_environment, serving, set_environment
+
+    settings = get_settings()
+    api = f"http://127.0.0.1:{port}/api"
+    _require_free(port)
+    settings.prefect_dir.mkdir(parents=True, exist_ok=True)
+    variables = prefect_environment(api, settings.prefect_dir)
+    files = Files.of(settings)
+    set_environment(variables)
     with ExitStack() as stack:
-        stack.enter_context(_running("server", "start", "--port", str(port), env=base))
-        wait_for(f"http://127.0.0.1:{port}/api/health")
-        deploy(variables)
-        stack.enter_context(_running("worker", "start", "--pool", POOL, env=variables))
-        console.print(f"Prefect: http://127.0.0.1:{port}   Stop with Ctrl-C.")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        start = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
+        server = stack.enter_context(Watched("server", *start, env=variables))
+        wait_for(f"{api}/health", server)
+        _add_missing(files, variables)
+        stack.enter_context(serving(settings.prefect_dir, api))
+        working = ("worker", "start", "--pool", POOL, "--name", f"retention-{port}")
+        worker = stack.enter_context(Watched("worker", *working, env=variables))
+        make_console(stderr=True).print(f"Prefect: http://127.0.0.1:{port}   Stop with Ctrl-C.")
+        _watch_over(server, worker)
+
+
+def _require_free(port: int) -> None:
+    from retention.domain.errors import ConfigError
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            signal.pause()
-        except KeyboardInterrupt:
-            console.print("Stopping.")
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigError(
+                f"port {port}", f"cannot be used: {error.strerror}", "Choose another with --port."
+            ) from error
 
 
-def deploy(variables: dict[str, str]) -> None:
-    """Create the work pool and deploy everything in prefect.yaml."""
-    pool = ("work-pool", "create", POOL, "--type", "process", "--overwrite")
-    subprocess.run(_prefect(*pool), env=variables, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(
-        _prefect("--no-prompt", "deploy", "--all"),
-        env=variables, check=True, stdout=subprocess.DEVNULL, cwd=Path.cwd(),
-    )  # fmt: skip
-
-
-def wait_for(url: str) -> None:
-    """Wait until an address answers. Raises TimeoutError."""
+def wait_for(url: str, server: "Watched") -> None:
+    """Wait until a server answers. Raises TimeoutError, or RetentionError when it ends instead."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
+        server.revive()
         try:
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own loopback address
                 return
@@ -62,23 +80,37 @@ def wait_for(url: str) -> None:
     raise TimeoutError(f"{url} does not answer after {_START_SECONDS} s")
 
 
-class _running:  # noqa: N801 - reads as a verb in a with statement
-    """A Prefect process that is ended, by its own id, with the block."""
+def _add_missing(files: "Files", variables: "Mapping[str, str]") -> None:
+    """Add what the server lacks; say what else is otherwise, and leave it so."""
+    from retention.scheduling.deploying import apply, look
+    from retention.scheduling.differences import Kind
+    from retention.scheduling.server import connected
 
-    def __init__(self, *arguments: str, env: dict[str, str]) -> None:
-        self._process: Any = subprocess.Popen(_prefect(*arguments), env=env)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+    with connected() as api:
+        found = look(api, files)
+        apply(api, files, [d for d in found if d.kind is Kind.NEW], variables)
+    others = [d for d in found if d.kind is not Kind.NEW]
+    if others:
+        console = make_console(stderr=True)
+        console.print("The server has these otherwise than the files; 'retention ops deploy' asks:")
+        for line in described(others):
+            console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
-def _prefect(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "prefect", *arguments]
+def described(found: "Iterable[Difference]") -> list[str]:
+    """Return a line for each difference."""
+    return [f"{d.kind}: {d.name} {d.detail}".rstrip() for d in found]
+
+
+def _watch_over(server: "Watched", worker: "Watched") -> None:
+    """Start what dies again, until Ctrl-C."""
+    console = make_console(stderr=True)
+    try:
+        while True:
+            for process in (server, worker):
+                code = process.revive()
+                if code is not None:
+                    console.print(f"The {process.name} has died ({code}); it is started again.")
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        console.print("Stopping.")

@@ -33,6 +33,12 @@ class MessageClass(StrEnum):
     LEGAL_NOTICE = "legal_notice"
 
 
+class TeamClass(StrEnum):
+    """What a message to our own people is for; it is no customer's, and has a cap of its own."""
+
+    OPERATIONS = "operations"
+
+
 class SendPolicy(StrEnum):
     """What to do when it is unknown whether the server took the message."""
 

@@ -1,4 +1,4 @@
-"""A run: one execution of a flow for one business date."""
+"""A run: one execution of a flow for one business date. A round: one of a flow without dates."""
 
 from enum import StrEnum
 
@@ -16,6 +16,14 @@ class RunState(StrEnum):
     FAILED = "failed"
     SKIPPED_LATE = "skipped_late"
     BACKFILLED = "backfilled"
+
+
+class RoundState(StrEnum):
+    """Where a round of a flow that runs many times a day stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
 
 
 _R = RunState

@@ -78,7 +78,7 @@ def compose(
         subject=rendered.subject,
         language=template.language,
         policy=template.front.policy,
-        message_class=template.front.message_class,
+        message_class=template.customer_class,
         message_id=envelope.message_id,
         return_path=tagged(sender.bounces_to, token) if sender.bounces_to else envelope.sender,
         token=token,
@@ -112,8 +112,8 @@ def _envelope(
     at: datetime,
 ) -> Envelope:
     by_post = action.kind is ActionKind.LETTER
-    address = sender.from_address(template.front.message_class)
-    commercial = template.front.message_class is MessageClass.COMMERCIAL
+    address = sender.from_address(template.customer_class)
+    commercial = template.customer_class is MessageClass.COMMERCIAL
     return Envelope(
         company=sender.company,
         sender=address,

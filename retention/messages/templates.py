@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from retention.domain.errors import TemplateError
-from retention.domain.messages import MessageClass, SendPolicy
+from retention.domain.messages import MessageClass, SendPolicy, TeamClass
 from retention.yaml_files import PolicyModel, parse_policy
 
 FALLBACK_LANGUAGE = "en"
@@ -27,7 +27,7 @@ class FrontMatter(PolicyModel):
 
     subject: str = Field(min_length=1)
     preheader: str = Field(min_length=1)
-    message_class: MessageClass = Field(alias="class")
+    message_class: MessageClass | TeamClass = Field(alias="class")
     policy: SendPolicy
     pdf: bool = False
     offers: bool = False
@@ -41,6 +41,16 @@ class Template:
     language: str
     front: FrontMatter
     body: str
+
+    @property
+    def customer_class(self) -> MessageClass:
+        """The class of a message to a customer. Raises TemplateError for one to our own people."""
+        found = self.front.message_class
+        if isinstance(found, TeamClass):
+            raise TemplateError(
+                f"template '{self.purpose}'", "is for our own people", "Choose another template."
+            )
+        return found
 
 
 def load_template(root: Path, purpose: str, language: str | None) -> Template:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from retention.domain.alerts import AlertRules
 from retention.domain.errors import ConfigError
 from retention.domain.gates import Band, Guards
 from retention.domain.handovers import Partner
@@ -15,6 +16,7 @@ from retention.domain.sending import SendingRules
 from retention.domain.stages import PlaybookName
 from retention.messages.templates import load_template
 from retention.playbooks.loading import load_playbooks
+from retention.policies.alerts import AlertsDoc
 from retention.policies.calendar import CalendarDoc
 from retention.policies.calendars import Calendars
 from retention.policies.conduct import ConductDoc
@@ -49,6 +51,7 @@ class Policies:
     calendars: Calendars
     partners: dict[str, Partner]
     sending: SendingRules
+    alerts: AlertRules
 
 
 def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
@@ -74,10 +77,16 @@ def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
         calendars=Calendars(calendar),
         partners=read_policy(config_dir / "partners.yaml", PartnersDoc).to_partners(),
         sending=read_policy(config_dir / "sending.yaml", SendingDoc).to_rules(),
+        alerts=_alerts(config_dir / "alerts.yaml"),
     )
     for playbook in policies.playbooks.values():
         _check_steps(playbook, templates_dir, policies.team)
     return policies
+
+
+def _alerts(path: Path) -> AlertRules:
+    """A config folder of an earlier version has no such file."""
+    return read_policy(path, AlertsDoc).to_rules() if path.exists() else AlertRules()
 
 
 def _version_of(config_dir: Path) -> str:

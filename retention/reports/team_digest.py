@@ -14,10 +14,9 @@ from retention.domain.actions import ActionState
 from retention.domain.forms import REPLY
 from retention.domain.messages import MessageState
 from retention.domain.people import Permission, Person
-from retention.messages.mime import Envelope, build_bytes
-from retention.messages.rendering import Manner, Plain, render
+from retention.messages.rendering import Plain
 from retention.messages.sender import Sender
-from retention.messages.templates import load_template
+from retention.messages.team_mail import compose_for
 from retention.people.actor import Desk, standing_in
 from retention.policies.load import Policies
 
@@ -126,20 +125,5 @@ def compose_digest(
     digest: Digest, person: Person, sender: Sender, now: datetime, on: date
 ) -> bytes:
     """Return the message of a digest, byte for byte. Raises TemplateError."""
-    template = load_template(sender.templates, "digest", person.language)
-    values: dict[str, dict[str, Plain] | Plain] = {
-        "company": sender.company,
-        "customer": {"name": person.name},
-        "digest": asdict(digest),
-    }
-    made = render(sender.templates, template, values, Manner(template.language, sender.currency))
-    envelope = Envelope(
-        company=sender.company,
-        sender=sender.address,
-        recipient=person.email,
-        reply_to=sender.address,
-        message_id=f"<digest-{on}-{person.person_id}@{sender.address.rpartition('@')[2]}>",
-        written_at=now,
-        language=template.language,
-    )
-    return build_bytes(made, envelope)
+    values: dict[str, dict[str, Plain] | Plain] = {"digest": asdict(digest)}
+    return compose_for(person, "digest", values, sender, now, f"digest-{on}-{person.person_id}")

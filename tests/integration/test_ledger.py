@@ -96,7 +96,7 @@ def test_a_lease_is_renewed_while_its_process_lives(shop: Workshop) -> None:
     claim = claim_on(shop, NIGHT, started)
     almost = started + shop.lease - timedelta(minutes=1)
     with travel(almost):
-        renew_lease.fn(claim)
+        renew_lease(claim)
     with pytest.raises(RunLockedError):
         claim_on(shop, NIGHT, almost + timedelta(minutes=30))
     taken = claim_on(shop, NIGHT, almost + shop.lease + timedelta(minutes=1))

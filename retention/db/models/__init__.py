@@ -27,10 +27,11 @@ from retention.db.models.cases import (
 )
 from retention.db.models.foundation import Base
 from retention.db.models.messages import DeadAddress, DeliveryAttempt, Incoming, Message
-from retention.db.models.runs import Batch, GateOverride, Run, Switch
+from retention.db.models.runs import Alert, Batch, GateOverride, Round, Run, Switch
 
 __all__ = [
     "Action",
+    "Alert",
     "Approval",
     "AuditEvent",
     "AuditRecord",
@@ -53,6 +54,7 @@ __all__ = [
     "PlaybookVersion",
     "Receipt",
     "Rendering",
+    "Round",
     "Run",
     "Switch",
     "Viewing",

@@ -9,6 +9,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from retention.db.types import Money, UtcDateTime, by_value
 from retention.domain.actions import ActionKind, ActionState
+from retention.domain.alerts import TroubleKind
 from retention.domain.approving import ReasonCode
 from retention.domain.cases import CaseEventKind, CaseState
 from retention.domain.decisions import DecisionKind
@@ -20,7 +21,7 @@ from retention.domain.limits import BatchState
 from retention.domain.messages import MessageClass, MessageState, SendPolicy
 from retention.domain.offers import OfferKind, OfferState, VoidReason
 from retention.domain.people import Role
-from retention.domain.runs import RunState
+from retention.domain.runs import RoundState, RunState
 from retention.domain.stages import PlaybookName, Stage
 from retention.domain.waivers import WaiverState
 
@@ -36,6 +37,8 @@ _ENUMS = (
     MessageClass,
     SendPolicy,
     RunState,
+    RoundState,
+    TroubleKind,
     Role,
     ReasonCode,
     ExclusionKind,

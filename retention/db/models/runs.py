@@ -7,12 +7,16 @@ from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from retention.db.models.foundation import Base
+from retention.domain.alerts import TroubleKind
 from retention.domain.limits import BatchState
-from retention.domain.runs import RunState
+from retention.domain.runs import RoundState, RunState
 
 
 class Run(Base):
-    """One execution of a flow for one business date, with its lease and fence."""
+    """One execution of a flow for one business date, with its lease and fence.
+
+    `taken_up_at` says when one whose process had died was started again by itself.
+    """
 
     __tablename__ = "run"
     __table_args__ = (UniqueConstraint("flow", "business_date"),)
@@ -26,6 +30,44 @@ class Run(Base):
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     summary: Mapped[dict[str, Any] | None]
+    taken_up_at: Mapped[datetime | None]
+
+
+class Round(Base):
+    """One execution of a flow without business dates: a delivery, an inbox, a learning, a report.
+
+    `summary` are counts, `why` is what a failed one said, without personal data.
+    """
+
+    __tablename__ = "round"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    flow: Mapped[str] = mapped_column(String(40), index=True)
+    state: Mapped[RoundState]
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    ended_at: Mapped[datetime | None]
+    summary: Mapped[dict[str, Any] | None]
+    why: Mapped[str | None]
+
+
+class Alert(Base):
+    """A trouble that ops are told of, once, and once more when it is over.
+
+    `telling_until` is for how long whoever composes the mail has it to itself.
+    """
+
+    __tablename__ = "alert"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[TroubleKind]
+    key: Mapped[str] = mapped_column(String(80))
+    why: Mapped[str]
+    count: Mapped[int]
+    opened_at: Mapped[datetime] = mapped_column(index=True)
+    closed_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    over_told_at: Mapped[datetime | None]
+    telling_until: Mapped[datetime | None]
 
 
 class GateOverride(Base):

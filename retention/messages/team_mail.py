@@ -1,0 +1,38 @@
+"""A message to one of our own people: rendered from a template, finished to the byte."""
+
+from datetime import datetime
+
+from retention.domain.people import Person
+from retention.messages.mime import Envelope, build_bytes
+from retention.messages.rendering import Manner, Plain, render
+from retention.messages.sender import Sender
+from retention.messages.templates import load_template
+
+
+def compose_for(
+    person: Person,
+    purpose: str,
+    values: dict[str, dict[str, Plain] | Plain],
+    sender: Sender,
+    now: datetime,
+    name: str,
+) -> bytes:
+    """Return the message, byte for byte; `name` makes its Message-ID. Raises TemplateError."""
+    template = load_template(sender.templates, purpose, person.language)
+    ours: dict[str, dict[str, Plain] | Plain] = {
+        "company": sender.company,
+        "customer": {"name": person.name},
+    }
+    made = render(
+        sender.templates, template, ours | values, Manner(template.language, sender.currency)
+    )
+    envelope = Envelope(
+        company=sender.company,
+        sender=sender.address,
+        recipient=person.email,
+        reply_to=sender.address,
+        message_id=f"<{name}@{sender.address.rpartition('@')[2]}>",
+        written_at=now,
+        language=template.language,
+    )
+    return build_bytes(made, envelope)

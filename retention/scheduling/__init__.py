@@ -1,0 +1,1 @@
+"""When things run by themselves: what the files want, what a Prefect server has, the way over."""

@@ -1,0 +1,64 @@
+"""A Prefect server and a worker as processes of ours: started, watched, started again, ended."""
+
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Self
+
+from retention.domain.errors import RetentionError
+
+_STOP_SECONDS = 20
+_TOO_OFTEN = 5
+_WITHIN_SECONDS = 120.0
+
+
+class Watched:
+    """A Prefect process that is started again when it dies, and ended by its own id."""
+
+    def __init__(self, name: str, *arguments: str, env: Mapping[str, str]) -> None:
+        self.name = name
+        self._command = [sys.executable, "-m", "prefect", *arguments]
+        self._env = dict(env)
+        self._starts: deque[float] = deque(maxlen=_TOO_OFTEN)
+        self._process: Any = None
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def _start(self) -> None:
+        self._starts.append(time.monotonic())
+        self._process = subprocess.Popen(self._command, env=self._env)
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return int(self._process.pid)
+
+    def revive(self) -> int | None:
+        """Start it again if it has ended; return the exit code it had, or None while it lives.
+
+        Raises RetentionError for one that ends again and again.
+        """
+        code: int | None = self._process.poll()
+        if code is None:
+            return None
+        often = len(self._starts) == _TOO_OFTEN
+        if often and time.monotonic() - self._starts[0] < _WITHIN_SECONDS:
+            raise RetentionError(
+                f"the Prefect {self.name}",
+                f"has ended {_TOO_OFTEN} times in two minutes, last with exit code {code}",
+                "What it said last is above.",
+            )
+        self._start()
+        return code
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

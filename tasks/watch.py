@@ -1,0 +1,94 @@
+"""The steps of the watch: take a killed night up again, and tell ops what is wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefect.deployments import run_deployment
+
+from retention.alerts import open_alerts, troubles
+from retention.alerts.letters import letters
+from retention.bootstrap import Workshop, get_workshop
+from retention.clock import utc_now
+from retention.db import schema
+from retention.db.session import writing
+from retention.delivery.claim import is_stopped
+from retention.delivery.team_post import hand_over
+from retention.domain.dates import date_in
+from retention.runs import dead_runs
+from tasks.nightly import FLOW
+from tasks.steps import is_deployed, log, step, told
+
+NIGHTLY = "nightly/nightly"
+
+
+@step()
+def take_up_dead_nights() -> list[str]:
+    """Start nights again whose process has died, once each; return their dates.
+
+    One that dies again, or does not come up in time, has failed: a person has to look.
+    """
+    shop, now = get_workshop(), utc_now()
+    if not schema.exists(shop.engine):
+        return []
+    with writing(shop.engine) as session:
+        for run in dead_runs.give_up(session, FLOW, now):
+            log.error("the night of %s has failed: it died twice", run.business_date)
+        found = dead_runs.take_up(session, FLOW, now)
+        for run in found:
+            start_night(run.business_date.isoformat())
+            log.warning("the night of %s had died; it is taken up again", run.business_date)
+    return [run.business_date.isoformat() for run in found]
+
+
+def start_night(as_of: str) -> None:
+    """Order a run of the deployed night for a business date."""
+    parameters: dict[str, Any] = {"parameters": {"as_of": as_of, "late": "allow"}}
+    run_deployment(NIGHTLY, parameters=parameters, timeout=0, as_subflow=False)
+
+
+@step()
+def tell_ops() -> int:
+    """Look for troubles and tell ops what is new; return how many mails were sent."""
+    return tell(get_workshop())
+
+
+def tell(shop: Workshop) -> int:
+    """Settle the alerts and send what is news, to everybody with the role ops."""
+    now = utc_now()
+    if not schema.exists(shop.engine):
+        return 0
+    today = date_in(now, shop.settings.timezone)
+    rules, workdays = shop.policies.alerts, shop.policies.calendars.of_company(today)
+    with writing(shop.engine) as session:
+        wrong = troubles.find(session, rules, now, shop.settings.timezone, workdays)
+        open_alerts.settle(session, wrong, now)
+        if is_stopped(shop.settings.stop_file):
+            return 0
+        news = open_alerts.take_news(session, now, rules.mails_per_day)
+    if not news:
+        return 0
+    written = letters(news, shop.policies.team, shop.sender, now)
+    sent, _ = hand_over(shop.mail, shop.sender.address, written)
+    with writing(shop.engine) as session:
+        open_alerts.mark_told(session, news, now, sent=sent > 0)
+    log.info(
+        "%d mails to ops: %d troubles began, %d are over", sent, len(news.began), len(news.over)
+    )
+    return sent
+
+
+@contextmanager
+def telling_ops() -> Iterator[None]:
+    """When the block of a deployed run ends, however it ends, tell ops at once.
+
+    That telling fails does not make the run fail; the watch tells it later.
+    """
+    try:
+        yield
+    finally:
+        if is_deployed():
+            try:
+                tell(get_workshop())
+            except Exception as error:  # noqa: BLE001 - the run's own end is what counts
+                log.error("ops could not be told: %s", told(error))
