@@ -172,6 +172,7 @@ def keep_prefect_quiet(home: Path | None = None) -> None:
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     logging.getLogger("retention").setLevel(logging.CRITICAL)
     point_at_prefect(home)
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
 
 
 def point_at_prefect(home: Path | None = None) -> None:
@@ -183,6 +184,11 @@ def point_at_prefect(home: Path | None = None) -> None:
     served = _served_from(home)
     if served is not None:
         os.environ.setdefault("PREFECT_API_URL", served)
+
+
+def knows_a_server() -> bool:
+    """Return whether a Prefect server is named, by the user or by a running `retention serve`."""
+    return bool(os.environ.get("PREFECT_API_URL"))
 
 
 def _served_from(home: Path) -> str | None:
@@ -210,7 +216,7 @@ def serving(home: Path, api: str) -> Iterator[None]:
 def prefect_environment(api: str, home: Path) -> dict[str, str]:
     """Return the environment of a Prefect server and worker of ours that answer at `api`.
 
-    Log lines of a run, ours among them, go to the server; a run says twice a minute that it lives.
+    Log lines of a run, ours among them, go to the server.
     """
     wanted = {
         "PREFECT_HOME": str(home),
@@ -223,7 +229,6 @@ def prefect_environment(api: str, home: Path) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "retention",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_WORKER_QUERY_SECONDS": "5",
     }
     return usual | environment() | wanted

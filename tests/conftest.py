@@ -1,5 +1,6 @@
 """What all tests share: databases, a small demo company, a workshop of one's own."""
 
+import atexit
 import os
 import re
 import shutil
@@ -26,7 +27,9 @@ SIZE = 300
 SEED = 11
 FAST = "per_second: 5000, per_domain: 5000, connections: 1"
 
-keep_prefect_quiet()
+PREFECT_HOME = Path(tempfile.mkdtemp(prefix="retention-prefect-"))
+keep_prefect_quiet(PREFECT_HOME)
+atexit.register(shutil.rmtree, PREFECT_HOME, ignore_errors=True)
 LONG = {"test_readme", "test_state", "test_killed_delivery", "test_law"}
 
 

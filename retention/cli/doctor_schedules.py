@@ -25,8 +25,15 @@ def check_schedules(shop: "Workshop") -> list[Check]:
     from retention.scheduling.declared import read_deployments
     from retention.scheduling.health import ask
     from retention.scheduling.server import connected
-    from retention.settings import keep_prefect_quiet
+    from retention.settings import keep_prefect_quiet, knows_a_server, point_at_prefect
 
+    point_at_prefect()
+    if not knows_a_server():
+        return [
+            Check(
+                "schedules", FAIL, f"no Prefect server is known: nothing runs by itself. {_START}"
+            )
+        ]
     keep_prefect_quiet()
     try:
         wanted = read_deployments(shop.settings.deployments_file)

@@ -32,10 +32,14 @@ def list_(context: typer.Context, limit: Limit = 14, *, as_json: AsJson = False)
         emit({"nights": [asdict(night) for night in nights]})
         return
     zone = shop.settings.timezone
-    columns = ("on", "state", "began", "read", "moved", "held", "sent", "why")
+    columns = ("on", "state", "began", "read", "moved", "held", "sent")
     print_table("Nights", columns, [_row(night, zone) for night in nights], right=(3, 4, 6))
+    console = make_console()
+    for night in nights:
+        if night.why:
+            console.print(f"{night.as_of}: {night.why}", soft_wrap=True, markup=False)
     rounds = sum(night.rounds for night in nights)
-    make_console().print(f"{rounds} rounds of delivery since the first of them.")
+    console.print(f"Sent is what left until the next night; {rounds} rounds of delivery in all.")
 
 
 def _row(night: "Night", zone: str) -> tuple[Any, ...]:
@@ -43,9 +47,8 @@ def _row(night: "Night", zone: str) -> tuple[Any, ...]:
 
     began = night.started_at.astimezone(ZoneInfo(zone))
     held = ", ".join(f"{effect} {count}" for effect, count in night.held.items())
-    sent = f"{night.sent} in {night.rounds}" if night.rounds else None
-    return (night.as_of, night.state, f"{began:%H:%M}", night.read, night.moved, held or None, sent,
-            night.why or None)  # fmt: skip
+    sent = f"{night.sent} in {night.rounds} rounds" if night.rounds else None
+    return (night.as_of, night.state, f"{began:%H:%M}", night.read, night.moved, held or None, sent)
 
 
 @app.command("show")

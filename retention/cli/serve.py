@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Port = Annotated[int, typer.Option(min=1024, max=65535, help="Port of the Prefect server.")]
 _START_SECONDS = 120
+_SCHEDULED_SECONDS = 60
 _LOOK_SECONDS = 1.0
 
 
@@ -44,9 +45,10 @@ def serve(port: Port = 4200) -> None:
     with ExitStack() as stack:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         start = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
-        server = stack.enter_context(Watched("server", *start, env=variables))
+        server = stack.enter_context(Watched("server", *start, env=variables, chatty=False))
         wait_for(f"{api}/health", server)
         _add_missing(files, variables)
+        _require_future_runs(files)
         stack.enter_context(serving(settings.prefect_dir, api))
         working = ("worker", "start", "--pool", POOL, "--name", f"retention-{port}")
         worker = stack.enter_context(Watched("worker", *working, env=variables))
@@ -95,6 +97,24 @@ def _add_missing(files: "Files", variables: "Mapping[str, str]") -> None:
         console.print("The server has these otherwise than the files; 'retention ops deploy' asks:")
         for line in described(others):
             console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def _require_future_runs(files: "Files") -> None:
+    """Wait until all that is active has a future run; say what has none."""
+    from retention.scheduling.health import ask
+    from retention.scheduling.server import connected
+
+    deadline = time.monotonic() + _SCHEDULED_SECONDS
+    with connected() as api:
+        while True:
+            flows = ask(api, files.deployments).flows
+            idle = [flow.name for flow in flows if flow.active and flow.next_run_at is None]
+            if not idle or time.monotonic() > deadline:
+                break
+            time.sleep(_LOOK_SECONDS)
+    if idle:
+        console = make_console(stderr=True)
+        console.print(f"[bold red]No future run[/] of {', '.join(idle)}: look at the server's log.")
 
 
 def described(found: "Iterable[Difference]") -> list[str]:

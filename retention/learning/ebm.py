@@ -8,9 +8,11 @@ import pandas as pd
 
 from retention.scoring.additive import AdditiveModel, Term
 
-# Without interactions every reason is one column. Coarse bins and few bags lose nothing on public
-# churn data and keep a fit below a second.
+# Without interactions every reason is one column. Coarse bins, few bags, and fewer but larger
+# steps than the library's lose nothing on public churn data and on the demo's invoices, and take a
+# quarter of the time.
 _BINS, _BAGS, _MIN_LEAF, _SEED = 64, 4, 20, 7
+_STEP, _MOST_ROUNDS = 0.05, 2000
 
 
 def fit_additive(
@@ -31,6 +33,8 @@ def fit_additive(
         max_bins=_BINS,
         outer_bags=_BAGS,
         min_samples_leaf=_MIN_LEAF,
+        learning_rate=_STEP,
+        max_rounds=_MOST_ROUNDS,
         monotone_constraints=[
             (monotone or {}).get(n, 0) if n in numeric else 0 for n in frame.columns
         ],

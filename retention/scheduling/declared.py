@@ -25,7 +25,8 @@ class Clock(NamedTuple):
 class Deployment:
     """A flow that runs by itself; `name` is `flow/deployment`, schedules are known by their slug.
 
-    `limit` is how many of its runs may be at work at once, `strategy` what becomes of one more.
+    `limit` is how many of its runs may be at work at once, `strategy` what becomes of one more,
+    `variables` are what its worker is told. Automations know runs by their `tags`.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Deployment:
     parameters: dict[str, Any]
     limit: int | None
     strategy: str | None
+    tags: frozenset[str] = frozenset()
+    variables: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Clock] = field(default_factory=dict)
 
     @property
@@ -63,6 +66,8 @@ def _deployment(given: dict[str, Any]) -> Deployment:
         parameters=given.get("parameters") or {},
         limit=limit.get("limit"),
         strategy=limit.get("collision_strategy"),
+        tags=frozenset(given.get("tags") or []),
+        variables=(given.get("work_pool") or {}).get("job_variables") or {},
         schedules={
             s["slug"]: Clock(s["cron"], s["timezone"], s.get("active", True))
             for s in given.get("schedules") or []

@@ -56,10 +56,10 @@ def _of(wanted: Deployment, found: Found, home: str) -> Iterator[Difference]:
     if found.home != home:
         detail = f"works in {found.home}, now it would in {home}"
         yield Difference(Kind.CHANGED, wanted.name, detail)
-    for what in ("entrypoint", "parameters", "limit", "strategy"):
+    for what in ("entrypoint", "parameters", "limit", "strategy", "tags", "variables"):
         is_there, is_here = getattr(found.deployment, what), getattr(wanted, what)
         if is_there != is_here:
-            detail = f"{what}: {is_there} on the server, {is_here} in the file"
+            detail = f"{what}: {_plain(is_there)} on the server, {_plain(is_here)} in the file"
             yield Difference(Kind.CHANGED, wanted.name, detail)
 
 
@@ -81,6 +81,10 @@ def _of_schedule(
 
 def _said(clock: Clock) -> str:
     return f"'{clock.cron}' {clock.timezone}"
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def compare_automations(

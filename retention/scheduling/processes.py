@@ -17,7 +17,10 @@ _WITHIN_SECONDS = 120.0
 class Watched:
     """A Prefect process that is started again when it dies, and ended by its own id."""
 
-    def __init__(self, name: str, *arguments: str, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, *arguments: str, env: Mapping[str, str], chatty: bool = True
+    ) -> None:
+        self._stdout = None if chatty else subprocess.DEVNULL
         self.name = name
         self._command = [sys.executable, "-m", "prefect", *arguments]
         self._env = dict(env)
@@ -30,7 +33,9 @@ class Watched:
 
     def _start(self) -> None:
         self._starts.append(time.monotonic())
-        self._process = subprocess.Popen(self._command, env=self._env)
+        self._process = subprocess.Popen(
+            self._command, env=self._env, stdout=self._stdout, stdin=subprocess.DEVNULL
+        )
 
     @property
     def pid(self) -> int:

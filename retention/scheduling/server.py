@@ -119,6 +119,8 @@ def _found(row: dict[str, Any], flow: str) -> Found:
             entrypoint=row["entrypoint"] or "",
             parameters=row["parameters"],
             limit=limit.get("limit"),
+            tags=frozenset(row["tags"]),
+            variables=row["job_variables"] or {},
             strategy=(row["concurrency_options"] or {}).get("collision_strategy"),
             schedules={
                 s["slug"] or s["id"]: Clock(

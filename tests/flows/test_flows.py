@@ -1,13 +1,8 @@
 """The flows, run by Prefect itself: in a harness, and deployed on a real server with a worker."""
 
 import json
-import os
-import signal
-import socket
 import subprocess
 import sys
-import threading
-import urllib.request
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -116,76 +111,6 @@ def test_parameters_have_titles_for_the_form() -> None:
         "A date that is late",
         "Digest of a plan",
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def served(tmp_path: Path, config_dir: Path) -> Iterator[dict[str, str]]:
-    """`retention serve`: a real server, both deployments and a process worker."""
-    port = free_port()
-    variables = os.environ | {
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "RETENTION_STATE_DIR": str(tmp_path / "state"),
-        "RETENTION_CONFIG_DIR": str(config_dir),
-        "RETENTION_TEMPLATES_DIR": str(ROOT / "templates"),
-        "RETENTION_HOME": str(tmp_path),
-    }
-    variables.pop("PREFECT_API_URL", None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "retention", "serve", "--port", str(port)],
-        cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stderr is not None
-    for line in process.stderr:
-        if f"Prefect: http://127.0.0.1:{port}".encode() in line:
-            break
-    drain = threading.Thread(target=process.stderr.read, daemon=True)
-    drain.start()
-    yield variables | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
-    drain.join(10)
-    process.stderr.close()
-
-
-def ask(variables: dict[str, str], path: str, body: dict[str, Any] | None = None) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - our own loopback address
-        f"{variables['PREFECT_API_URL']}{path}",
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        return json.load(answer)
-
-
-def test_a_deployed_run_ends_completed_and_leaves_its_artifacts(served: dict[str, str]) -> None:
-    command = [
-        sys.executable, "-m", "prefect", "deployment", "run", "nightly/nightly", "--watch",
-        "--param", f"parameters={json.dumps({'as_of': NIGHT.isoformat(), 'late': 'allow'})}",
-    ]  # fmt: skip
-    finished = subprocess.run(
-        command, env=served, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert "Completed" in finished.stdout, finished.stdout + finished.stderr
-    runs = ask(served, "/flow_runs/filter", {"flows": {"name": {"any_": ["nightly"]}}})
-    assert "COMPLETED" in {run["state_type"] for run in runs}
-    keys = {artifact["key"] for artifact in ask(served, "/artifacts/filter", {})}
-    assert keys >= {"nightly-summary", "nightly-counts"}
-    schedules = {
-        schedule["slug"]
-        for deployment in ask(served, "/deployments/filter", {})
-        for schedule in deployment["schedules"]
-    }
-    assert schedules == {
-        "every-night", "working-hours", "quarter-hours", "mornings", "sundays", "mondays"
-    }  # fmt: skip
 
 
 def test_the_weekly_flows_learn_and_report(prefect_server: None, lite: Workshop) -> None:

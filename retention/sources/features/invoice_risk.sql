@@ -46,12 +46,12 @@ billed AS (
 SELECT
     a.customer_id,
     a.issued_on,
-    coalesce(k.n, 0) AS known_before,
-    coalesce(k.late, 0) AS late_before,
+    CAST(coalesce(k.n, 0) AS BIGINT) AS known_before,
+    CAST(coalesce(k.late, 0) AS BIGINT) AS late_before,
     CAST(k.days_late AS DOUBLE) / nullif(k.n, 0) AS days_late_before,
     a.terms,
     a.issued_on - coalesce(b.first_on, a.issued_on) AS tenure,
-    greatest(coalesce(b.n, 0) - coalesce(k.n, 0), 0) AS open_before,
+    CAST(greatest(coalesce(b.n, 0) - coalesce(k.n, 0), 0) AS BIGINT) AS open_before,
     a.late
 FROM asked AS a
 ASOF LEFT JOIN known AS k ON k.customer_id = a.customer_id AND k.known_on < a.issued_on

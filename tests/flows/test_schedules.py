@@ -1,0 +1,278 @@
+"""What is scheduled runs by itself: a real server, its worker, and nobody touching anything."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+
+from retention.demo.data import write_company
+from tests.conftest import ROOT, SEED, copy_config
+from tests.factories.commands import answer
+
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+MADRID = ZoneInfo("Europe/Madrid")
+YESTERDAY = datetime.now(MADRID).date() - timedelta(days=1)
+# Neither summer nor winter time lasts 250 days: nights that far ahead meet a change of the clock.
+FAR = {
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_SCHEDULED_TIME": "P300D",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "250",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "250",
+}
+A_MOMENT = threading.Event()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Served:
+    """`retention serve` in a folder of its own, and what its Prefect server says."""
+
+    def __init__(self, home: Path, config: Path) -> None:
+        self.home, self.port = home, free_port()
+        self.env = {
+            "RETENTION_STATE_DIR": str(home / "state"),
+            "RETENTION_CONFIG_DIR": str(config),
+            "RETENTION_MAIL_SECURITY": "plain",
+            "RETENTION_MAIL_PORT": "1",
+        }
+
+    @contextmanager
+    def running(self) -> Iterator[list[str]]:
+        """Serve while the block runs; yield what it says."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "retention", "serve", "--port", str(self.port)],
+            cwd=self.home, env=self.variables(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if f"Prefect: http://127.0.0.1:{self.port}" in line:
+                break
+        else:
+            raise AssertionError("".join(said))
+        drain = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
+        drain.start()
+        try:
+            yield said
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0, "".join(said)
+            drain.join(10)
+            process.stderr.close()
+
+    def variables(self) -> dict[str, str]:
+        """The environment of a user who has set nothing of Prefect."""
+        ours = ("RETENTION_", "PREFECT")
+        plain = {n: v for n, v in os.environ.items() if not n.startswith(ours)}
+        return plain | self.env | FAR | {"NO_COLOR": "1", "COLUMNS": "120"}
+
+    def ask(self, path: str, body: Any = None, method: str = "POST") -> Any:
+        """One question to the server's API."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"}, method=method,
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=30) as found:  # noqa: S310
+            content = found.read()
+        return json.loads(content) if content else None
+
+    def deployment(self, name: str) -> Any:
+        (found,) = self.ask("/deployments/filter", {"deployments": {"name": {"any_": [name]}}})
+        return found
+
+    def scheduled(self, name: str) -> list[Any]:
+        """The future runs of a deployment, soonest first."""
+        body: dict[str, Any] = {
+            "deployments": {"name": {"any_": [name]}},
+            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+            "sort": "EXPECTED_START_TIME_ASC",
+        }
+        rows: list[Any] = []
+        while len(page := self.ask("/flow_runs/filter", body | {"offset": len(rows)})) > 0:
+            rows += page
+        return rows
+
+    def move(self, name: str, schedule: dict[str, Any]) -> None:
+        """What a person does on the server's page: another time for a schedule."""
+        found = self.deployment(name)
+        slot = found["schedules"][0]
+        change = {"schedule": schedule | {"timezone": "Europe/Madrid"}}
+        self.ask(f"/deployments/{found['id']}/schedules/{slot['id']}", change, "PATCH")
+
+    def next_minute(self, *names: str) -> list[str]:
+        """Move schedules to the next minutes, one after the other; return the ids of their runs."""
+        now = datetime.now(MADRID)
+        at = now.replace(second=0, microsecond=0) + timedelta(minutes=1 if now.second < 40 else 2)
+        times = {name: at + timedelta(minutes=n) for n, name in enumerate(names)}
+        for name, moment in times.items():
+            self.move(name, {"cron": f"{moment.minute} {moment.hour} * * *"})
+        return [self._run_at(name, moment) for name, moment in times.items()]
+
+    def _run_at(self, name: str, at: datetime) -> str:
+        until = datetime.now(MADRID) + timedelta(seconds=60)
+        while datetime.now(MADRID) < until:
+            for run in self.scheduled(name):
+                if datetime.fromisoformat(run["expected_start_time"]) == at:
+                    return str(run["id"])
+            A_MOMENT.wait(1)  # the server has other things to do than to answer us
+        raise AssertionError(f"no run of {name} at {at}")
+
+    def watch(self, run_id: str) -> Any:
+        """Wait, without touching it, until a run has ended; return it."""
+        command = [sys.executable, "-m", "prefect", "flow-run", "watch", run_id]
+        env = self.variables() | {
+            "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
+            "PREFECT_HOME": str(self.home / "watching"),
+        }
+        subprocess.run(command, env=env, check=False, timeout=300, capture_output=True)
+        return self.ask(f"/flow_runs/{run_id}", method="GET")
+
+    def retention(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of ops, typed in the folder that serves."""
+        return subprocess.run(
+            [sys.executable, "-m", "retention", *arguments], cwd=self.home, env=self.variables(),
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """A company whose data ends yesterday, and no night yet."""
+    folder = tmp_path_factory.mktemp("served")
+    write_company(150, SEED, YESTERDAY, str(folder / "data"), "parquet")
+    config = copy_config(folder / "config", folder / "data")
+    (folder / "home").mkdir()
+    return Served(folder / "home", config)
+
+
+@pytest.fixture(scope="module")
+def served(home: Served) -> Iterator[Served]:
+    with home.running():
+        yield home
+
+
+def fits(cron: str, at: datetime) -> bool:
+    minute, hour, _, _, weekday = cron.split()
+    return (
+        at.minute in _values(minute, 60)
+        and at.hour in _values(hour, 24)
+        and at.isoweekday() % 7 in _values(weekday, 7)
+    )
+
+
+def _values(part: str, size: int) -> set[int]:
+    span, _, step = part.partition("/")
+    low, _, high = span.partition("-")
+    first, last = (0, size - 1) if span == "*" else (int(low), int(high or low))
+    return set(range(first, last + 1, int(step or 1)))
+
+
+def test_each_deployment_has_future_runs_at_its_local_times(served: Served) -> None:
+    done = served.retention("doctor", "--json")
+    checks = {check["part"]: check for check in answer(done)["checks"]}
+    assert checks["schedules"]["verdict"] == "OK", checks["schedules"]
+    assert checks["worker"]["verdict"] == "OK", checks["worker"]
+    for given in DEPLOYMENTS:
+        (schedule,) = given["schedules"]
+        found = [datetime.fromisoformat(r["expected_start_time"]).astimezone(MADRID)
+                 for r in served.scheduled(given["name"])]  # fmt: skip
+        assert bool(found) == schedule["active"], given["name"]
+        assert all(fits(schedule["cron"], at) for at in found), given["name"]
+        assert (
+            checks["schedules"]["figures"]["active"][f"{given['name']}/{given['name']}"]
+            == (schedule["active"])
+        )
+    nights = [datetime.fromisoformat(r["expected_start_time"]) for r in served.scheduled("nightly")]
+    offsets = {at.astimezone(MADRID).utcoffset() for at in nights}
+    assert offsets == {timedelta(hours=1), timedelta(hours=2)}, "summer and winter"
+    days = [at.astimezone(MADRID).date() for at in nights]
+    assert all(b - a == timedelta(days=1) for a, b in pairwise(days))
+
+
+def test_at_its_minute_the_night_runs_and_the_delivery_after_it(served: Served) -> None:
+    night_id, delivery_id = served.next_minute("nightly", "deliver")
+    night = served.watch(night_id)
+    assert night["state_type"] == "COMPLETED", night["state"]
+    delivery = served.watch(delivery_id)
+    assert delivery["state_type"] == "COMPLETED", delivery["state"]
+    (line,) = answer(served.retention("nights", "--json"))["nights"]
+    assert (line["as_of"], line["state"], line["read"]) == (str(YESTERDAY), "completed", 150)
+    assert line["rounds"] >= 1
+    again = answer(served.retention("nights", "show", str(YESTERDAY), "--json"))["night"]
+    assert again["pull"]["customers"] == 150
+    for run in (night, delivery):
+        logs = served.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+        ours = [row["message"] for row in logs if row["name"] == "retention"]
+        assert ours, "the run's own lines are on its page"
+        assert not any("customers.example" in m or "C0000" in m for m in map(str, logs))
+    keys = {artifact["key"] for artifact in served.ask("/artifacts/filter", {})}
+    assert keys >= {"nightly-summary", "nightly-counts", "delivery-summary"}
+
+
+def test_the_pages_call_the_port_that_they_were_opened_on(served: Served) -> None:
+    url = f"http://127.0.0.1:{served.port}/ui-settings"
+    with urllib.request.urlopen(url, timeout=30) as found:
+        assert json.load(found)["api_url"] == f"http://127.0.0.1:{served.port}/api"
+    assert (served.home / "state" / "prefect").is_dir()
+
+
+def test_a_second_server_on_the_port_is_refused_with_a_remedy(served: Served) -> None:
+    done = served.retention("serve", "--port", str(served.port))
+    assert done.returncode == 1
+    assert "Choose another with --port" in done.stderr
+
+
+def test_a_failed_scheduled_night_is_told_and_leaves_its_story_to_its_owner(
+    served: Served, tmp_path: Path
+) -> None:
+    """The step's own error is told; what another library said of it is not."""
+    found = served.deployment("nightly")
+    body = {"parameters": {"parameters": {"as_of": "2020-01-01"}}}
+    run = served.ask(f"/deployments/{found['id']}/create_flow_run", body)
+    ended = served.watch(run["id"])
+    assert ended["state_type"] == "FAILED"
+    assert "is too late" in ended["state"]["message"] or "older" in ended["state"]["message"]
+
+
+def test_a_restart_keeps_what_people_did_and_deploy_shows_it(home: Served, served: Served) -> None:
+    served.move("learn", {"cron": "11 11 * * 1"})
+    report = served.deployment("report")
+    served.ask(f"/deployments/{report['id']}/pause_deployment")
+    served.ask(f"/deployments/{served.deployment('digest')['id']}", method="DELETE")
+    again = Served(home.home, Path(home.env["RETENTION_CONFIG_DIR"]))
+    shown = answer(served.retention("ops", "deploy", "--json"))
+    assert ("new", "digest/digest") in {(d["kind"], d["name"]) for d in shown["differences"]}
+    again.port = free_port()
+    with again.running() as said:
+        text = "".join(said)
+        assert "learn/learn sundays: '11 11 * * 1' Europe/Madrid on the server" in text
+        assert "paused by hand: report/report" in text
+        assert again.deployment("learn")["schedules"][0]["schedule"]["cron"] == "11 11 * * 1"
+        assert again.deployment("report")["paused"]
+        assert again.deployment("digest")["schedules"], "what was missing is there again"
+        done = again.retention("ops", "deploy", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert again.deployment("learn")["schedules"][0]["schedule"]["cron"] == "0 8 * * 0"
+        assert again.deployment("report")["paused"], "a pause is a person's decision"
+        left = answer(again.retention("ops", "deploy", "--json"))["differences"]
+        assert {d["kind"] for d in left} == {"paused by hand"}
