@@ -32,8 +32,8 @@ _QUIET_DAYS = 15
 def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
     """Play the whole demo into `home`; return what happened, without personal data."""
     console = make_console(stderr=True)
-    keep_prefect_quiet(home / "prefect")
     _prepare(home)
+    keep_prefect_quiet(home / "state" / "prefect")
     with MailCatcher(home / "mail") as catcher:
         point_at(home, catcher.port)
         company = _make_company(home, size, seed, until)

@@ -29,7 +29,7 @@ def give_up(session: Session, flow: str, now: datetime) -> list[Run]:
     for run in _dead(session, flow, now):
         if run.taken_up_at is None:
             continue
-        died_again = run.started_at > run.taken_up_at
+        died_again = run.started_at >= run.taken_up_at
         if died_again or now > run.taken_up_at + COMES_UP_WITHIN:
             require_move(RUN_MOVES, run.state, RunState.FAILED, subject=_subject(run))
             run.state, run.finished_at = RunState.FAILED, now
