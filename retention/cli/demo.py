@@ -15,7 +15,7 @@ UNTIL = "2026-10-31"
 
 
 def demo(
-    size: Size = 2000,
+    size: Size = 1000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same company.")] = 7,
     until: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Play to this date.")] = UNTIL,
     home: Home = Path("demo-company"),

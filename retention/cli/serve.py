@@ -1,10 +1,8 @@
 """`retention serve`: a Prefect server, the deployments and a worker, on this machine."""
 
 import signal
-import socket
 import sys
 import time
-import urllib.request
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from retention.scheduling.processes import Watched
 
 Port = Annotated[int, typer.Option(min=1024, max=65535, help="Port of the Prefect server.")]
-_START_SECONDS = 120
 _SCHEDULED_SECONDS = 60
 _LOOK_SECONDS = 1.0
 
@@ -31,13 +28,13 @@ def serve(port: Port = 4200) -> None:
     Deployments that are missing are added. What people have paused or moved there stays so.
     """
     from retention.scheduling.deploying import Files
-    from retention.scheduling.processes import Watched
+    from retention.scheduling.processes import Watched, require_free
     from retention.scheduling.server import POOL
     from retention.settings import get_settings, prefect_environment, serving, set_environment
 
     settings = get_settings()
     api = f"http://127.0.0.1:{port}/api"
-    _require_free(port)
+    require_free(port)
     settings.prefect_dir.mkdir(parents=True, exist_ok=True)
     variables = prefect_environment(api, settings.prefect_dir)
     files = Files.of(settings)
@@ -46,7 +43,7 @@ def serve(port: Port = 4200) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         start = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
         server = stack.enter_context(Watched("server", *start, env=variables, chatty=False))
-        wait_for(f"{api}/health", server)
+        server.wait_for(f"{api}/health")
         _add_missing(files, variables)
         _require_future_runs(files)
         stack.enter_context(serving(settings.prefect_dir, api))
@@ -54,32 +51,6 @@ def serve(port: Port = 4200) -> None:
         worker = stack.enter_context(Watched("worker", *working, env=variables))
         make_console(stderr=True).print(f"Prefect: http://127.0.0.1:{port}   Stop with Ctrl-C.")
         _watch_over(server, worker)
-
-
-def _require_free(port: int) -> None:
-    from retention.domain.errors import ConfigError
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ConfigError(
-                f"port {port}", f"cannot be used: {error.strerror}", "Choose another with --port."
-            ) from error
-
-
-def wait_for(url: str, server: "Watched") -> None:
-    """Wait until a server answers. Raises TimeoutError, or RetentionError when it ends instead."""
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        server.revive()
-        try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own loopback address
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(f"{url} does not answer after {_START_SECONDS} s")
 
 
 def _add_missing(files: "Files", variables: "Mapping[str, str]") -> None:

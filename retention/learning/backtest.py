@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from retention.learning.ebm import as_matrix, fit_additive, is_numeric
+from retention.learning.ebm import as_matrix, fit_additive, is_numeric, without_notes
 from retention.learning.measures import (
     Campaign,
     auc,
@@ -74,6 +74,13 @@ def backtest(
     if fewest < MIN_PER_CLASS or data.features.shape[1] == 0:
         reason = f"too little to learn from: {fewest} of the rarer class, {MIN_PER_CLASS} needed"
         return Backtest(accepted=False, reason=reason, **known), None
+    with without_notes():
+        return _judge(data, monotone, campaign, known)
+
+
+def _judge(
+    data: Labelled, monotone: dict[str, int], campaign: Campaign | None, known: dict[str, Any]
+) -> tuple[Backtest, AdditiveModel | None]:
     fold = folds_of(data.groups, data.label)
     logit, baseline = _out_of_fold(data, fold, monotone)
     probability = _calibrated_across(logit, data.label, fold)

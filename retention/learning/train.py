@@ -31,7 +31,7 @@ from retention.sources.winsorise import find_caps
 Pair = tuple[date, pd.DataFrame, pd.DataFrame]
 _CUTS = 5
 _SLACK_DAYS = 10
-_MOST_INVOICES = 20_000
+_MOST_INVOICES = 12_000
 _BETA_STRENGTH = 20.0
 
 
@@ -116,7 +116,7 @@ def learn_churn(
 def learn_late_payment(policies: Policies, places: Places, as_of: date) -> tuple[Learnt, str]:
     """Learn which invoices are paid more than 30 days late or disputed, from what was known before.
 
-    At most 20,000 invoices are used, drawn from a fixed seed.
+    At most 12,000 invoices are used, drawn from a fixed seed.
     """
     company = open_sources(policies, places, as_of)
     try:

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,14 @@ from retention.demo.writers import ParquetWriter
 from retention.domain.dates import months_before
 from retention.domain.errors import ConfigError
 from retention.play.company import DemoCompany, morning_of
-from retention.settings import keep_prefect_quiet, set_environment, shipped
+from retention.scheduling.processes import Watched, free_port
+from retention.settings import (
+    environment,
+    keep_prefect_quiet,
+    knows_a_server,
+    set_environment,
+    shipped,
+)
 from retention.terminal import make_console
 
 _MARK = "this-folder-belongs-to-retention-demo"
@@ -33,12 +41,12 @@ def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
     """Play the whole demo into `home`; return what happened, without personal data."""
     console = make_console(stderr=True)
     _prepare(home)
-    keep_prefect_quiet(home / "state" / "prefect")
-    with MailCatcher(home / "mail") as catcher:
+    with MailCatcher(home / "mail") as catcher, _prefect(home / "state" / "prefect") as ready:
         point_at(home, catcher.port)
         company = _make_company(home, size, seed, until)
         _play(company, until)
         console.rule("[bold]What the past teaches")
+        ready()
         company.learn_from_the_past(until - timedelta(days=1))
         console.rule("[bold]Tonight, through Prefect")
         night = company.night_through_prefect(until)
@@ -58,6 +66,24 @@ def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
         "messages_kept": catcher.caught,
         "second_night_changed_nothing": unchanged,
     }
+
+
+@contextmanager
+def _prefect(home: Path) -> Iterator[Callable[[], None]]:
+    """Start a Prefect server while the months are played; yield what waits until it answers.
+
+    The server that PREFECT_API_URL names is used instead, if there is one.
+    """
+    keep_prefect_quiet(home)
+    if knows_a_server():
+        yield lambda: None
+        return
+    port = free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    set_environment({"PREFECT_API_URL": api})
+    start = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
+    with Watched("server", *start, env=environment(), chatty=False) as server:
+        yield lambda: server.wait_for(f"{api}/health")
 
 
 def _prepare(home: Path) -> None:

@@ -1,14 +1,17 @@
 """A Prefect server and a worker as processes of ours: started, watched, started again, ended."""
 
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Self
 
-from retention.domain.errors import RetentionError
+from retention.domain.errors import ConfigError, RetentionError
 
+_START_SECONDS = 120
 _STOP_SECONDS = 20
 _TOO_OFTEN = 5
 _WITHIN_SECONDS = 120.0
@@ -60,6 +63,18 @@ class Watched:
         self._start()
         return code
 
+    def wait_for(self, url: str) -> None:
+        """Wait until a server answers. Raises TimeoutError, RetentionError when it ends instead."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            self.revive()
+            try:
+                with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - a loopback address
+                    return
+            except OSError:
+                time.sleep(0.2)
+        raise TimeoutError(f"{url} does not answer after {_START_SECONDS} s")
+
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         try:
@@ -67,3 +82,22 @@ class Watched:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def require_free(port: int) -> None:
+    """Raise ConfigError unless a port of loopback can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigError(
+                f"port {port}", f"cannot be used: {error.strerror}", "Choose another with --port."
+            ) from error
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

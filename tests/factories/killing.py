@@ -150,7 +150,7 @@ class Stage:
         admin.dispose()
 
 
-def sweep(home: Path, config: Path, url: str, day: date) -> dict[str, Any]:
+def sweep(home: Path, config: Path, url: str, day: date, share: int, of: int) -> dict[str, Any]:
     """Kill the night of `day` at every point; return what each left beside a clean one."""
     stage = Stage(home, url)
     set_environment(
@@ -169,16 +169,18 @@ def sweep(home: Path, config: Path, url: str, day: date) -> dict[str, Any]:
     assert code == 0, "the clean night did not run"
     clean = in_child(lambda: print_at(url))[1]
     results = {}
-    for point in points:
+    for point in points[share::of]:
         stage.put_back()
         killed, _ = in_child(partial(night, day, stage.state, point))
         rerun, found = in_child(lambda: (night(day, stage.state, again=True), print_at(url))[1])
         left = [path.name for path in stage.state.rglob("*.partial")]
         results[point] = {"killed": killed, "rerun": rerun, "same": found == clean, "left": left}
-    return {"clean": clean, "points": results}
+    return {"clean": clean, "passed": points, "points": results}
 
 
 if __name__ == "__main__":
-    where, config_dir, database, on = sys.argv[1:]
-    found = sweep(Path(where), Path(config_dir), database, date.fromisoformat(on))
+    where, config_dir, database, on, nth, parts = sys.argv[1:]
+    found = sweep(
+        Path(where), Path(config_dir), database, date.fromisoformat(on), int(nth), int(parts)
+    )
     sys.stdout.write(json.dumps(found))

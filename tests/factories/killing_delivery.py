@@ -170,7 +170,7 @@ class Sweep:
         return killed
 
 
-def sweep(home: Path, config: Path, url: str, day: date) -> dict[str, Any]:
+def sweep(home: Path, config: Path, url: str, day: date, share: int, of: int) -> dict[str, Any]:
     """Kill a delivery at every point; return what each left."""
     with ScriptedServer() as server:
         set_environment(
@@ -191,10 +191,13 @@ def sweep(home: Path, config: Path, url: str, day: date) -> dict[str, Any]:
         code, points = in_child(lambda: work(9, day, run.stage.state))
         assert code == 0, "the clean round did not run"
         clean = {"copies": copies_of(server), **in_child(found_in_database)[1]}
-        return {"clean": clean, "points": {point: run.one(point) for point in points}}
+        killed = {point: run.one(point) for point in points[share::of]}
+        return {"clean": clean, "passed": points, "points": killed}
 
 
 if __name__ == "__main__":
-    where, config_dir, database, on = sys.argv[1:]
-    result = sweep(Path(where), Path(config_dir), database, date.fromisoformat(on))
+    where, config_dir, database, on, nth, parts = sys.argv[1:]
+    result = sweep(
+        Path(where), Path(config_dir), database, date.fromisoformat(on), int(nth), int(parts)
+    )
     sys.stdout.write(json.dumps(result))

@@ -22,6 +22,7 @@ def restored(tmp_path: Path, *, responds: bool) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.gate
 def test_a_year_of_the_ladder_beats_the_untreated_less_what_it_took(tmp_path: Path) -> None:
     found = restored(tmp_path, responds=True)
     assert min(found["treated"], found["held_out"]) > 40
@@ -31,6 +32,7 @@ def test_a_year_of_the_ladder_beats_the_untreated_less_what_it_took(tmp_path: Pa
     assert found["messages_per_customer"] > 1
 
 
+@pytest.mark.gate
 def test_a_year_in_a_company_that_does_not_respond_shows_no_effect(tmp_path: Path) -> None:
     found = restored(tmp_path, responds=False)
     assert found["effect"]["low"] <= 0 <= found["effect"]["high"]

@@ -1,6 +1,7 @@
 """Additive models: the same numbers as the library's own, exact reasons, plain data."""
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retention.learning.ebm import as_matrix, fit_additive
+from retention.learning.ebm import as_matrix, fit_additive, without_notes
 from retention.scoring.additive import AdditiveModel, Term, sigmoid
 
 COLOURS = ["red", "green", "blue", "ñandú"]
+
+
+@pytest.fixture(autouse=True)
+def silence() -> Iterator[None]:
+    with without_notes():
+        yield
 
 
 @pytest.fixture(scope="module")
