@@ -25,7 +25,7 @@ from retention.domain.people import Permission, refuse
 from retention.domain.playbook import Playbook
 from retention.domain.stages import Stage
 from retention.people.actor import Desk, may
-from retention.playbooks.loading import parse_playbook
+from retention.playbooks.loading import parse_pinned
 from retention.policies.load import Policies
 
 _REASSESSMENT = "reassessment"
@@ -164,4 +164,4 @@ def playbook_of(session: Session, action: Action, policies: Policies) -> Playboo
         if playbook.version == action.case.version:
             return playbook
     pinned = session.get_one(PlaybookVersion, action.case.version)
-    return parse_playbook(pinned.document, f"playbook version {pinned.version[:12]}")
+    return parse_pinned(pinned.document)

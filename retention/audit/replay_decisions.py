@@ -11,40 +11,49 @@ from retention.db.models import PlaybookVersion, Receipt
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.domain.decisions import Decision, DecisionKind, decide
+from retention.domain.documents import current_receipt
 from retention.domain.obstacles import Facts
 from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress, Notice, StepProgress
 from retention.domain.stages import Stage
-from retention.playbooks.loading import parse_playbook
+from retention.playbooks.loading import parse_pinned
 from retention.policies.calendars import Calendars
 
 
 @dataclass(frozen=True, slots=True)
 class Replays:
-    """How many receipts were decided again, and which came out differently."""
+    """How many receipts were decided again, and which came out differently.
+
+    `too_old` were written before receipts kept what a decision rests on.
+    """
 
     checked: int
     different: tuple[str, ...]
+    too_old: int = 0
 
 
 def replay_receipts(session: Session, calendars: Calendars, as_of: date | None = None) -> Replays:
     """Decide every receipt of a date (default: of all nights) again from what it holds."""
     books = {
-        row.version: parse_playbook(row.document, f"playbook version {row.version[:12]}")
+        row.version: parse_pinned(row.document)
         for row in session.execute(select(PlaybookVersion.version, PlaybookVersion.document))
     }
     query = select(Receipt.id, Receipt.as_of, Receipt.document).order_by(Receipt.id)
     if as_of is not None:
         query = query.where(Receipt.as_of == as_of)
-    checked, different = 0, []
-    for receipt_id, day, document in session.execute(query):
+    checked, different, too_old = 0, [], 0
+    for receipt_id, day, found in session.execute(query):
+        document = current_receipt(found, f"receipt {receipt_id[:8]}")
+        if document["decided"] is None:
+            too_old += 1
+            continue
         if document["facts"] is None:
             continue  # an opening: it rests on the entry condition alone
         checked += 1
         book = books[document["playbook_version"]]
         if _decide(document, book, calendars, day) != _decision(document["decided"]):
             different.append(receipt_id)
-    return Replays(checked, tuple(different))
+    return Replays(checked, tuple(different), too_old)
 
 
 def _decide(

@@ -20,10 +20,16 @@ def apply(
     as_json: AsJson = False,
 ) -> None:
     """Run the night of a plan, only if it still does exactly what the plan says (else exit 5)."""
+    from retention.domain.documents import PLAN, SCHEMA
     from retention.domain.errors import ConfigError
 
     try:
-        planned = json.loads(plan_file.read_text("utf-8"))["plan"]
+        document = json.loads(plan_file.read_text("utf-8"))
+        if document.get(SCHEMA) != PLAN:
+            raise ConfigError(
+                str(plan_file), "was written by another version", "Make it anew with this one."
+            )
+        planned = document["plan"]
         day, digest, done = planned["as_of"], planned.get("digest"), planned["done"]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
@@ -77,7 +83,11 @@ def plan(
             day or business_date(shop.settings.timezone),
         )
     if out is not None:
-        out.write_text(json.dumps({"plan": planned}, indent=1, ensure_ascii=False), "utf-8")
+        from retention.domain.documents import PLAN, stamped
+
+        out.write_text(
+            json.dumps(stamped({"plan": planned}, PLAN), indent=1, ensure_ascii=False), "utf-8"
+        )
     if as_json:
         emit({"plan": planned})
     else:

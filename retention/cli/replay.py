@@ -32,6 +32,7 @@ def replay(as_of: Night, *, as_json: AsJson = False) -> None:
                     "different": list(found.different),
                     "receipts": decided.checked,
                     "different_receipts": list(decided.different),
+                    "too_old_receipts": decided.too_old,
                 }
             }
         )
@@ -39,6 +40,8 @@ def replay(as_of: Night, *, as_json: AsJson = False) -> None:
         _tell(f"{found.customers:,} customers of {as_of}: every score is the same.",
               found.different)  # fmt: skip
         _tell(f"{decided.checked:,} decisions: every one is the same.", decided.different)
+        if decided.too_old:
+            make_console().print(f"{decided.too_old} are too old to be decided again.")
     if found.different or decided.different:
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ from retention.db.chain import Entry, canonical, plain, record, sha256
 from retention.db.models import Receipt
 from retention.domain import keys
 from retention.domain.decisions import Decision, DecisionKind
+from retention.domain.documents import RECEIPT, stamped
 from retention.domain.obstacles import Facts
 from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress
@@ -58,6 +59,7 @@ def write_receipt(
     }
     if decision.kind is not DecisionKind.WAIT:
         document["inputs"] = _inputs(evidence.rows.get(customer_id, {}))
+    document = stamped(document, RECEIPT)
     receipt = Receipt(
         id=keys.receipt_id(case_id, at_stage, evidence.as_of),
         as_of=evidence.as_of,

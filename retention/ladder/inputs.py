@@ -16,7 +16,7 @@ from retention.ladder.condition_values import LEAVE, Evidence, condition_key, ga
 from retention.ladder.confirmations import count_nights
 from retention.ladder.open_cases import Standing
 from retention.ladder.table_dependence import tables_of
-from retention.playbooks.loading import parse_playbook
+from retention.playbooks.loading import parse_pinned
 from retention.policies.load import Policies
 from retention.runs import trust
 from retention.safeguards import dead_addresses, exclusions
@@ -86,7 +86,7 @@ def _books(session: Session, policies: Policies) -> dict[str, Playbook]:
         if version in books:
             continue
         try:
-            books[version] = parse_playbook(document, f"playbook version {version[:12]}")
+            books[version] = parse_pinned(document)
         except ConfigError:
             continue
     return books

@@ -4,9 +4,11 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+import yaml
+
 from retention.domain.errors import ConfigError
 from retention.domain.playbook import Playbook
-from retention.domain.stages import PlaybookName
+from retention.domain.stages import PlaybookName, Stage
 from retention.playbooks.document import PlaybookDoc, to_playbook
 from retention.yaml_files import parse_policy, read_text
 
@@ -35,3 +37,26 @@ def parse_playbook(text: str, name: str) -> Playbook:
     """
     version = hashlib.sha256(text.encode()).hexdigest()
     return to_playbook(parse_policy(text, PlaybookDoc, name), text, version)
+
+
+@lru_cache(maxsize=64)
+def parse_pinned(text: str) -> Playbook:
+    """Read the text that a case was opened under, also one of an earlier release.
+
+    What the ladder demands of every playbook since then is added; it only protects, and the case
+    goes on under its own version. Raises ConfigError for a text that cannot be read all the same.
+    """
+    version = hashlib.sha256(text.encode()).hexdigest()
+    name = f"playbook version {version[:12]}"
+    try:
+        return parse_playbook(text, name)
+    except ConfigError as error:
+        document = yaml.safe_load(text)
+        for stage in document.get("stages", ()):
+            if stage.get("stage") == Stage.TERMINATE:
+                stage["requires"] = ["conversation", "alternative"]
+        mended = yaml.safe_dump(document, sort_keys=False)
+        try:
+            return to_playbook(parse_policy(mended, PlaybookDoc, name), text, version)
+        except ConfigError:
+            raise error from None

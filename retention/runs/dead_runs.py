@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
 from retention.db.models import Run
+from retention.domain.documents import SUMMARY, stamped
 from retention.domain.runs import RUN_MOVES, RunState
 from retention.domain.transitions import require_move
 
@@ -34,7 +35,8 @@ def give_up(session: Session, flow: str, now: datetime) -> list[Run]:
             require_move(RUN_MOVES, run.state, RunState.FAILED, subject=_subject(run))
             run.state, run.finished_at = RunState.FAILED, now
             again = "died twice" if died_again else "died, and did not come up again"
-            run.summary = {"reason": "ProcessDied", "why": f"its process {again}"}
+            why = {"reason": "ProcessDied", "why": f"its process {again}"}
+            run.summary = stamped(why, SUMMARY)
             record(session, Entry(now, "run.failed", _subject(run), {"fence": run.fence}))
             given_up.append(run)
     return given_up

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Round, Run
+from retention.domain.documents import current_summary
 from retention.domain.errors import NotFoundError
 from retention.domain.runs import RunState
 
@@ -59,7 +60,7 @@ def _rounds(session: Session, since: datetime) -> list[Round]:
 
 
 def _night(run: Run, rounds: list[Round]) -> Night:
-    summary = run.summary or {}
+    summary = current_summary(run.summary, f"the night of {run.business_date}")
     pull, decided = summary.get("pull", {}), summary.get("decisions", {})
     decisions = decided.get("decisions")
     tripped = [f"{name}: {found}" for name, found in pull.get("tripped", {}).items()]
@@ -90,7 +91,7 @@ def summary_of(session: Session, flow: str, as_of: date) -> dict[str, Any]:
     ).one_or_none()
     if run is None:
         raise NotFoundError(f"the night of {as_of}", "has not run", "See 'retention nights'.")
-    summary = run.summary or {}
+    summary = current_summary(run.summary, f"the night of {as_of}")
     if "pull" not in summary:
         why = summary.get("why") or summary.get("reason") or "it has left nothing"
         raise NotFoundError(f"the night of {as_of}", f"is {run.state}: {why}", "Run it again.")

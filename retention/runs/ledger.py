@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
 from retention.db.models import Run
+from retention.domain.documents import SUMMARY, current_summary, stamped
 from retention.domain.errors import RunLockedError, RunRefusedError
 from retention.domain.runs import RUN_MOVES, RunState
 from retention.domain.transitions import require_move
@@ -76,7 +77,9 @@ def claim(
         select(Run).where(Run.flow == flow, Run.business_date == business_date).with_for_update()
     ).one_or_none()
     if run is not None and run.state is RunState.COMPLETED:
-        return RunClaim(run.id, run.fence, done=run.summary or {})
+        return RunClaim(
+            run.id, run.fence, done=current_summary(run.summary, f"run {flow} {business_date}")
+        )
     if late.refuses(business_date, today):
         return _skip(session, run, flow, business_date, now)
     if not late.is_backfill(business_date, today):
@@ -175,7 +178,7 @@ def finish(
     """Write a run's end, in the transaction that writes its results."""
     run = require_held(session, claim_)
     require_move(RUN_MOVES, run.state, state, subject=f"run {run.flow} {run.business_date}")
-    run.state, run.summary, run.finished_at = state, summary, now
+    run.state, run.summary, run.finished_at = state, stamped(summary, SUMMARY), now
     document = {"flow": run.flow, "business_date": run.business_date, "fence": run.fence}
     record(session, Entry(now, f"run.{state}", f"run {run.flow} {run.business_date}", document))
 

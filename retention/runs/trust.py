@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Run
+from retention.domain.documents import current_summary
 from retention.domain.runs import RunState
 
 _DECIDING = (RunState.COMPLETED, RunState.HELD, RunState.FAILED, RunState.RUNNING)
@@ -22,7 +23,8 @@ def good_pulls(
     summaries = session.scalars(
         select(Run.summary).where(*wanted).order_by(Run.business_date.desc()).limit(count)
     )
-    return [summary["pull"] for summary in summaries if summary]
+    read = (current_summary(summary, f"a night of {flow}") for summary in summaries)
+    return [summary["pull"] for summary in read if summary]
 
 
 def disturbed(
@@ -43,7 +45,7 @@ def disturbed(
     for day, state, summary in rows:
         if state is not RunState.COMPLETED or (before - day).days > gap_days:
             break
-        pull = (summary or {}).get("pull", {})
+        pull = current_summary(summary, f"run {flow} {day}").get("pull", {})
         found.append(set(pull.get("tripped", ())) | set(pull.get("accepted", ())))
         before = day
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
+from retention.domain.errors import SourceError
 from retention.domain.scores import SCORE_COLUMNS, Kind
 from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
@@ -93,6 +94,12 @@ def score_customers(
     frame = add_late_payment(frame, models.late_payment, reference)
     frame = add_value(add_churn(frame, models.churn), costs, reference)
     judged = add_fit(to_table(frame))
+    missing = sorted({column.name for column in SCORE_COLUMNS} - set(judged.column_names))
+    if missing:
+        raise SourceError(
+            "features", f"lack {', '.join(missing)}: an earlier version has made them",
+            "Score that night with the version that made it, or run a new one.",
+        )  # fmt: skip
     columns = [judged.column(c.name).cast(TYPES[c.kind]) for c in SCORE_COLUMNS]
     return pa.table(columns, names=[column.name for column in SCORE_COLUMNS])
 

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from retention.domain.errors import RetentionError
 from retention.domain.scores import BY_NAME, Kind
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
+_READABLE = frozenset({"2", SCHEMA_VERSION})
 FEATURES, ACTIVITIES, BILLS = "features", "activities", "bills"
 CONTRACT_FACTS = "contract-facts"
 EVIDENCE, PEOPLE, SCORES = "evidence", "people", "scores"
@@ -69,7 +70,7 @@ def note(root: Path, as_of: date, **more: Any) -> None:
 def read_manifest(root: Path, as_of: date) -> dict[str, Any]:
     """Return what a date's snapshot was made with. Raises RetentionError for another schema."""
     document = read_document(root, as_of, _MANIFEST)
-    if document["schema"] != SCHEMA_VERSION:
+    if document["schema"] not in _READABLE:
         raise RetentionError(
             f"snapshot of {as_of}",
             f"has schema {document['schema']}, this version reads {SCHEMA_VERSION}",
