@@ -11,13 +11,14 @@ Home = Annotated[Path, typer.Option(help="Folder that the demo fills; it is repl
 Size = Annotated[int, typer.Option(min=50, max=2_000_000, help="How many customers.")]
 Kind = Annotated[str, typer.Option(help="With --only-data: parquet, csv or sql.")]
 Target = Annotated[str | None, typer.Option(help="With --only-data: a folder or a database URL.")]
-UNTIL = "2026-10-31"
 
 
 def demo(
     size: Size = 1000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same company.")] = 7,
-    until: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Play to this date.")] = UNTIL,
+    until: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="Play to this date.  [yesterday]")
+    ] = None,
     home: Home = Path("demo-company"),
     kind: Kind = "parquet",
     target: Target = None,
@@ -26,7 +27,10 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Make a company, play it to a date, run a night, approve, deliver, and show it all."""
-    day = parse_day(until)
+    from retention.clock import business_date
+    from retention.settings import get_settings
+
+    day = parse_day(until) or business_date(get_settings().timezone)
     if only_data:
         from retention.demo.data import write_company
 

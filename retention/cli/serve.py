@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,10 +48,21 @@ def serve(port: Port = 4200) -> None:
         _add_missing(files, variables)
         _require_future_runs(files)
         stack.enter_context(serving(settings.prefect_dir, api))
+        _catch_mail_of_the_demo(stack, settings.mail_port)
         working = ("worker", "start", "--pool", POOL, "--name", f"retention-{port}")
         worker = stack.enter_context(Watched("worker", *working, env=variables))
         make_console(stderr=True).print(f"Prefect: http://127.0.0.1:{port}   Stop with Ctrl-C.")
         _watch_over(server, worker)
+
+
+def _catch_mail_of_the_demo(stack: ExitStack, port: int) -> None:
+    """In the demo's folder there is no mail server; its mail is caught, as while it was played."""
+    from retention.demo.catcher import MARK, MailCatcher
+
+    if not Path(MARK).exists():
+        return
+    stack.enter_context(MailCatcher(Path("mail"), port))
+    make_console(stderr=True).print("This is the demo: its mail is caught in ./mail.")
 
 
 def _add_missing(files: "Files", variables: "Mapping[str, str]") -> None:

@@ -8,6 +8,8 @@ from typing import Any, Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+MARK = "this-folder-belongs-to-retention-demo"
+"""A file of this name says that a folder is the demo's."""
 MAX_MESSAGE_BYTES = 5 * 1024 * 1024
 
 
@@ -27,12 +29,12 @@ class _Keeper:
 
 
 class MailCatcher:
-    """Catches mail while the block runs, on a free port of loopback."""
+    """Catches mail while the block runs, on a port of loopback; a free one unless it is given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._keeper = _Keeper(folder)
-        self.port = _free_port()
+        self.port = port or _free_port()
         self._controller: Any = Controller(
             self._keeper, hostname="127.0.0.1", port=self.port, data_size_limit=MAX_MESSAGE_BYTES
         )

@@ -15,7 +15,7 @@ from retention import bootstrap as workshop
 from retention.audit.fingerprint import fingerprint
 from retention.clock import travel
 from retention.db.session import reading
-from retention.demo.catcher import MailCatcher
+from retention.demo.catcher import MARK, MailCatcher
 from retention.demo.simulation import new_simulation
 from retention.demo.writers import ParquetWriter
 from retention.domain.dates import months_before
@@ -31,16 +31,17 @@ from retention.settings import (
 )
 from retention.terminal import make_console
 
-_MARK = "this-folder-belongs-to-retention-demo"
 _PLAYED_MONTHS = 7
 _DAYS_BETWEEN_NIGHTS = 7
 _QUIET_DAYS = 15
+_SAID_EVERY = 5
 
 
 def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
     """Play the whole demo into `home`; return what happened, without personal data."""
     console = make_console(stderr=True)
     _prepare(home)
+    _introduce(home, size, until)
     with MailCatcher(home / "mail") as catcher, _prefect(home / "state" / "prefect") as ready:
         point_at(home, catcher.port)
         company = _make_company(home, size, seed, until)
@@ -68,6 +69,19 @@ def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
     }
 
 
+def _introduce(home: Path, size: int, until: date) -> None:
+    """Say what is about to happen; a first screen is read by people who know nothing yet."""
+    console = make_console(stderr=True)
+    console.rule("[bold]A company, seven months, one night")
+    console.print(
+        f"{size:,} customers and two years of their invoices, payments, tickets and use are made "
+        "up. Then seven months are played, a night a week: customers are scored, people decide, "
+        "what they approve is sent to a mail catcher on this machine, customers answer. The last "
+        f"night is {until}, through Prefect. It takes a minute or two; everything stays in "
+        f"[bold]{home}[/].",
+    )
+
+
 @contextmanager
 def _prefect(home: Path) -> Iterator[Callable[[], None]]:
     """Start a Prefect server while the months are played; yield what waits until it answers.
@@ -89,11 +103,11 @@ def _prefect(home: Path) -> Iterator[Callable[[], None]]:
 def _prepare(home: Path) -> None:
     """Start from an empty folder, but never empty one that is not ours."""
     if home.exists() and any(home.iterdir()):
-        if not (home / _MARK).exists():
+        if not (home / MARK).exists():
             raise ConfigError(str(home), "is not empty and not a demo", "Choose another --home.")
         shutil.rmtree(home)
     home.mkdir(parents=True, exist_ok=True)
-    (home / _MARK).touch()
+    (home / MARK).touch()
     shutil.copytree(shipped("config"), home / "config")
 
 
@@ -131,20 +145,23 @@ def _make_company(home: Path, size: int, seed: int, until: date) -> DemoCompany:
     first_night = months_before(until.replace(day=1), _PLAYED_MONTHS - 1)
     simulation = new_simulation(seed, size, first_night)
     company = DemoCompany(simulation, ParquetWriter(home / "data"), workshop.get_workshop())
-    with make_console(stderr=True).status(f"Making {size:,} customers and two years of history"):
-        company.write_history()
+    make_console(stderr=True).print(f"Making {size:,} customers and two years of history ...")
+    company.write_history()
     return company
 
 
 def _play(company: DemoCompany, until: date) -> None:
     """Live through the months before: nights, approvals, deliveries, and customers' answers."""
     nights = list(_nights(company.simulation.through, until))
+    console = make_console(stderr=True)
     columns = (TextColumn("Playing {task.fields[night]}"), BarColumn(), MofNCompleteColumn(),
                TextColumn("nights"), TimeElapsedColumn())  # fmt: skip
-    with Progress(*columns, console=make_console(stderr=True)) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(nights), night="")
-        for as_of in nights:
+        for number, as_of in enumerate(nights, 1):
             progress.update(task, night=as_of.isoformat())
+            if not console.is_terminal and number % _SAID_EVERY == 1:
+                console.print(f"Playing {as_of}: night {number} of {len(nights)}")
             with travel(morning_of(as_of)):
                 company.live_one_week(as_of, people_work=as_of < until - timedelta(_QUIET_DAYS))
             progress.advance(task)
@@ -176,9 +193,9 @@ def _where_to_look(home: Path, caught: int, pages: list[Path], company: DemoComp
     console.print(f"  the report: {', '.join(str(page) for page in pages)}", soft_wrap=True)
     console.print(f"  [bold]source .venv/bin/activate; cd {home}[/], and then:")
     for command in (
+        "retention nights",
         "retention queue list --stage terminate",
         f"retention explain {company.interesting_customer()}",
-        f"retention plan --as-of {date.fromordinal(company.last_night.toordinal() + 1)}",
-        "retention doctor",
     ):
         console.print(f"    {command}", soft_wrap=True)
+    console.print("  [bold]make serve[/] works on from here: schedules run, mail is caught.")
