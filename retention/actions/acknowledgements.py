@@ -28,7 +28,7 @@ from retention.messages.invitations import Appointment
 from retention.messages.rendering import Plain
 from retention.messages.sender import Sender
 from retention.messages.terms import Terms
-from retention.people.actor import Desk, may
+from retention.people.actor import Actor, may
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Places
 
@@ -47,7 +47,7 @@ _SOONEST, _LATEST = timedelta(hours=2), timedelta(days=120)
 def record_answer(
     session: Session,
     action_id: str,
-    desk: Desk,
+    actor: Actor,
     said: Answer,
     sender: Sender,
     places: Places,
@@ -60,17 +60,17 @@ def record_answer(
     Raises what `offers.answer` raises. A customer to whom nothing can be written gets no receipt.
     """
     action = action_queries.get(session, action_id, lock=True)
-    offer = offers.answer(session, action, desk, said, counter_fee=counter_fee, note=note)
+    offer = offers.answer(session, action, actor, said, counter_fee=counter_fee, note=note)
     fee = counter_fee if said is Answer.COUNTER else offer.new_fee
     receipt: dict[str, Plain] = {"said": said.value, "new_fee": fee, "until": offer.expires_on}
-    _confirm(session, action, desk, sender, places, Terms(more={"receipt": receipt}))
+    _confirm(session, action, actor, sender, places, Terms(more={"receipt": receipt}))
     return action
 
 
 def agree_on_call(
     session: Session,
     action_id: str,
-    desk: Desk,
+    actor: Actor,
     starts_at: datetime,
     sender: Sender,
     places: Places,
@@ -84,9 +84,9 @@ def agree_on_call(
     subject = f"action {action.id[:8]}"
     if action.kind is not ActionKind.CALL or action.state is not ActionState.PENDING_APPROVAL:
         refuse(subject, f"is a {action.kind} that is {action.state}", "Choose an open call.")
-    if not may(session, desk, Permission.REVIEW, action.owner):
-        refuse(subject, f"'{desk.person.person_id}' may not agree on it", f"Ask {action.owner}.")
-    if not desk.now + _SOONEST <= starts_at <= desk.now + _LATEST:
+    if not may(session, actor, Permission.REVIEW, action.owner):
+        refuse(subject, f"'{actor.person.person_id}' may not agree on it", f"Ask {action.owner}.")
+    if not actor.now + _SOONEST <= starts_at <= actor.now + _LATEST:
         refuse(
             subject, f"{starts_at:%Y-%m-%d %H:%M} is no time for it", "At least two hours ahead."
         )
@@ -98,32 +98,32 @@ def agree_on_call(
     receipt: dict[str, Plain] = {"said": "call", "new_fee": None, "at": starts_at,
                                  "until": starts_at.date()}  # fmt: skip
     agreed = Appointment(action.id, starts_at, number=number)
-    made = _confirm(session, action, desk, sender, places,
+    made = _confirm(session, action, actor, sender, places,
                     Terms(more={"receipt": receipt}, appointment=agreed))  # fmt: skip
     if made is not None and made.message is not None:
         made.message.send_until = min(made.due_on, starts_at.date() - timedelta(days=1))
-        made.message.send_until = max(made.message.send_until, desk.on)
-    desk.tell(session, "call.agreed", action, at=moment)
+        made.message.send_until = max(made.message.send_until, actor.on)
+    actor.tell(session, "call.agreed", action, at=moment)
     return action
 
 
 def propose_handover(
-    session: Session, case_id: str, partner: Partner, desk: Desk, sender: Sender, places: Places
+    session: Session, case_id: str, partner: Partner, actor: Actor, sender: Sender, places: Places
 ) -> Action | None:
     """Write the message that offers a partner; two people approve it before it leaves."""
     example = session.scalars(select(Action).where(Action.case_id == case_id).limit(1)).one()
     more: dict[str, dict[str, Plain]] = {
         "partner": {"name": partner.name, "email": partner.email, "phone": partner.phone}
     }
-    return _write(session, example, desk, sender, places, HANDOVER_STEP, _HANDOVER,
+    return _write(session, example, actor, sender, places, HANDOVER_STEP, _HANDOVER,
                   Terms(more=more))  # fmt: skip
 
 
 def _confirm(
-    session: Session, action: Action, desk: Desk, sender: Sender, places: Places, terms: Terms
+    session: Session, action: Action, actor: Actor, sender: Sender, places: Places, terms: Terms
 ) -> Action | None:
     _give_up_older(session, action)
-    return _write(session, action, desk, sender, places, RECEIPT_STEP, _RECEIPT, terms)
+    return _write(session, action, actor, sender, places, RECEIPT_STEP, _RECEIPT, terms)
 
 
 def _give_up_older(session: Session, action: Action) -> None:
@@ -141,7 +141,7 @@ def _give_up_older(session: Session, action: Action) -> None:
 def _write(
     session: Session,
     action: Action,
-    desk: Desk,
+    actor: Actor,
     sender: Sender,
     places: Places,
     position: int,
@@ -155,14 +155,14 @@ def _write(
         return None
     work = Work(
         row=row,
-        manager=desk.policies.team.get(action.owner),
+        manager=actor.policies.team.get(action.owner),
         sender=sender,
-        days_of=desk.policies.calendars.of_company(desk.on),
-        as_of=desk.on,
-        author=desk.person.person_id,
-        at=desk.now,
+        days_of=actor.policies.calendars.of_company(actor.on),
+        as_of=actor.on,
+        author=actor.person.person_id,
+        at=actor.now,
     )
-    number = 1 + _count_today(session, case.id, position, desk.on)
+    number = 1 + _count_today(session, case.id, position, actor.on)
     try:
         return actions.propose(session, case, position, step, terms, work, number)
     except TemplateError:

@@ -31,7 +31,7 @@ from retention.domain.people import Permission, Role, refuse
 from retention.domain.stages import ADVERSE_STAGES, LADDERS, Stage
 from retention.messages import outbox
 from retention.messages.content_hash import content_of
-from retention.people.actor import Desk, may, standing_in
+from retention.people.actor import Actor, may, standing_in
 from retention.safeguards.customer_blocks import kept_apart, look_around, stopped_by
 
 
@@ -60,21 +60,21 @@ def still_needed(action: Action, now: datetime, valid: timedelta) -> list[str]:
     return [slot_text(slot) for slot in open_slots(slots_of(action), given(action, now, valid))]
 
 
-def validity(desk: Desk) -> timedelta:
+def validity(actor: Actor) -> timedelta:
     """Return for how long an approval is worth something."""
-    return timedelta(hours=desk.policies.approvals.valid_hours)
+    return timedelta(hours=actor.policies.approvals.valid_hours)
 
 
-def view(session: Session, action: Action, desk: Desk) -> None:
+def view(session: Session, action: Action, actor: Actor) -> None:
     """Write down when a person was first shown this very content."""
-    key = (action.id, desk.person.person_id, content_of(action))
+    key = (action.id, actor.person.person_id, content_of(action))
     if session.get(Viewing, key) is None:
         session.add(Viewing(action_id=key[0], person_id=key[1], content_hash=key[2],
-                            shown_at=desk.now))  # fmt: skip
+                            shown_at=actor.now))  # fmt: skip
         session.flush()
 
 
-def approve(session: Session, action_id: str, desk: Desk, *, seen: str | None = None) -> Action:
+def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None = None) -> Action:
     """Approve a message in one's role; the last needed approval lets it go.
 
     `seen` is the content hash the person was shown, if known. An e-mail goes to the outbox, a
@@ -84,52 +84,52 @@ def approve(session: Session, action_id: str, desk: Desk, *, seen: str | None = 
     subject = f"action {action.id[:8]}"
     if action.rendering is None:
         refuse(subject, f"is a {action.kind}, not a message", "Use 'retention queue complete'.")
-    if action.due_on < desk.on:
+    if action.due_on < actor.on:
         refuse(subject, f"had to leave by {action.due_on}", "The next night proposes it anew.")
     if action.kind is ActionKind.LETTER:
-        _refuse_letter(session, action, desk, subject)
+        _refuse_letter(session, action, actor, subject)
     content = content_of(action)
     if seen is not None and seen != content:
         refuse(subject, "its content is not what was shown", "Look at it again.")
-    counts = given(action, desk.now, validity(desk))
+    counts = given(action, actor.now, validity(actor))
     role, on_behalf_of = role_for_approval(
-        desk.person,
+        actor.person,
         slots_of(action),
         counts,
         owner=action.owner,
         authors=frozenset(filter(None, (action.proposed_by, action.edited_by))),
-        standing_in=standing_in(session, desk),
+        standing_in=standing_in(session, actor),
         subject=subject,
     )
-    _decide(session, action, desk, role, approved=True, on_behalf_of=on_behalf_of)
-    counts = given(action, desk.now, validity(desk))
+    _decide(session, action, actor, role, approved=True, on_behalf_of=on_behalf_of)
+    counts = given(action, actor.now, validity(actor))
     if is_approved(action.stage, slots_of(action), counts):
         set_state(action, ActionState.APPROVED)
         offers.follow(action, OfferState.APPROVED)
         if action.kind is ActionKind.EMAIL:
-            outbox.enqueue(session, action, desk.now)
+            outbox.enqueue(session, action, actor.now)
     return action
 
 
-def _refuse_letter(session: Session, action: Action, desk: Desk, subject: str) -> None:
+def _refuse_letter(session: Session, action: Action, actor: Actor, subject: str) -> None:
     """Nobody asks again before a letter is posted, so what stops it counts now."""
-    around = look_around(session, [action.customer_id], desk.on)
+    around = look_around(session, [action.customer_id], actor.on)
     playbook = action.case.playbook
     message_class = action.rendering.message_class if action.rendering else None
     reason = stopped_by(around, playbook, action.stage, action.kind) or kept_apart(
-        around, action.customer_id, playbook, message_class, desk.on
+        around, action.customer_id, playbook, message_class, actor.on
     )
     if reason:
         refuse(subject, f"it may not be posted: {reason}", "Wait until that is over.")
 
 
-def approve_all(session: Session, action_ids: Sequence[str], desk: Desk) -> list[Action]:
+def approve_all(session: Session, action_ids: Sequence[str], actor: Actor) -> list[Action]:
     """Approve several messages at once, or none of them.
 
     Never adverse ones, no more than the guards allow, and of each template one must have been
     opened. Raises NotAllowedError.
     """
-    limit = desk.policies.approvals.bulk
+    limit = actor.policies.approvals.bulk
     if len(action_ids) > limit:
         refuse("a bulk approval", f"has {len(action_ids)} messages", f"At most {limit} at once.")
     found = [waiting(session, action_id) for action_id in action_ids]
@@ -140,14 +140,14 @@ def approve_all(session: Session, action_ids: Sequence[str], desk: Desk) -> list
                 f"'{action.stage}' is never approved in bulk",
                 "Look at each one and approve it by itself.",
             )
-    _require_samples(session, found, desk)
-    return [approve(session, action.id, desk) for action in found]
+    _require_samples(session, found, actor)
+    return [approve(session, action.id, actor) for action in found]
 
 
-def _require_samples(session: Session, found: Sequence[Action], desk: Desk) -> None:
+def _require_samples(session: Session, found: Sequence[Action], actor: Actor) -> None:
     viewings = session.execute(
         select(Viewing.action_id, Viewing.content_hash).where(
-            Viewing.person_id == desk.person.person_id,
+            Viewing.person_id == actor.person.person_id,
             Viewing.action_id.in_([action.id for action in found]),
         )
     )
@@ -156,13 +156,13 @@ def _require_samples(session: Session, found: Sequence[Action], desk: Desk) -> N
     for template in sorted({a.template or "" for a in found} - opened):
         refuse(
             f"template '{template}'",
-            f"'{desk.person.person_id}' has opened none of these messages",
+            f"'{actor.person.person_id}' has opened none of these messages",
             "Look at one with 'retention queue show ID --as YOU' first.",
         )
 
 
 def reject(
-    session: Session, action_id: str, desk: Desk, *, code: ReasonCode, reason: str
+    session: Session, action_id: str, actor: Actor, *, code: ReasonCode, reason: str
 ) -> Action:
     """Reject an action for everybody; the reason is required.
 
@@ -174,22 +174,22 @@ def reject(
     taken_back = action.state is ActionState.APPROVED
     if not taken_back:
         action = waiting(session, action_id)
-    role = _role_to_refuse(session, action, desk)
+    role = _role_to_refuse(session, action, actor)
     if taken_back and not outbox.withdraw(session, action.message, MessageState.CANCELLED):
         refuse(
             f"action {action.id[:8]}", "its message has left or is leaving", "Talk to the customer."
         )
-    _decide(session, action, desk, role, approved=False, code=code, reason=reason.strip())
+    _decide(session, action, actor, role, approved=False, code=code, reason=reason.strip())
     set_state(action, ActionState.CANCELLED if taken_back else ActionState.REJECTED)
     offers.void(action, VoidReason.MANUAL)
     return action
 
 
 def choose_milder(
-    session: Session, action_id: str, desk: Desk, to: Stage, *, code: ReasonCode, reason: str
+    session: Session, action_id: str, actor: Actor, to: Stage, *, code: ReasonCode, reason: str
 ) -> Action:
     """Reject an action and send its case back to a milder stage. Raises NotAllowedError."""
-    action = reject(session, action_id, desk, code=code, reason=reason)
+    action = reject(session, action_id, actor, code=code, reason=reason)
     ladder = LADDERS[action.case.playbook]
     subject = f"action {action.id[:8]}"
     if to not in ladder or ladder.index(to) >= ladder.index(action.stage):
@@ -198,9 +198,9 @@ def choose_milder(
     case = action_queries.case_of(session, action)
     give_up(session, case.actions, ActionState.SUPERSEDED)
     said = f"milder:{code}"
-    cases.void_notices(case, desk.on, said, desk.person.person_id)
-    cases.enter_stage(case, to, desk.on, reason=said, actor=desk.person.person_id)
-    desk.tell(session, "case.milder", action, to=to, code=code, reason=reason)
+    cases.void_notices(case, actor.on, said, actor.person.person_id)
+    cases.enter_stage(case, to, actor.on, reason=said, actor=actor.person.person_id)
+    actor.tell(session, "case.milder", action, to=to, code=code, reason=reason)
     return action
 
 
@@ -216,19 +216,19 @@ def waiting(session: Session, action_id: str) -> Action:
     return action
 
 
-def _role_to_refuse(session: Session, action: Action, desk: Desk) -> Role:
+def _role_to_refuse(session: Session, action: Action, actor: Actor) -> Role:
     """Anybody who could approve may refuse; so may who looks after the account, and a director."""
-    person = desk.person
+    person = actor.person
     roles = person.roles_for(action.owner)
     for slot in slots_of(action):
         if slot & roles:
             return min(slot & roles)
     if action.owner == person.person_id or Role.DIRECTOR in roles:
         return min(roles)
-    for other in standing_in(session, desk):
+    for other in standing_in(session, actor):
         if other.principal.person_id == action.owner:
             return Role.ACCOUNT_MANAGER
-    if action.rendering is None and may(session, desk, Permission.REVIEW, action.owner):
+    if action.rendering is None and may(session, actor, Permission.REVIEW, action.owner):
         return min(roles)
     return refuse(
         f"action {action.id[:8]}",
@@ -240,7 +240,7 @@ def _role_to_refuse(session: Session, action: Action, desk: Desk) -> Role:
 def _decide(
     session: Session,
     action: Action,
-    desk: Desk,
+    actor: Actor,
     role: Role,
     *,
     approved: bool,
@@ -249,22 +249,22 @@ def _decide(
     reason: str | None = None,
 ) -> None:
     content = content_of(action)
-    shown = session.get(Viewing, (action.id, desk.person.person_id, content))
-    dwell = int((desk.now - shown.shown_at).total_seconds()) if shown else None
+    shown = session.get(Viewing, (action.id, actor.person.person_id, content))
+    dwell = int((actor.now - shown.shown_at).total_seconds()) if shown else None
     action.approvals.append(
         Approval(
-            person_id=desk.person.person_id,
+            person_id=actor.person.person_id,
             role=role,
             on_behalf_of=on_behalf_of,
             approved=approved,
             code=code,
             reason=reason,
             content_hash=content,
-            decided_at=desk.now,
+            decided_at=actor.now,
             dwell_seconds=dwell,
         )
     )
     session.flush()
     kind = "action.approved" if approved else "action.rejected"
-    desk.tell(session, kind, action, role=role, on_behalf_of=on_behalf_of, content=content,
+    actor.tell(session, kind, action, role=role, on_behalf_of=on_behalf_of, content=content,
               code=code, reason=reason)  # fmt: skip

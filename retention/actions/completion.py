@@ -24,7 +24,7 @@ from retention.domain.forms import (
 from retention.domain.people import Permission, refuse
 from retention.domain.playbook import Playbook
 from retention.domain.stages import Stage
-from retention.people.actor import Desk, may
+from retention.people.actor import Actor, may
 from retention.playbooks.loading import parse_pinned
 from retention.policies.load import Policies
 
@@ -35,7 +35,7 @@ _DEEDS = frozenset({TALKED, HANDED_OVER, TOO_LATE})
 def complete(
     session: Session,
     action_id: str,
-    desk: Desk,
+    actor: Actor,
     *,
     outcome: str,
     note: str = "",
@@ -50,27 +50,27 @@ def complete(
     action = action_queries.get(session, action_id, lock=True)
     subject = f"action {action.id[:8]}"
     _require_ready(action, subject)
-    if not may(session, desk, Permission.REVIEW, action.owner):
+    if not may(session, actor, Permission.REVIEW, action.owner):
         refuse(
             subject,
-            f"'{desk.person.person_id}' may not complete it",
+            f"'{actor.person.person_id}' may not complete it",
             f"It belongs to {action.owner}.",
         )
     form = FORMS[action.form or "call"]
-    known = outcomes_of(session, action, desk.policies)
+    known = outcomes_of(session, action, actor.policies)
     if outcome not in known:
         refuse(subject, f"'{outcome}' is no outcome of it", f"Use one of: {', '.join(known)}.")
     answers = _checked(form, outcome, answers or {}, subject)
     if action.kind is ActionKind.LETTER and outcome in (HANDED_OVER, TOO_LATE):
-        outcome = _in_time(action, desk, answers["delivered_on"], subject)
+        outcome = _in_time(action, actor, answers["delivered_on"], subject)
     action.outcome, action.note, action.answers = outcome, note, answers
     action.case.waiting_for = "the_next_night"
     if action.form == _REASSESSMENT:
-        _ask_for_waivers(session, action, desk, outcome, note)
+        _ask_for_waivers(session, action, actor, outcome, note)
     if action.form == REPLY:
-        contested_replies.after_reading(session, action, outcome, desk.on, desk.now)
-    _settle(action, desk, outcome)
-    desk.tell(session, "action.completed", action, form=form.name, outcome=outcome, note=note,
+        contested_replies.after_reading(session, action, outcome, actor.on, actor.now)
+    _settle(action, actor, outcome)
+    actor.tell(session, "action.completed", action, form=form.name, outcome=outcome, note=note,
               answers=answers)  # fmt: skip
     return action
 
@@ -105,38 +105,40 @@ def _checked(form: Form, outcome: str, answers: dict[str, str], subject: str) ->
     return {name: text.strip() for name, text in answers.items()}
 
 
-def _in_time(action: Action, desk: Desk, delivered_on: str, subject: str) -> str:
+def _in_time(action: Action, actor: Actor, delivered_on: str, subject: str) -> str:
     """A notice that came after its last day names an end that is too soon: it counts no longer."""
     try:
         day = date.fromisoformat(delivered_on)
     except ValueError:
         refuse(subject, f"'{delivered_on}' is no date", "Write for example 2026-10-31.")
-    if not action.proposed_on <= day <= desk.on:
+    if not action.proposed_on <= day <= actor.on:
         refuse(subject, f"it cannot have been delivered on {day}", "Correct the date.")
     late = action.effective_on is not None and day > action.due_on
     return TOO_LATE if late else HANDED_OVER
 
 
-def _settle(action: Action, desk: Desk, outcome: str) -> None:
+def _settle(action: Action, actor: Actor, outcome: str) -> None:
     if action.kind is not ActionKind.REVIEW and outcome not in _DEEDS:
         set_state(action, ActionState.EXPIRED)
         return
-    action.done_on = desk.on
+    action.done_on = actor.on
     if action.kind is ActionKind.LETTER:
         action.done_on = date.fromisoformat((action.answers or {})["delivered_on"])
     set_state(action, ActionState.DONE)
     if outcome == TOO_LATE:
-        action.voided_on = desk.on
+        action.voided_on = actor.on
         return
     kind = CaseEventKind.REVIEWED
     if action.kind is ActionKind.CALL:
         kind = CaseEventKind.CONVERSATION
-    who = desk.person.person_id
-    record_event(action.case, kind, desk.on, outcome, who, came_from=action.stage)
+    who = actor.person.person_id
+    record_event(action.case, kind, actor.on, outcome, who, came_from=action.stage)
 
 
-def _ask_for_waivers(session: Session, action: Action, desk: Desk, outcome: str, note: str) -> None:
-    playbook = playbook_of(session, action, desk.policies)
+def _ask_for_waivers(
+    session: Session, action: Action, actor: Actor, outcome: str, note: str
+) -> None:
+    playbook = playbook_of(session, action, actor.policies)
     target = playbook.rule(action.stage).outcomes[outcome]
     if not isinstance(target, Stage):
         return
@@ -148,7 +150,7 @@ def _ask_for_waivers(session: Session, action: Action, desk: Desk, outcome: str,
             "Say why with --note; a second person has to agree.",
         )
     for stage in waivers.not_asked_for(session, action.case, skipped):
-        waivers.request(session, action.case, stage, desk, reason=note, owner=action.owner)
+        waivers.request(session, action.case, stage, actor, reason=note, owner=action.owner)
 
 
 def outcomes_of(session: Session, action: Action, policies: Policies) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from retention.domain.offers import OfferKind, OfferState, Proposal, VoidReason
 from retention.domain.people import Permission, Role, refuse
 from retention.messages.sender import Sender
 from retention.messages.terms import Terms
-from retention.people.actor import Desk, may
+from retention.people.actor import Actor, may
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Places
 
@@ -29,7 +29,7 @@ _OPEN = frozenset(
 
 
 def revise(
-    session: Session, action_id: str, desk: Desk, fee: Decimal, sender: Sender, places: Places
+    session: Session, action_id: str, actor: Actor, fee: Decimal, sender: Sender, places: Places
 ) -> Action:
     """Propose another fee instead of an offer's; somebody else has to approve the new message.
 
@@ -38,9 +38,9 @@ def revise(
     """
     old = action_queries.get(session, action_id, lock=True)
     subject = f"offer of action {old.id[:8]}"
-    if not may(session, desk, Permission.ANSWER, old.owner):
-        refuse(subject, f"'{desk.person.person_id}' may not revise it", f"Ask {old.owner}.")
-    playbook = playbook_of(session, old, desk.policies)
+    if not may(session, actor, Permission.ANSWER, old.owner):
+        refuse(subject, f"'{actor.person.person_id}' may not revise it", f"Ask {old.owner}.")
+    playbook = playbook_of(session, old, actor.policies)
     offer, case = old.offer, action_queries.case_of(session, old)
     if offer is None or offer.new_fee is None or offer.current_fee is None:
         refuse(subject, "it names no fee", "Only a fee can be revised.")
@@ -58,16 +58,18 @@ def revise(
         raise NotFoundError(
             f"customer '{old.customer_id}'", "is not in the newest night", "Wait for the data."
         )
-    proposal = Proposal(OfferKind(offer.kind), offer.current_fee, fee, terms.expires.after(desk.on))
+    proposal = Proposal(
+        OfferKind(offer.kind), offer.current_fee, fee, terms.expires.after(actor.on)
+    )
     offers.void(old, VoidReason.SUPERSEDED)
     work = Work(
         row=rows[old.customer_id],
-        manager=desk.policies.team.get(old.owner),
+        manager=actor.policies.team.get(old.owner),
         sender=sender,
-        days_of=desk.policies.calendars.of_company(desk.on),
-        as_of=desk.on,
-        author=desk.person.person_id,
-        at=desk.now,
+        days_of=actor.policies.calendars.of_company(actor.on),
+        as_of=actor.on,
+        author=actor.person.person_id,
+        at=actor.now,
     )
     # Its author cannot approve it, so a director may in anybody's place.
     asked = tuple(slot | {Role.DIRECTOR} for slot in step.approval) or (frozenset({Role.DIRECTOR}),)
@@ -76,5 +78,5 @@ def revise(
         number=offer.version + 1,
     )  # fmt: skip
     case.waiting_for = "step_pending_approval"
-    desk.tell(session, "offer.revised", made, fee=fee, instead_of=offer.id)
+    actor.tell(session, "offer.revised", made, fee=fee, instead_of=offer.id)
     return made

@@ -20,7 +20,7 @@ from retention.domain.offers import (
 )
 from retention.domain.people import Permission, refuse
 from retention.domain.transitions import require_move
-from retention.people.actor import Desk, may
+from retention.people.actor import Actor, may
 
 _UNANSWERED = (OfferState.SENT, OfferState.VIEWED)
 _ANSWERABLE = frozenset(
@@ -116,7 +116,7 @@ def of_action(action: Action) -> Offer:
 def answer(
     session: Session,
     action: Action,
-    desk: Desk,
+    actor: Actor,
     said: Answer,
     *,
     counter_fee: Decimal | None = None,
@@ -129,19 +129,19 @@ def answer(
     """
     offer = of_action(action)
     subject = f"offer of action {action.id[:8]}"
-    if not may(session, desk, Permission.ANSWER, action.owner):
-        refuse(subject, f"'{desk.person.person_id}' may not answer it", f"Ask {action.owner}.")
+    if not may(session, actor, Permission.ANSWER, action.owner):
+        refuse(subject, f"'{actor.person.person_id}' may not answer it", f"Ask {action.owner}.")
     if offer.state not in _ANSWERABLE:
         raise NotAllowedError(subject, f"is {offer.state}", "Only a sent offer can be answered.")
-    if desk.on > offer.expires_on:
+    if actor.on > offer.expires_on:
         raise NotAllowedError(subject, f"ran until {offer.expires_on}", "Propose a new one.")
     if said is Answer.COUNTER and (counter_fee is None or counter_fee < 0):
         raise NotAllowedError(subject, "a counter-offer needs a fee", "Say it with --fee.")
     target = STATE_AFTER.get(said)
     if target is not None and target is not offer.state:
         set_state(offer, target)
-        offer.answered_on = desk.on
-    offer.answered_by, offer.note = desk.person.person_id, note or offer.note
+        offer.answered_on = actor.on
+    offer.answered_by, offer.note = actor.person.person_id, note or offer.note
     offer.counter_fee = counter_fee if said is Answer.COUNTER else offer.counter_fee
-    desk.tell(session, f"offer.{said}", action, offer=offer.id, fee=counter_fee, note=note)
+    actor.tell(session, f"offer.{said}", action, offer=offer.id, fee=counter_fee, note=note)
     return offer

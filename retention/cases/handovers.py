@@ -19,7 +19,7 @@ from retention.domain.handovers import (
 from retention.domain.people import Permission, refuse
 from retention.domain.stages import Stage
 from retention.domain.transitions import require_move
-from retention.people.actor import Desk, may
+from retention.people.actor import Actor, may
 
 
 def places_left(session: Session, partner: Partner) -> int:
@@ -39,7 +39,7 @@ def offer(
     session: Session,
     case: Case,
     partner: Partner,
-    desk: Desk,
+    actor: Actor,
     *,
     place: tuple[str | None, str | None],
     owner: str,
@@ -50,8 +50,8 @@ def offer(
     no place left, or the customer has a hand-over already.
     """
     subject = f"hand-over to {partner.partner_id}"
-    if not may(session, desk, Permission.ANSWER, owner):
-        refuse(subject, f"'{desk.person.person_id}' may not offer it", f"Ask {owner}.")
+    if not may(session, actor, Permission.ANSWER, owner):
+        refuse(subject, f"'{actor.person.person_id}' may not offer it", f"Ask {owner}.")
     if case.state is not CaseState.OPEN or case.stage is not Stage.MIGRATE:
         refuse(subject, f"the case is {case.state}, at '{case.stage}'", "Wait for 'migrate'.")
     if not partner.takes(*place):
@@ -71,17 +71,17 @@ def offer(
         refuse(subject, "it was refused before", "Choose another partner.")
     row = Handover(id=key, case_id=case.id, customer_id=case.customer_id,
                    partner_id=partner.partner_id, state=HandoverState.OFFERED,
-                   changed_by=desk.person.person_id, changed_at=desk.now)  # fmt: skip
+                   changed_by=actor.person.person_id, changed_at=actor.now)  # fmt: skip
     session.add(row)
     session.flush()
-    _tell(session, row, desk.person.person_id, desk.now)
+    _tell(session, row, actor.person.person_id, actor.now)
     return row
 
 
 def move(
     session: Session,
     handover_id: str,
-    desk: Desk,
+    actor: Actor,
     target: HandoverState,
     note: str,
     *,
@@ -93,14 +93,14 @@ def move(
     """
     row = get(session, handover_id)
     subject = f"hand-over {row.id[:8]}"
-    if not may(session, desk, Permission.ANSWER, owner):
-        refuse(subject, f"'{desk.person.person_id}' may not change it", f"Ask {owner}.")
+    if not may(session, actor, Permission.ANSWER, owner):
+        refuse(subject, f"'{actor.person.person_id}' may not change it", f"Ask {owner}.")
     if target is HandoverState.CONFIRMED and not note.strip():
         refuse(subject, "who has confirmed it?", "Name the person at the partner with --note.")
     require_move(HANDOVER_MOVES, row.state, target, subject=subject)
     row.state, row.note = target, note.strip() or row.note
-    row.changed_by, row.changed_at = desk.person.person_id, desk.now
-    _tell(session, row, desk.person.person_id, desk.now)
+    row.changed_by, row.changed_at = actor.person.person_id, actor.now
+    _tell(session, row, actor.person.person_id, actor.now)
     return row
 
 

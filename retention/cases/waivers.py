@@ -13,13 +13,13 @@ from retention.domain.people import Permission, refuse
 from retention.domain.stages import Stage
 from retention.domain.transitions import require_move
 from retention.domain.waivers import NEVER_WAIVED, WAIVER_MOVES, WaiverState
-from retention.people.actor import Desk, may
+from retention.people.actor import Actor, may
 
 MIN_REASON = 10
 
 
 def request(
-    session: Session, case: Case, stage: Stage, desk: Desk, *, reason: str, owner: str
+    session: Session, case: Case, stage: Stage, actor: Actor, *, reason: str, owner: str
 ) -> Waiver:
     """Ask to skip a stage of a case; asking again after a refusal asks anew.
 
@@ -28,8 +28,8 @@ def request(
     subject = f"waiver of '{stage}'"
     if stage in NEVER_WAIVED:
         refuse(subject, "this stage is never skipped", "Go through it.")
-    if not may(session, desk, Permission.WAIVE, owner):
-        refuse(subject, f"'{desk.person.person_id}' may not ask for it", f"Ask {owner}.")
+    if not may(session, actor, Permission.WAIVE, owner):
+        refuse(subject, f"'{actor.person.person_id}' may not ask for it", f"Ask {owner}.")
     if len(reason.strip()) < MIN_REASON:
         refuse(subject, "the reason says nothing", f"Write {MIN_REASON} characters or more.")
     key = keys.waiver_id(case.id, stage)
@@ -39,11 +39,11 @@ def request(
     else:
         require_move(WAIVER_MOVES, waiver.state, WaiverState.REQUESTED, subject=subject)
     waiver.state, waiver.reason = WaiverState.REQUESTED, reason.strip()
-    waiver.requested_by, waiver.requested_at = desk.person.person_id, desk.now
+    waiver.requested_by, waiver.requested_at = actor.person.person_id, actor.now
     waiver.decided_by, waiver.decided_at, waiver.note = None, None, None
     session.add(waiver)
     session.flush()
-    _tell(session, waiver, case.customer_id, desk, "waiver.requested", reason)
+    _tell(session, waiver, case.customer_id, actor, "waiver.requested", reason)
     return waiver
 
 
@@ -58,21 +58,21 @@ def not_asked_for(session: Session, case: Case, stages: Iterable[Stage]) -> list
 
 
 def decide(
-    session: Session, waiver_id: str, desk: Desk, *, granted: bool, note: str, owner: str
+    session: Session, waiver_id: str, actor: Actor, *, granted: bool, note: str, owner: str
 ) -> Waiver:
     """Grant or refuse a waiver. Raises NotAllowedError for who asked for it, or who may not."""
     waiver = get(session, waiver_id)
     subject = f"waiver {waiver.id[:8]}"
-    if waiver.requested_by == desk.person.person_id:
-        refuse(subject, f"'{desk.person.person_id}' has asked for it", "A second person must.")
-    if not may(session, desk, Permission.WAIVE, owner):
-        refuse(subject, f"'{desk.person.person_id}' may not decide it", "Ask a director.")
+    if waiver.requested_by == actor.person.person_id:
+        refuse(subject, f"'{actor.person.person_id}' has asked for it", "A second person must.")
+    if not may(session, actor, Permission.WAIVE, owner):
+        refuse(subject, f"'{actor.person.person_id}' may not decide it", "Ask a director.")
     target = WaiverState.GRANTED if granted else WaiverState.REFUSED
     require_move(WAIVER_MOVES, waiver.state, target, subject=subject)
     waiver.state, waiver.note = target, note.strip()
-    waiver.decided_by, waiver.decided_at = desk.person.person_id, desk.now
+    waiver.decided_by, waiver.decided_at = actor.person.person_id, actor.now
     customer = session.get_one(Case, waiver.case_id).customer_id
-    _tell(session, waiver, customer, desk, f"waiver.{target}", note)
+    _tell(session, waiver, customer, actor, f"waiver.{target}", note)
     return waiver
 
 
@@ -99,9 +99,9 @@ def list_requested(session: Session) -> list[tuple[Waiver, str]]:
 
 
 def _tell(
-    session: Session, waiver: Waiver, customer_id: str, desk: Desk, kind: str, said: str
+    session: Session, waiver: Waiver, customer_id: str, actor: Actor, kind: str, said: str
 ) -> None:
-    document = {"by": desk.person.person_id, "stage": waiver.stage, "case": waiver.case_id,
+    document = {"by": actor.person.person_id, "stage": waiver.stage, "case": waiver.case_id,
                 "said": said}  # fmt: skip
-    entry = Entry(desk.now, kind, f"waiver {waiver.id}", document, customer_id)
+    entry = Entry(actor.now, kind, f"waiver {waiver.id}", document, customer_id)
     record(session, entry)

@@ -9,7 +9,7 @@ from retention.terminal import emit, make_console
 
 if TYPE_CHECKING:
     from retention.bootstrap import Workshop
-    from retention.people.actor import Desk
+    from retention.people.actor import Actor
 
 Who = Annotated[str, typer.Option("--as", metavar="PERSON", help="Your id in config/team.yaml.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
@@ -34,15 +34,15 @@ def validity(shop: "Workshop") -> timedelta:
     return timedelta(hours=shop.policies.approvals.valid_hours)
 
 
-def desk_of(shop: "Workshop", who: str) -> "Desk":
-    """Return the desk of a person, now. Raises NotFoundError for somebody unknown."""
+def actor_of(shop: "Workshop", who: str) -> "Actor":
+    """Return the actor of a person, now. Raises NotFoundError for somebody unknown."""
     from retention.clock import utc_now
     from retention.domain.dates import date_in
-    from retention.people.actor import Desk
+    from retention.people.actor import Actor
 
     now = utc_now()
     person = shop.policies.team.get(who)
-    return Desk(shop.policies, person, now, date_in(now, shop.settings.timezone))
+    return Actor(shop.policies, person, now, date_in(now, shop.settings.timezone))
 
 
 def choice(enum: Any, value: str | None) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Reason, Who, desk_of, ready
+from retention.cli.acting import Reason, Who, actor_of, ready
 from retention.terminal import AsJson, emit, make_console, print_table
 
 app = typer.Typer(help="What happened, in a chain that shows any change.", no_args_is_help=True)
@@ -109,10 +109,10 @@ def erase(
     from retention.db.session import writing
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         count = erasure.erase(
-            session, shop.places.snapshots, customer_id, desk.person, reason, desk.now
+            session, shop.places.snapshots, customer_id, actor.person, reason, actor.now
         )
     if as_json:
         emit({"erased": count})

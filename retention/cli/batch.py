@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from retention.cli.acting import Id, Reason, Who, desk_of, ready, say
+from retention.cli.acting import Id, Reason, Who, actor_of, ready, say
 from retention.terminal import AsJson, emit, print_table
 
 batches_app = typer.Typer(help="What a night held back: list, release, refuse.",
@@ -50,10 +50,10 @@ def release(batch_id: Id, who: Who, reason: Reason, *, as_json: AsJson = False) 
     from retention.ladder import held_batches as batches
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         batch = batches.get(session, batch_id)
-        batches.release(session, batch, desk.person, reason, desk.now)
+        batches.release(session, batch, actor.person, reason, actor.now)
         state = str(batch.state)
     text = "The next night lets it through." if state == "released" else "A second person must."
     say({"batch": batch.id, "state": state}, f"{batch.id[:8]} is {state}. {text}", as_json=as_json)
@@ -66,8 +66,8 @@ def refuse_batch(batch_id: Id, who: Who, reason: Reason, *, as_json: AsJson = Fa
     from retention.ladder import held_batches as batches
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         batch = batches.get(session, batch_id)
-        batches.turn_down(session, batch, desk.person, reason, desk.now)
+        batches.turn_down(session, batch, actor.person, reason, actor.now)
     say({"batch": batch.id, "state": "refused"}, f"{batch.id[:8]} is refused.", as_json=as_json)

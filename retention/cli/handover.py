@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from retention.cli.acting import Id, Note, Who, choice, desk_of, owner_of, ready
+from retention.cli.acting import Id, Note, Who, actor_of, choice, owner_of, ready
 from retention.terminal import AsJson, emit, make_console, print_table
 
 handovers_app = typer.Typer(help="Customers who are handed over to a partner.",
@@ -54,7 +54,7 @@ def offer_handover(
     from retention.snapshots.customers import people_of
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     partner = shop.policies.partners.get(to)
     if partner is None:
         known = ", ".join(sorted(shop.policies.partners)) or "none"
@@ -63,9 +63,9 @@ def offer_handover(
     place = (person.get("country"), person.get("kind"))
     with writing(shop.engine) as session:
         case = open_case_of(session, customer_id)
-        row = handovers.offer(session, case, partner, desk, place=place,
+        row = handovers.offer(session, case, partner, actor, place=place,
                               owner=owner_of(shop, customer_id))  # fmt: skip
-        answering.propose_handover(session, case.id, partner, desk, shop.sender, shop.places)
+        answering.propose_handover(session, case.id, partner, actor, shop.sender, shop.places)
     _say(row.id, str(row.state), as_json=as_json)
 
 
@@ -84,10 +84,10 @@ def move(
     from retention.domain.handovers import HandoverState
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         found = handovers.get(session, handover_id)
-        row = handovers.move(session, found.id, desk, choice(HandoverState, to), note,
+        row = handovers.move(session, found.id, actor, choice(HandoverState, to), note,
                              owner=owner_of(shop, found.customer_id))  # fmt: skip
     _say(row.id, str(row.state), as_json=as_json)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Who, choice, desk_of, owner_of, ready
+from retention.cli.acting import Who, actor_of, choice, owner_of, ready
 from retention.terminal import AsJson, emit, make_console, parse_day, print_table
 
 app = typer.Typer(help="Leave customers alone: holds, exemptions, suppressions.",
@@ -34,19 +34,19 @@ def place(
     from retention.safeguards import exclusions
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     wish = exclusions.Wish(
         customer_id=customer_id,
         kind=choice(ExclusionKind, kind),
         reason=choice(ExclusionReason, reason),
-        starts_on=desk.on,
+        starts_on=actor.on,
         ends_on=parse_day(until),
         scope=scope,
         note=note,
     )
     with writing(shop.engine) as session:
         row = exclusions.place(
-            session, wish, desk.person, desk.now, owner=owner_of(shop, customer_id)
+            session, wish, actor.person, actor.now, owner=owner_of(shop, customer_id)
         )
         number = row.id
     if as_json:
@@ -67,11 +67,11 @@ def release(
     from retention.safeguards import exclusions
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         customer = exclusions.customer_of(session, number)
         owner = owner_of(shop, customer)
-        exclusions.release(session, number, desk.person, desk.now, owner=owner)
+        exclusions.release(session, number, actor.person, actor.now, owner=owner)
     if as_json:
         emit({"released": number})
     else:

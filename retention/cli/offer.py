@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Note, Who, choice, desk_of, ready
+from retention.cli.acting import Note, Who, actor_of, choice, ready
 from retention.terminal import AsJson, emit, make_console
 
 offers_app = typer.Typer(help="What customers say to a proposal.", no_args_is_help=True)
@@ -28,10 +28,10 @@ def answer(
     from retention.domain.offers import Answer
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         action = answering.record_answer(
-            session, action_id, desk, choice(Answer, said), shop.sender, shop.places,
+            session, action_id, actor, choice(Answer, said), shop.sender, shop.places,
             counter_fee=_money(fee), note=note,
         )  # fmt: skip
         offer = offers.of_action(action)
@@ -54,10 +54,10 @@ def revise(
     from retention.db.session import writing
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     amount = _money(fee) or Decimal(0)
     with writing(shop.engine) as session:
-        made = revise_offer(session, action_id, desk, amount, shop.sender, shop.places)
+        made = revise_offer(session, action_id, actor, amount, shop.sender, shop.places)
         number, version = made.id, made.offer.version if made.offer else 0
     if as_json:
         emit({"action": number, "version": version})

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Reason, Who, desk_of, ready, say
+from retention.cli.acting import Reason, Who, actor_of, ready, say
 from retention.terminal import AsJson, emit, make_console, print_table
 
 ops_app = typer.Typer(help="Stop and start the programme, or parts of it.", no_args_is_help=True)
@@ -20,9 +20,9 @@ def stop(scope: Scope, who: Who, reason: Reason, *, as_json: AsJson = False) -> 
     from retention.safeguards import kill_switch as switches
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
-        switches.stop(session, scope, desk.person, reason, desk.now)
+        switches.stop(session, scope, actor.person, reason, actor.now)
     say({"stopped": scope}, f"'{scope}' is stopped.", as_json=as_json)
 
 
@@ -33,9 +33,9 @@ def start(scope: Scope, who: Who, reason: Reason, *, as_json: AsJson = False) ->
     from retention.safeguards import kill_switch as switches
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
-        switches.start(session, scope, desk.person, reason, desk.now)
+        switches.start(session, scope, actor.person, reason, actor.now)
     say({"started": scope}, f"'{scope}' is started.", as_json=as_json)
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.acting import Reason, Who, choice, desk_of, ready
+from retention.cli.acting import Reason, Who, actor_of, choice, ready
 from retention.terminal import AsJson, emit, make_console, print_table
 
 if TYPE_CHECKING:
@@ -127,11 +127,11 @@ def settle(
     from retention.delivery import settle_by_hand as settling
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     fate = choice(settling.Fate, outcome)
     zone = shop.settings.timezone
     with writing(shop.engine) as session:
-        found = settling.settle(session, message_id, desk, fate, reason=reason, timezone=zone)
+        found = settling.settle(session, message_id, actor, fate, reason=reason, timezone=zone)
         _done(found, as_json=as_json)
 
 
@@ -143,7 +143,7 @@ def retry(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = 
 
     shop = ready()
     with writing(shop.engine) as session:
-        found = settling.retry(session, message_id, desk_of(shop, who), reason=reason)
+        found = settling.retry(session, message_id, actor_of(shop, who), reason=reason)
         _done(found, as_json=as_json)
 
 
@@ -155,7 +155,7 @@ def hold(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = F
 
     shop = ready()
     with writing(shop.engine) as session:
-        found = settling.hold(session, message_id, desk_of(shop, who), reason=reason)
+        found = settling.hold(session, message_id, actor_of(shop, who), reason=reason)
         _done(found, as_json=as_json)
 
 
@@ -167,7 +167,7 @@ def release(message_id: MessageId, who: Who, *, as_json: AsJson = False) -> None
 
     shop = ready()
     with writing(shop.engine) as session:
-        _done(settling.release(session, message_id, desk_of(shop, who)), as_json=as_json)
+        _done(settling.release(session, message_id, actor_of(shop, who)), as_json=as_json)
 
 
 @app.command("cancel")
@@ -181,8 +181,8 @@ def cancel(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson =
     shop = ready()
     with writing(shop.engine) as session:
         message, action = messages.get(session, message_id)
-        desk = desk_of(shop, who)
-        approvals.reject(session, action.id, desk, code=ReasonCode.OTHER, reason=reason)
+        actor = actor_of(shop, who)
+        approvals.reject(session, action.id, actor, code=ReasonCode.OTHER, reason=reason)
         session.refresh(message)
         _done(message, as_json=as_json)
 

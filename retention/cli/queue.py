@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Reason, Who, answers_of, choice, desk_of, ready, validity
+from retention.cli.acting import Reason, Who, actor_of, answers_of, choice, ready, validity
 from retention.cli.queue_printing import SHORT, print_details, report, waits_for
 from retention.terminal import AsJson, emit, parse_day, print_table
 
@@ -101,7 +101,7 @@ def show(
             for row in replies.said_in(session, action.id)
         ]
         if who is not None:
-            approvals.view(session, action, desk_of(shop, who))
+            approvals.view(session, action, actor_of(shop, who))
     if as_json:
         emit({"action": found})
     else:
@@ -127,13 +127,13 @@ def approve(
     from retention.db.session import writing
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         if len(action_ids) > 1:
-            found = approvals.approve_all(session, action_ids, desk)
+            found = approvals.approve_all(session, action_ids, actor)
         else:
-            found = [approvals.approve(session, action_ids[0], desk, seen=seen)]
-        done = [decided(action, validity(shop), desk.now) for action in found]
+            found = [approvals.approve(session, action_ids[0], actor, seen=seen)]
+        done = [decided(action, validity(shop), actor.now) for action in found]
     report(done, as_json=as_json)
 
 
@@ -153,12 +153,12 @@ def reject(
     from retention.domain.approving import ReasonCode
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         action = approvals.reject(
-            session, action_id, desk, code=choice(ReasonCode, code), reason=reason
+            session, action_id, actor, code=choice(ReasonCode, code), reason=reason
         )
-        done = decided(action, validity(shop), desk.now)
+        done = decided(action, validity(shop), actor.now)
     report([done], as_json=as_json)
 
 
@@ -180,13 +180,13 @@ def milder(
     from retention.domain.stages import Stage
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         action = approvals.choose_milder(
-            session, action_id, desk, choice(Stage, to),
+            session, action_id, actor, choice(Stage, to),
             code=choice(ReasonCode, code), reason=reason,
         )  # fmt: skip
-        done = decided(action, validity(shop), desk.now)
+        done = decided(action, validity(shop), actor.now)
     report([done], as_json=as_json)
 
 
@@ -208,12 +208,12 @@ def complete(
     from retention.db.session import writing
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         action = completing.complete(
-            session, action_id, desk, outcome=outcome, note=note, answers=answers_of(answer)
+            session, action_id, actor, outcome=outcome, note=note, answers=answers_of(answer)
         )
-        done = decided(action, validity(shop), desk.now)
+        done = decided(action, validity(shop), actor.now)
     report([done], as_json=as_json)
 
 
@@ -231,10 +231,10 @@ def reassign(
     from retention.db.session import writing
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
-        action = handling.reassign(session, action_id, desk, shop.policies.team.get(to))
-        done = decided(action, validity(shop), desk.now)
+        action = handling.reassign(session, action_id, actor, shop.policies.team.get(to))
+        done = decided(action, validity(shop), actor.now)
     report([done], as_json=as_json)
 
 
@@ -252,10 +252,10 @@ def snooze(
     from retention.db.session import writing
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
-        action = handling.snooze(session, action_id, desk, parse_day(until))
-        done = decided(action, validity(shop), desk.now)
+        action = handling.snooze(session, action_id, actor, parse_day(until))
+        done = decided(action, validity(shop), actor.now)
     report([done], as_json=as_json)
 
 
@@ -273,10 +273,10 @@ def comment(
     from retention.db.session import writing
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
-        action = handling.comment(session, action_id, desk, text)
-        done = decided(action, validity(shop), desk.now)
+        action = handling.comment(session, action_id, actor, text)
+        done = decided(action, validity(shop), actor.now)
     report([done], as_json=as_json)
 
 

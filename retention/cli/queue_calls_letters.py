@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from retention.cli.acting import Who, desk_of, ready
+from retention.cli.acting import Who, actor_of, ready
 from retention.terminal import AsJson, emit, make_console
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ def agree(
     from retention.messages.locale import zone_of
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         from retention.db.queries import actions as queries
 
         customer = queries.get(session, action_id).customer_id
         zone = zone_of(_row(shop, customer)) or shop.settings.timezone
         moment = _moment(at, zone)
-        answering.agree_on_call(session, action_id, desk, moment, shop.sender, shop.places)
+        answering.agree_on_call(session, action_id, actor, moment, shop.sender, shop.places)
     if as_json:
         emit({"at": moment.isoformat()})
     else:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from retention.cli.acting import Reason, Who, desk_of, ready, say
+from retention.cli.acting import Reason, Who, actor_of, ready, say
 from retention.terminal import AsJson, emit, parse_day, print_table
 
 team_app = typer.Typer(help="Who may do what, and who acts for whom.", no_args_is_help=True)
@@ -66,11 +66,11 @@ def delegate(
     from retention.people import delegations
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     team = shop.policies.team
     with writing(shop.engine) as session:
         row = delegations.delegate(
-            session, desk, team.get(to), parse_day(from_), parse_day(until),
+            session, actor, team.get(to), parse_day(from_), parse_day(until),
             principal=team.get(instead_of) if instead_of else None, reason=reason,
         )  # fmt: skip
         number = row.id
@@ -90,7 +90,7 @@ def revoke(
     from retention.people import delegations
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
-        delegations.revoke(session, desk, number)
+        delegations.revoke(session, actor, number)
     say({"revoked": number}, f"{number} is revoked.", as_json=as_json)

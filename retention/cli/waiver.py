@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Id, Note, Reason, Who, choice, desk_of, owner_of, ready, say
+from retention.cli.acting import Id, Note, Reason, Who, actor_of, choice, owner_of, ready, say
 from retention.terminal import AsJson, emit, print_table
 
 waivers_app = typer.Typer(help="Stages that may be skipped: ask, list, decide.",
@@ -27,10 +27,10 @@ def ask_waiver(
     from retention.domain.stages import Stage
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         case = open_case_of(session, customer_id)
-        waiver = waivers.request(session, case, choice(Stage, stage), desk, reason=reason,
+        waiver = waivers.request(session, case, choice(Stage, stage), actor, reason=reason,
                                  owner=owner_of(shop, customer_id))  # fmt: skip
     say({"waiver": waiver.id}, f"{waiver.id[:8]} waits for a second person.", as_json=as_json)
 
@@ -80,12 +80,12 @@ def _decide_waiver(waiver_id: str, who: str, note: str, *, granted: bool, as_jso
     from retention.db.session import writing
 
     shop = ready()
-    desk = desk_of(shop, who)
+    actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         waiver = waivers.get(session, waiver_id)
         customer = session.get_one(Case, waiver.case_id).customer_id
         waivers.decide(
-            session, waiver.id, desk, granted=granted, note=note, owner=owner_of(shop, customer)
+            session, waiver.id, actor, granted=granted, note=note, owner=owner_of(shop, customer)
         )
     say({"waiver": waiver.id, "state": waiver.state}, f"{waiver.id[:8]} is {waiver.state}.",
          as_json=as_json)  # fmt: skip

@@ -15,7 +15,7 @@ from retention.domain.incoming import STATE_AFTER
 from retention.domain.messages import CLAIMABLE_STATES, MessageState, SendPolicy
 from retention.domain.people import Permission, refuse, require
 from retention.messages import outbox
-from retention.people.actor import MIN_REASON, Desk, may
+from retention.people.actor import MIN_REASON, Actor, may
 
 
 class Fate(StrEnum):
@@ -26,7 +26,7 @@ class Fate(StrEnum):
 
 
 def settle(
-    session: Session, message_id: str, desk: Desk, fate: Fate, *, reason: str, timezone: str
+    session: Session, message_id: str, actor: Actor, fate: Fate, *, reason: str, timezone: str
 ) -> Message:
     """Say what became of an unknown message, and how one knows.
 
@@ -35,7 +35,7 @@ def settle(
     """
     message, action = queries.get(session, message_id, lock=True)
     subject = f"message {message.id[:8]}"
-    require(desk.person, Permission.SETTLE, subject=subject)
+    require(actor.person, Permission.SETTLE, subject=subject)
     _require_reason(subject, reason)
     if message.state is not MessageState.UNKNOWN:
         refuse(subject, f"is {message.state}, not unknown", "Only what is unknown is settled.")
@@ -53,11 +53,11 @@ def settle(
         outbox.set_state(message, MessageState.FAILED)
         if action.state is ActionState.APPROVED:
             set_state(action, ActionState.EXPIRED)
-    desk.tell(session, "message.settled", action, reason=reason.strip(), fate=fate)
+    actor.tell(session, "message.settled", action, reason=reason.strip(), fate=fate)
     return message
 
 
-def retry(session: Session, message_id: str, desk: Desk, *, reason: str) -> Message:
+def retry(session: Session, message_id: str, actor: Actor, *, reason: str) -> Message:
     """Let a message that waits to be tried again go at the next round.
 
     An unknown one may be repeated by hand only when it may be repeated at all. Raises
@@ -65,7 +65,7 @@ def retry(session: Session, message_id: str, desk: Desk, *, reason: str) -> Mess
     """
     message, action = queries.get(session, message_id, lock=True)
     subject = f"message {message.id[:8]}"
-    _require_owner_or(session, desk, action, Permission.SETTLE, subject)
+    _require_owner_or(session, actor, action, Permission.SETTLE, subject)
     _require_reason(subject, reason)
     if message.state is MessageState.UNKNOWN:
         if message.policy is SendPolicy.AT_MOST_ONCE:
@@ -77,44 +77,44 @@ def retry(session: Session, message_id: str, desk: Desk, *, reason: str) -> Mess
         outbox.set_state(message, MessageState.QUEUED)
     elif message.state is not MessageState.RETRY_WAIT:
         refuse(subject, f"is {message.state}", "Only what waits to be tried again can be hurried.")
-    message.not_before, message.waiting_for = desk.now, None
-    desk.tell(session, "message.retried", action, reason=reason.strip())
+    message.not_before, message.waiting_for = actor.now, None
+    actor.tell(session, "message.retried", action, reason=reason.strip())
     return message
 
 
-def hold(session: Session, message_id: str, desk: Desk, *, reason: str) -> Message:
+def hold(session: Session, message_id: str, actor: Actor, *, reason: str) -> Message:
     """Keep a message from leaving until it is released. Raises NotAllowedError."""
     message, action = queries.get(session, message_id, lock=True)
     subject = f"message {message.id[:8]}"
-    _require_owner_or(session, desk, action, Permission.STOP, subject)
+    _require_owner_or(session, actor, action, Permission.STOP, subject)
     _require_reason(subject, reason)
     if message.state not in CLAIMABLE_STATES:
         refuse(subject, f"is {message.state}", "Only what waits can be held.")
-    message.held_by, message.last_text = desk.person.person_id, reason.strip()
-    desk.tell(session, "message.held", action, reason=reason.strip())
+    message.held_by, message.last_text = actor.person.person_id, reason.strip()
+    actor.tell(session, "message.held", action, reason=reason.strip())
     return message
 
 
-def release(session: Session, message_id: str, desk: Desk) -> Message:
+def release(session: Session, message_id: str, actor: Actor) -> Message:
     """Let a held message leave. Raises NotAllowedError."""
     message, action = queries.get(session, message_id, lock=True)
     subject = f"message {message.id[:8]}"
     if message.held_by is None:
         refuse(subject, "is not held", "See 'retention outbox list'.")
-    if message.held_by != desk.person.person_id:
-        _require_owner_or(session, desk, action, Permission.START, subject)
+    if message.held_by != actor.person.person_id:
+        _require_owner_or(session, actor, action, Permission.START, subject)
     message.held_by = None
-    desk.tell(session, "message.released", action)
+    actor.tell(session, "message.released", action)
     return message
 
 
 def _require_owner_or(
-    session: Session, desk: Desk, action: Action, permission: Permission, subject: str
+    session: Session, actor: Actor, action: Action, permission: Permission, subject: str
 ) -> None:
     """The account's own people may, and who has the permission for everything."""
-    if may(session, desk, Permission.REVIEW, action.owner) or desk.person.may(permission):
+    if may(session, actor, Permission.REVIEW, action.owner) or actor.person.may(permission):
         return
-    require(desk.person, permission, subject=subject)
+    require(actor.person, permission, subject=subject)
 
 
 def _require_reason(subject: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""A person at work: who, when, and for whom they stand in. Every decision comes from a desk."""
+"""A person at work: who, when, and for whom they stand in. Every decision comes from a actor."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +18,7 @@ _NEVER_DEPUTIES = frozenset({Role.OPS, Role.AUDITOR})
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Actor:
     """Who decides. `on` is the company's calendar date at `now`."""
 
     policies: Policies
@@ -33,27 +33,27 @@ class Desk:
         record(session, entry)
 
 
-def standing_in(session: Session, desk: Desk) -> list[StandIn]:
+def standing_in(session: Session, actor: Actor) -> list[StandIn]:
     """Return the people for whom this person acts today."""
     rows = session.scalars(
         select(Delegation.principal_id)
         .where(
-            Delegation.deputy_id == desk.person.person_id,
-            Delegation.starts_on <= desk.on,
-            Delegation.ends_on >= desk.on,
+            Delegation.deputy_id == actor.person.person_id,
+            Delegation.starts_on <= actor.on,
+            Delegation.ends_on >= actor.on,
             Delegation.revoked_at.is_(None),
         )
         .order_by(Delegation.id)
     )
-    if desk.person.roles & _NEVER_DEPUTIES:
+    if actor.person.roles & _NEVER_DEPUTIES:
         return []
-    people = desk.policies.team.people
+    people = actor.policies.team.people
     known = [people[principal] for principal in dict.fromkeys(rows) if principal in people]
-    return [StandIn(person, desk.person.person_id) for person in known]
+    return [StandIn(person, actor.person.person_id) for person in known]
 
 
-def may(session: Session, desk: Desk, permission: Permission, owner: str) -> bool:
+def may(session: Session, actor: Actor, permission: Permission, owner: str) -> bool:
     """Return whether this person, or somebody they stand in for, may do something on an account."""
-    if desk.person.may(permission, owner):
+    if actor.person.may(permission, owner):
         return True
-    return any(s.principal.may(permission, owner) for s in standing_in(session, desk))
+    return any(s.principal.may(permission, owner) for s in standing_in(session, actor))

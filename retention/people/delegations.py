@@ -9,12 +9,12 @@ from retention.db.chain import Entry, record
 from retention.db.models import Delegation
 from retention.domain.errors import NotFoundError
 from retention.domain.people import Person, Role, refuse
-from retention.people.actor import _NEVER_DEPUTIES, MIN_REASON, Desk
+from retention.people.actor import _NEVER_DEPUTIES, MIN_REASON, Actor
 
 
 def delegate(
     session: Session,
-    desk: Desk,
+    actor: Actor,
     deputy: Person,
     starts_on: date,
     ends_on: date,
@@ -27,19 +27,19 @@ def delegate(
     A director may delegate for another (`principal`) who is away, but never to themselves. Raises
     NotAllowedError.
     """
-    principal = principal or desk.person
+    principal = principal or actor.person
     subject = f"delegation of {principal.person_id}"
-    if principal != desk.person and Role.DIRECTOR not in desk.person.roles:
-        refuse(subject, f"'{desk.person.person_id}' may not lend it", "Ask them, or a director.")
-    if deputy.person_id in (principal.person_id, desk.person.person_id) and (
-        deputy.person_id == principal.person_id or principal != desk.person
+    if principal != actor.person and Role.DIRECTOR not in actor.person.roles:
+        refuse(subject, f"'{actor.person.person_id}' may not lend it", "Ask them, or a director.")
+    if deputy.person_id in (principal.person_id, actor.person.person_id) and (
+        deputy.person_id == principal.person_id or principal != actor.person
     ):
         refuse(subject, "nobody lends a role to themselves", "Name somebody else.")
     if deputy.roles & _NEVER_DEPUTIES:
         refuse(subject, f"'{deputy.person_id}' runs or audits the programme", "Name another.")
     if len(reason.strip()) < MIN_REASON:
         refuse(subject, "the reason says nothing", "Say why.")
-    if not desk.on <= ends_on or ends_on < starts_on:
+    if not actor.on <= ends_on or ends_on < starts_on:
         refuse(subject, f"it would run from {starts_on} to {ends_on}", "Correct the dates.")
     row = Delegation(
         principal_id=principal.person_id,
@@ -47,16 +47,16 @@ def delegate(
         starts_on=starts_on,
         ends_on=ends_on,
         reason=reason.strip(),
-        author=desk.person.person_id,
-        created_at=desk.now,
+        author=actor.person.person_id,
+        created_at=actor.now,
     )
     session.add(row)
     session.flush()
-    _told(session, desk, row, "delegation.made")
+    _told(session, actor, row, "delegation.made")
     return row
 
 
-def revoke(session: Session, desk: Desk, delegation_id: int) -> Delegation:
+def revoke(session: Session, actor: Actor, delegation_id: int) -> Delegation:
     """End a delegation. Raises NotFoundError, or NotAllowedError for an outsider."""
     row = session.get(Delegation, delegation_id)
     if row is None or row.revoked_at is not None:
@@ -64,10 +64,10 @@ def revoke(session: Session, desk: Desk, delegation_id: int) -> Delegation:
             f"delegation {delegation_id}", "is not in force", "See 'retention team show'."
         )
     insiders = (row.principal_id, row.deputy_id, row.author)
-    if desk.person.person_id not in insiders and Role.DIRECTOR not in desk.person.roles:
+    if actor.person.person_id not in insiders and Role.DIRECTOR not in actor.person.roles:
         refuse(f"delegation {delegation_id}", "it is not yours", "Ask a director.")
-    row.revoked_at = desk.now
-    _told(session, desk, row, "delegation.revoked")
+    row.revoked_at = actor.now
+    _told(session, actor, row, "delegation.revoked")
     return row
 
 
@@ -77,13 +77,13 @@ def list_delegations(session: Session, today: date) -> list[Delegation]:
     return list(session.scalars(query.order_by(Delegation.starts_on, Delegation.id)))
 
 
-def _told(session: Session, desk: Desk, row: Delegation, kind: str) -> None:
+def _told(session: Session, actor: Actor, row: Delegation, kind: str) -> None:
     document = {
-        "by": desk.person.person_id,
+        "by": actor.person.person_id,
         "principal": row.principal_id,
         "deputy": row.deputy_id,
         "starts_on": row.starts_on,
         "ends_on": row.ends_on,
         "reason": row.reason,
     }
-    record(session, Entry(desk.now, kind, f"delegation {row.id}", document))
+    record(session, Entry(actor.now, kind, f"delegation {row.id}", document))

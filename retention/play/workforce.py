@@ -21,7 +21,7 @@ from retention.domain.offers import Answer, OfferState
 from retention.domain.people import Person, Role
 from retention.domain.stages import Stage
 from retention.ladder import held_batches as batches
-from retention.people.actor import Desk
+from retention.people.actor import Actor
 
 _CAUSE = {
     "non_payer": "unwilling",
@@ -75,8 +75,8 @@ class Workforce:
             ).all()
             for action in accepted:
                 if action.customer_id in turned:
-                    desk = self._desk(self._shop.policies.team.get(action.owner))
-                    offers.answer(session, action, desk, Answer.ACCEPT, note="agreed on the phone")
+                    actor = self._actor(self._shop.policies.team.get(action.owner))
+                    offers.answer(session, action, actor, Answer.ACCEPT, note="agreed on the phone")
 
     def _govern(self, session: Session) -> None:
         for batch in batches.list_open(session):
@@ -84,7 +84,7 @@ class Workforce:
                 if batch.state is BatchState.HELD:
                     batches.release(session, batch, person, "looked at ten of them", utc_now())
         for waiver, _ in waivers.list_requested(session):
-            director = self._desk(self._one_with(Role.DIRECTOR))
+            director = self._actor(self._one_with(Role.DIRECTOR))
             owner = waiver.requested_by
             waivers.decide(session, waiver.id, director, granted=True, note="demo", owner=owner)
 
@@ -93,9 +93,9 @@ class Workforce:
         form = FORMS[action.form or "call"]
         needed = (*form.required.get("*", ()), *form.required.get(outcome, ()))
         answers = {name: _SAID.get(name, "demo") for name in needed}
-        desk = self._desk(self._shop.policies.team.get(action.owner))
+        actor = self._actor(self._shop.policies.team.get(action.owner))
         completing.complete(
-            session, action.id, desk, outcome=outcome, note="what the customer told us",
+            session, action.id, actor, outcome=outcome, note="what the customer told us",
             answers=answers,
         )  # fmt: skip
 
@@ -105,13 +105,13 @@ class Workforce:
         for slot in approvals.slots_of(action):
             owner = team.get(action.owner)
             person = owner if slot & owner.roles else self._one_with(min(slot))
-            approvals.approve(session, action.id, self._desk(person))
+            approvals.approve(session, action.id, self._actor(person))
             approving.append(person)
         return approving
 
-    def _desk(self, person: Person) -> Desk:
+    def _actor(self, person: Person) -> Actor:
         today = date_in(utc_now(), self._shop.settings.timezone)
-        return Desk(self._shop.policies, person, utc_now(), today)
+        return Actor(self._shop.policies, person, utc_now(), today)
 
     def _one_with(self, role: Role) -> Person:
         return self._shop.policies.team.with_role(role)[0]

@@ -17,7 +17,7 @@ from retention.domain.people import Permission, Person
 from retention.messages.rendering import Plain
 from retention.messages.sender import Sender
 from retention.messages.team_mail import compose_for
-from retention.people.actor import Desk, standing_in
+from retention.people.actor import Actor, standing_in
 from retention.policies.load import Policies
 
 _SOON, _WEEKEND, _MONDAY = timedelta(days=1), timedelta(days=3), 0
@@ -92,7 +92,7 @@ def _of(
     on: date,
 ) -> Digest:
     settles = person.may(Permission.SETTLE)
-    acts_for = standing_in(session, Desk(policies, person, now, on))
+    acts_for = standing_in(session, Actor(policies, person, now, on))
     selves = [person, *(other.principal for other in acts_for)]
     mine = [
         action

@@ -16,7 +16,7 @@ from retention.clock import travel
 from retention.db.models import Action
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
-from retention.people.actor import Desk
+from retention.people.actor import Actor
 from tasks.nightly import (
     claim_run,
     compare_customers,
@@ -77,10 +77,10 @@ def pending(session: Session, **having: Any) -> list[Action]:
     return [a for a in found if all(getattr(a, k) == v for k, v in having.items())]
 
 
-def desk_of(shop: Workshop, person_id: str, as_of: date) -> Desk:
-    """The desk of a person on the morning after a night."""
+def actor_of(shop: Workshop, person_id: str, as_of: date) -> Actor:
+    """The actor of a person on the morning after a night."""
     person = shop.policies.team.get(person_id)
-    return Desk(shop.policies, person, morning_after(as_of), as_of + timedelta(days=1))
+    return Actor(shop.policies, person, morning_after(as_of), as_of + timedelta(days=1))
 
 
 ANSWERS = {
@@ -98,7 +98,7 @@ def complete_one(
     """Let the owner of an action log what came of it, with all that its form asks."""
     said = outcome if action.form == "reassessment" else OUTCOMES.get(action.form or "", "talked")
     completing.complete(
-        session, action.id, desk_of(shop, action.owner, as_of), outcome=said,
+        session, action.id, actor_of(shop, action.owner, as_of), outcome=said,
         note="what the customer told us", answers=ANSWERS.get(action.form or "", {}),
     )  # fmt: skip
 
@@ -121,7 +121,7 @@ def approve_all(shop: Workshop, as_of: date) -> int:
                 owner = shop.policies.team.get(action.owner)
                 people = [owner, *shop.policies.team.people.values()]
                 person = next(p for p in people if slot & p.roles_for(action.owner))
-                approvals.approve(session, action.id, desk_of(shop, person.person_id, as_of))
+                approvals.approve(session, action.id, actor_of(shop, person.person_id, as_of))
     return len(todo)
 
 

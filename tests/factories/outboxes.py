@@ -22,7 +22,7 @@ from retention.messages.terms import Terms
 from retention.snapshots.customers import read_rows
 from tasks.delivery import deliver_due
 from tests.conftest import NIGHT
-from tests.factories.nights import desk_of, morning_after
+from tests.factories.nights import actor_of, morning_after
 
 # Working hours from Mexico to Spain, and a working day everywhere: Ireland rests on 1 June 2026.
 AFTERNOON = morning_after(NIGHT) + timedelta(days=1, hours=9)
@@ -77,13 +77,13 @@ def state_of(shop: Workshop, action_id: str) -> ActionState:
 
 def approve(shop: Workshop, action_id: str, person: str) -> None:
     with writing(shop.engine) as session:
-        approvals.approve(session, action_id, desk_of(shop, person, NIGHT))
+        approvals.approve(session, action_id, actor_of(shop, person, NIGHT))
 
 
 def reject(shop: Workshop, action_id: str, person: str, reason: str) -> None:
     with writing(shop.engine) as session:
-        desk = desk_of(shop, person, NIGHT)
-        approvals.reject(session, action_id, desk, code=ReasonCode.IN_CONTACT, reason=reason)
+        actor = actor_of(shop, person, NIGHT)
+        approvals.reject(session, action_id, actor, code=ReasonCode.IN_CONTACT, reason=reason)
 
 
 def owner(shop: Workshop, action_id: str) -> str:

@@ -33,7 +33,7 @@ from retention.domain.scores import SCORE_COLUMNS, Kind
 from retention.domain.summaries import PullSummary, as_json
 from retention.ladder import held_batches as batches
 from retention.ladder.decide_night import decide_night
-from retention.people.actor import Desk
+from retention.people.actor import Actor
 from retention.runs import ledger as runs
 from retention.snapshots import store as snapshots
 from tests.conftest import ROOT, make_settings
@@ -194,9 +194,9 @@ class World:
     def now(self) -> datetime:
         return datetime.combine(self.today + timedelta(days=1), time(9), MADRID)
 
-    def desk(self, who: str) -> Desk:
+    def actor(self, who: str) -> Actor:
         person = self.shop.policies.team.get(who)
-        return Desk(self.shop.policies, person, self.now, self.today + timedelta(days=1))
+        return Actor(self.shop.policies, person, self.now, self.today + timedelta(days=1))
 
     def attempt(self, work: Callable[[Session], Any]) -> None:
         """Do something that the rules may refuse; a refusal changes nothing."""
@@ -235,7 +235,7 @@ class World:
         for action_id in ids:
             self.attempt(partial(self._complete, action_id=action_id, who="marta"))
             for who in ("marta", "fran", "diana"):
-                self.attempt(partial(approvals.approve, action_id=action_id, desk=self.desk(who)))
+                self.attempt(partial(approvals.approve, action_id=action_id, actor=self.actor(who)))
 
     def _complete(
         self, session: Session, action_id: str, who: str, outcome: str = "unwilling"
@@ -246,7 +246,7 @@ class World:
             said = OUTCOMES.get(action.form or "", "talked")
         answers = ANSWERS.get(action.form or "", {})
         completing.complete(
-            session, action_id, self.desk(who), outcome=said, note="as we were told on the phone",
+            session, action_id, self.actor(who), outcome=said, note="as we were told on the phone",
             answers=answers,
         )  # fmt: skip
 

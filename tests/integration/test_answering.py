@@ -24,18 +24,18 @@ from retention.domain.offers import Answer
 from retention.domain.stages import Stage
 from retention.messages.compose import address_block, compose
 from retention.messages.terms import Terms
-from retention.people.actor import Desk
+from retention.people.actor import Actor
 from retention.snapshots.customers import read_rows
 from tests.conftest import NIGHT
-from tests.factories.nights import desk_of
+from tests.factories.nights import actor_of
 from tests.factories.outboxes import AFTERNOON, approve, deliver, one_proposal, owner
 from tests.factories.servers import ScriptedServer
 
 MADRID = ZoneInfo("Europe/Madrid")
 
 
-def desk_now(shop: Workshop, who: str) -> Desk:
-    return replace(desk_of(shop, who, NIGHT), now=AFTERNOON, on=AFTERNOON.date())
+def actor_now(shop: Workshop, who: str) -> Actor:
+    return replace(actor_of(shop, who, NIGHT), now=AFTERNOON, on=AFTERNOON.date())
 
 
 def mails(server: ScriptedServer) -> list[EmailMessage]:
@@ -57,11 +57,11 @@ def offered(queued: Workshop, server: ScriptedServer) -> str:
 def test_an_answer_is_confirmed_in_writing(
     queued: Workshop, server: ScriptedServer, offered: str, said: Answer
 ) -> None:
-    desk = desk_now(queued, owner(queued, offered))
+    actor = actor_now(queued, owner(queued, offered))
     fee = 95 if said is Answer.COUNTER else None
     with writing(queued.engine) as session:
         answering.record_answer(
-            session, offered, desk, said, queued.sender, queued.places, counter_fee=fee,  # type: ignore[arg-type]
+            session, offered, actor, said, queued.sender, queued.places, counter_fee=fee,  # type: ignore[arg-type]
         )  # fmt: skip
     assert deliver() == {"sent": 1}
     receipt = mails(server)[1]
@@ -75,10 +75,10 @@ def test_an_answer_is_confirmed_in_writing(
 def test_the_later_answer_replaces_a_receipt_that_has_not_left(
     queued: Workshop, server: ScriptedServer, offered: str
 ) -> None:
-    desk = desk_now(queued, owner(queued, offered))
+    actor = actor_now(queued, owner(queued, offered))
     for said in (Answer.ACCEPT, Answer.DECLINE):
         with writing(queued.engine) as session:
-            answering.record_answer(session, offered, desk, said, queued.sender, queued.places)
+            answering.record_answer(session, offered, actor, said, queued.sender, queued.places)
     assert deliver() == {"sent": 1}
     with reading(queued.engine) as session:
         states = session.scalars(
@@ -101,8 +101,8 @@ def test_an_agreed_call_comes_with_a_file_for_the_calendar(
     times = (datetime(2026, 6, 5, 10, 30, tzinfo=MADRID), datetime(2026, 6, 8, 9, 0, tzinfo=MADRID))
     for number, at in enumerate(times):
         with writing(queued.engine) as session:
-            desk = desk_now(queued, owner(queued, call))
-            answering.agree_on_call(session, call, desk, at, queued.sender, queued.places)
+            actor = actor_now(queued, owner(queued, call))
+            answering.agree_on_call(session, call, actor, at, queued.sender, queued.places)
         assert deliver() == {"sent": 1}
         (part,) = [
             p for p in mails(server)[number].walk() if p.get_content_type() == "text/calendar"
@@ -126,9 +126,9 @@ def test_an_agreed_call_comes_with_a_file_for_the_calendar(
 def test_a_call_is_agreed_on_by_its_owner_and_in_time(
     queued: Workshop, call: str, who: str, at: timedelta, message: str
 ) -> None:
-    desk = desk_now(queued, owner(queued, call) if who == "owner" else who)
+    actor = actor_now(queued, owner(queued, call) if who == "owner" else who)
     with pytest.raises(NotAllowedError, match=message), writing(queued.engine) as session:
-        answering.agree_on_call(session, call, desk, AFTERNOON + at, queued.sender, queued.places)
+        answering.agree_on_call(session, call, actor, AFTERNOON + at, queued.sender, queued.places)
 
 
 def test_a_call_has_a_script_in_the_customers_language(queued: Workshop, call: str) -> None:

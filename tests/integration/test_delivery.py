@@ -37,7 +37,7 @@ from tests.conftest import (
     NIGHT,
     use_workshop,
 )
-from tests.factories.nights import desk_of
+from tests.factories.nights import actor_of
 from tests.factories.outboxes import (
     AFTERNOON,
     approve,
@@ -106,7 +106,7 @@ def test_a_wrong_content_hash_is_refused_at_approval(queued: Workshop) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     with pytest.raises(NotAllowedError, match="not what was shown"), \
             writing(queued.engine) as session:  # fmt: skip
-        approvals.approve(session, notice, desk_of(queued, "marta", NIGHT), seen="0" * 64)
+        approvals.approve(session, notice, actor_of(queued, "marta", NIGHT), seen="0" * 64)
 
 
 def test_a_rejected_message_is_never_sent(queued: Workshop, server: ScriptedServer) -> None:
@@ -139,10 +139,10 @@ def test_a_call_in_which_nobody_was_reached_is_no_conversation(queued: Workshop)
     call_id = one_proposal(queued, Stage.TERMINATE, position=0)
     with pytest.raises(NotAllowedError, match="may not complete it"), \
             writing(queued.engine) as session:  # fmt: skip
-        completing.complete(session, call_id, desk_of(queued, "fran", NIGHT), outcome="talked")
+        completing.complete(session, call_id, actor_of(queued, "fran", NIGHT), outcome="talked")
     with writing(queued.engine) as session:
-        desk = desk_of(queued, owner(queued, call_id), NIGHT)
-        completing.complete(session, call_id, desk, outcome="not_reached")
+        actor = actor_of(queued, owner(queued, call_id), NIGHT)
+        completing.complete(session, call_id, actor, outcome="not_reached")
     assert state_of(queued, call_id) is ActionState.EXPIRED
 
 

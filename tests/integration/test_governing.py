@@ -52,7 +52,7 @@ from retention.domain.offers import Answer, OfferState
 from retention.domain.stages import Stage
 from retention.ladder import held_batches as batches
 from retention.messages import outbox
-from retention.people import actor as desk
+from retention.people import actor as actor
 from retention.people import delegations
 from retention.policies.guards import HoldoutDoc
 from retention.safeguards import exclusions
@@ -117,11 +117,11 @@ def walk_to(world: World, stage: Stage, template: str | None = None, *, days: in
 
 def approve(world: World, action_id: str, who: str) -> None:
     with writing(world.shop.engine) as session:
-        approvals.approve(session, action_id, world.desk(who))
+        approvals.approve(session, action_id, world.actor(who))
 
 
 def place(world: World, kind: ExclusionKind, days: int = 30, scope: str = "all") -> int:
-    start = world.desk("marta").on
+    start = world.actor("marta").on
     wish = exclusions.Wish(CUSTOMER, kind, ExclusionReason.DISPUTE, start,
                            start + timedelta(days=days), scope)  # fmt: skip
     with writing(world.shop.engine) as session:
@@ -182,7 +182,7 @@ def test_a_suppression_holds_for_its_class_of_messages(
 
 
 def test_a_hold_needs_an_end_and_a_person_who_may(world: World) -> None:
-    start = world.desk("marta").on
+    start = world.actor("marta").on
     person = world.shop.policies.team.get("marta")
     for wish, message in (
         (exclusions.Wish(CUSTOMER, ExclusionKind.HOLD, ExclusionReason.OTHER, start, None),
@@ -217,7 +217,7 @@ def test_a_complaint_voids_a_running_notice_and_somebody_calls(world: World, tro
     call = waiting(world, form="retract_notice")
     assert call.owner == "marta"
     with writing(world.shop.engine) as session:
-        completing.complete(session, call.id, world.desk("marta"), outcome="talked")
+        completing.complete(session, call.id, world.actor("marta"), outcome="talked")
     for _ in range(20):
         world.night(10)
     assert case_of(world).state is CaseState.OPEN
@@ -322,17 +322,17 @@ def test_approvals_grow_old(world: World) -> None:
 def test_a_deputy_acts_within_the_dates_and_it_is_written_down(world: World) -> None:
     walk_to(world, Stage.RENEGOTIATE, "renegotiation_proposal")
     action = waiting(world, template="renegotiation_proposal")
-    on = world.desk("marta").on
+    on = world.actor("marta").on
     team = world.shop.policies.team
     with pytest.raises(NotAllowedError, match="cannot approve it"):
         approve(world, action.id, "james")
     with pytest.raises(NotAllowedError, match="may not lend it"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        delegations.delegate(session, world.desk("james"), team.get("james"), on, on,
+        delegations.delegate(session, world.actor("james"), team.get("james"), on, on,
                       principal=team.get("marta"), reason="holiday")  # fmt: skip
     with writing(world.shop.engine) as session:
         row = delegations.delegate(
-            session, world.desk("marta"), team.get("james"), on, on, reason="away today"
+            session, world.actor("marta"), team.get("james"), on, on, reason="away today"
         )
         number = row.id
     approve(world, action.id, "james")
@@ -340,8 +340,8 @@ def test_a_deputy_acts_within_the_dates_and_it_is_written_down(world: World) -> 
         given = session.scalars(select(Approval).where(Approval.action_id == action.id)).one()
         assert (given.person_id, given.on_behalf_of) == ("james", "marta")
     with writing(world.shop.engine) as session:
-        delegations.revoke(session, world.desk("marta"), number)
-        assert desk.standing_in(session, world.desk("james")) == []
+        delegations.revoke(session, world.actor("marta"), number)
+        assert actor.standing_in(session, world.actor("james")) == []
 
 
 def test_adverse_messages_are_never_approved_in_bulk_and_others_only_when_seen(
@@ -351,11 +351,11 @@ def test_adverse_messages_are_never_approved_in_bulk_and_others_only_when_seen(
     action = waiting(world, template="renegotiation_proposal")
     with pytest.raises(NotAllowedError, match="has opened none"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        approvals.approve_all(session, [action.id], world.desk("marta"))
+        approvals.approve_all(session, [action.id], world.actor("marta"))
     with writing(world.shop.engine) as session:
-        approvals.view(session, action_queries.get(session, action.id), world.desk("marta"))
+        approvals.view(session, action_queries.get(session, action.id), world.actor("marta"))
     with writing(world.shop.engine) as session:
-        approvals.approve_all(session, [action.id], world.desk("marta"))
+        approvals.approve_all(session, [action.id], world.actor("marta"))
     with reading(world.shop.engine) as session:
         given = session.scalars(select(Approval).where(Approval.action_id == action.id)).one()
         assert given.dwell_seconds == 0
@@ -364,13 +364,13 @@ def test_adverse_messages_are_never_approved_in_bulk_and_others_only_when_seen(
         assert row["median_hours_waited"] == 3.0
     with pytest.raises(NotAllowedError, match="At most 20"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        approvals.approve_all(session, [action.id] * 21, world.desk("marta"))
+        approvals.approve_all(session, [action.id] * 21, world.actor("marta"))
     world.post("sent")
     walk_to(world, Stage.MIGRATE, "prepaid_migration_offer")
     offer = waiting(world, template="prepaid_migration_offer")
     with pytest.raises(NotAllowedError, match="never approved in bulk"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        approvals.approve_all(session, [offer.id, offer.id], world.desk("marta"))
+        approvals.approve_all(session, [offer.id, offer.id], world.actor("marta"))
 
 
 def test_what_nobody_decides_goes_to_a_director(world: World) -> None:
@@ -388,10 +388,10 @@ def test_something_milder_sends_the_case_back(world: World) -> None:
     action = waiting(world, template="prepaid_migration_offer")
     with pytest.raises(NotAllowedError, match="not milder"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        approvals.choose_milder(session, action.id, world.desk("marta"), Stage.TERMINATE,
+        approvals.choose_milder(session, action.id, world.actor("marta"), Stage.TERMINATE,
                                 code=ReasonCode.TOO_HARD, reason="no")  # fmt: skip
     with writing(world.shop.engine) as session:
-        approvals.choose_milder(session, action.id, world.desk("marta"), Stage.EDUCATE,
+        approvals.choose_milder(session, action.id, world.actor("marta"), Stage.EDUCATE,
                                 code=ReasonCode.TOO_HARD, reason="they are learning")  # fmt: skip
     assert case_of(world).stage is Stage.EDUCATE
     world.night(5)
@@ -402,26 +402,26 @@ def test_reassign_snooze_and_comment(world: World) -> None:
     walk_to(world, Stage.RENEGOTIATE, "renegotiation_proposal")
     action = waiting(world, template="renegotiation_proposal")
     james = world.shop.policies.team.get("james")
-    tomorrow = world.desk("marta").on + timedelta(days=1)
+    tomorrow = world.actor("marta").on + timedelta(days=1)
     with writing(world.shop.engine) as session:
-        handling.comment(session, action.id, world.desk("marta"), "she is on holiday")
-        handling.snooze(session, action.id, world.desk("marta"), tomorrow)
-        handling.reassign(session, action.id, world.desk("olga"), james)
+        handling.comment(session, action.id, world.actor("marta"), "she is on holiday")
+        handling.snooze(session, action.id, world.actor("marta"), tomorrow)
+        handling.reassign(session, action.id, world.actor("olga"), james)
     with reading(world.shop.engine) as session:
         found = action_queries.get(session, action.id)
         assert (found.owner, found.snoozed_until) == ("james", tomorrow)
         assert [c.text for c in found.comments] == ["she is on holiday"]
-        on = world.desk("marta").on
+        on = world.actor("marta").on
         assert not action_queries.list_waiting(session, state=None, stage=None, owner="james",
                                                limit=9, awake_on=on)  # fmt: skip
     refused: list[tuple[Callable[[Session], Any], str]] = [
-        (lambda s: handling.snooze(s, action.id, world.desk("james"), tomorrow + timedelta(99)),
+        (lambda s: handling.snooze(s, action.id, world.actor("james"), tomorrow + timedelta(99)),
          "cannot sleep"),
-        (lambda s: handling.reassign(s, action.id, world.desk("fran"), james), "may not reassign"),
-        (lambda s: handling.reassign(s, action.id, world.desk("olga"),
+        (lambda s: handling.reassign(s, action.id, world.actor("fran"), james), "may not reassign"),
+        (lambda s: handling.reassign(s, action.id, world.actor("olga"),
                                      world.shop.policies.team.get("olga")), "cannot work on it"),
-        (lambda s: handling.comment(s, action.id, world.desk("marta"), "x"), "may not see"),
-        (lambda s: handling.comment(s, action.id, world.desk("james"), " "), "empty"),
+        (lambda s: handling.comment(s, action.id, world.actor("marta"), "x"), "may not see"),
+        (lambda s: handling.comment(s, action.id, world.actor("james"), " "), "empty"),
     ]  # fmt: skip
     for work, message in refused:
         with pytest.raises(NotAllowedError, match=message), writing(world.shop.engine) as session:
@@ -436,7 +436,7 @@ def test_a_waiver_needs_a_reason_and_a_second_person(world: World) -> None:
     def wish(session: Session, who: str, stage: Stage, reason: str) -> str:
         case = open_case_of(session, CUSTOMER)
         return waivers.request(
-            session, case, stage, world.desk(who), reason=reason, owner="marta"
+            session, case, stage, world.actor(who), reason=reason, owner="marta"
         ).id
 
     for stage, reason, message in (
@@ -450,11 +450,11 @@ def test_a_waiver_needs_a_reason_and_a_second_person(world: World) -> None:
         number = wish(session, "marta", Stage.EDUCATE, "was taught last month")
     for who, message in (("marta", "has asked for it"), ("olga", "may not decide")):
         with pytest.raises(NotAllowedError, match=message), writing(world.shop.engine) as session:
-            waivers.decide(session, number, world.desk(who), granted=True, note="", owner="marta")
+            waivers.decide(session, number, world.actor(who), granted=True, note="", owner="marta")
     with writing(world.shop.engine) as session:
-        waivers.decide(session, number, world.desk("diana"), granted=True, note="", owner="marta")
+        waivers.decide(session, number, world.actor("diana"), granted=True, note="", owner="marta")
     with pytest.raises(MoveNotAllowedError), writing(world.shop.engine) as session:
-        waivers.decide(session, number, world.desk("dora"), granted=False, note="", owner="marta")
+        waivers.decide(session, number, world.actor("dora"), granted=False, note="", owner="marta")
 
 
 def test_answers_to_an_offer(world: World) -> None:
@@ -464,7 +464,7 @@ def test_answers_to_an_offer(world: World) -> None:
     def answer(said: Answer, fee: str | None = None) -> OfferState:
         with writing(world.shop.engine) as session:
             found = action_queries.get(session, action.id, lock=True)
-            made = offers.answer(session, found, world.desk("marta"), said,
+            made = offers.answer(session, found, world.actor("marta"), said,
                                  counter_fee=Decimal(fee) if fee else None)  # fmt: skip
             return made.state
 
@@ -489,12 +489,12 @@ def test_a_counter_offer_is_answered_with_a_new_version(world: World) -> None:
 
     def revised(fee: str) -> Action:
         with writing(world.shop.engine) as session:
-            return revise(session, action.id, world.desk("marta"), Decimal(fee),
+            return revise(session, action.id, world.actor("marta"), Decimal(fee),
                           world.shop.sender, world.shop.places)  # fmt: skip
 
     with writing(world.shop.engine) as session:
         found = action_queries.get(session, action.id, lock=True)
-        offers.answer(session, found, world.desk("marta"), Answer.COUNTER,
+        offers.answer(session, found, world.actor("marta"), Answer.COUNTER,
                       counter_fee=Decimal("52.50"))  # fmt: skip
     with pytest.raises(NotAllowedError, match="is not between 0 and 65.00"):
         revised("65.01")
@@ -521,7 +521,7 @@ def test_what_is_accepted_gets_time_to_show(world: World) -> None:
     world.post("sent")
     with writing(world.shop.engine) as session:
         found = action_queries.get(session, action.id, lock=True)
-        offers.answer(session, found, world.desk("marta"), Answer.ACCEPT)
+        offers.answer(session, found, world.actor("marta"), Answer.ACCEPT)
     for _ in range(8):
         world.night(10)
     assert case_of(world).waiting_for == "offer_being_answered"
@@ -536,12 +536,12 @@ def test_prepaying_and_a_partner_who_confirms_both_migrate(world: World) -> None
         case = open_case_of(session, CUSTOMER)
         place_ = ("GB", "b2c")
         with pytest.raises(NotAllowedError, match="does not take such"):
-            handovers.offer(session, case, partners["norte"], world.desk("marta"), place=place_,
+            handovers.offer(session, case, partners["norte"], world.actor("marta"), place=place_,
                             owner="marta")  # fmt: skip
-        row = handovers.offer(session, case, partners["norte"], world.desk("marta"),
+        row = handovers.offer(session, case, partners["norte"], world.actor("marta"),
                               place=("ES", "b2c"), owner="marta")  # fmt: skip
         with pytest.raises(NotAllowedError, match="there is one to norte"):
-            handovers.offer(session, case, partners["norte"], world.desk("marta"),
+            handovers.offer(session, case, partners["norte"], world.actor("marta"),
                             place=("ES", "b2c"), owner="marta")  # fmt: skip
         assert handovers.places_left(session, partners["norte"]) == 24
         number = row.id
@@ -549,26 +549,26 @@ def test_prepaying_and_a_partner_who_confirms_both_migrate(world: World) -> None
         handovers.move(
             session,
             number,
-            world.desk("marta"),
+            world.actor("marta"),
             HandoverState.CONFIRMED,
             "Ana, Norte",
             owner="marta",
         )
     for step in (HandoverState.CONSENTED, HandoverState.REQUESTED):
         with writing(world.shop.engine) as session:
-            handovers.move(session, number, world.desk("marta"), step, "", owner="marta")
+            handovers.move(session, number, world.actor("marta"), step, "", owner="marta")
     world.night(5)
     assert case_of(world).state is CaseState.OPEN
     with pytest.raises(NotAllowedError, match="who has confirmed"), \
             writing(world.shop.engine) as session:  # fmt: skip
         handovers.move(
-            session, number, world.desk("marta"), HandoverState.CONFIRMED, "", owner="marta"
+            session, number, world.actor("marta"), HandoverState.CONFIRMED, "", owner="marta"
         )
     with writing(world.shop.engine) as session:
         handovers.move(
             session,
             number,
-            world.desk("marta"),
+            world.actor("marta"),
             HandoverState.CONFIRMED,
             "Ana, Norte",
             owner="marta",
@@ -701,7 +701,7 @@ def test_the_call_that_takes_a_notice_back_is_owed_until_somebody_has_talked(
     world.night(5)
     call = waiting(world, form="retract_notice")
     with writing(world.shop.engine) as session:
-        completing.complete(session, call.id, world.desk("marta"), outcome="not_reached")
+        completing.complete(session, call.id, world.actor("marta"), outcome="not_reached")
     world.people[0].complaint = False
     for _ in range(8):
         world.night(9)
@@ -709,7 +709,7 @@ def test_the_call_that_takes_a_notice_back_is_owed_until_somebody_has_talked(
     assert again.id != call.id
     assert case_of(world).waiting_for == "notice_not_called_back"
     with writing(world.shop.engine) as session:
-        completing.complete(session, again.id, world.desk("marta"), outcome="talked")
+        completing.complete(session, again.id, world.actor("marta"), outcome="talked")
     world.night(9)
     assert waiting(world, template="termination_notice").id != notice.id
 
@@ -722,7 +722,7 @@ def test_choosing_something_milder_voids_a_running_notice(world: World) -> None:
         if second:
             break
     with writing(world.shop.engine) as session:
-        approvals.choose_milder(session, second[0].id, world.desk("diana"), Stage.EDUCATE,
+        approvals.choose_milder(session, second[0].id, world.actor("diana"), Stage.EDUCATE,
                                 code=ReasonCode.TOO_HARD, reason="they will learn")  # fmt: skip
     assert ask(world, lambda s: s.get_one(Action, notice.id)).voided_on is not None
     world.night(5)
@@ -792,7 +792,7 @@ def test_a_registered_letter_counts_from_the_day_it_was_signed_for(
     world.night(1)
     answers = {"proof": "RR123", "delivered_on": signed.isoformat()}
     with writing(world.shop.engine) as session:
-        done = completing.complete(session, letter.id, world.desk("marta"), outcome="delivered",
+        done = completing.complete(session, letter.id, world.actor("marta"), outcome="delivered",
                                    answers=answers)  # fmt: skip
         assert (done.outcome, done.done_on) == (outcome, signed)
         assert (done.voided_on is None) == (late == 0)
@@ -809,7 +809,7 @@ def test_a_counter_offer_waits_for_an_answer_and_what_was_agreed_stays(world: Wo
     world.post("sent")
     with writing(world.shop.engine) as session:
         found = action_queries.get(session, action.id, lock=True)
-        offers.answer(session, found, world.desk("marta"), Answer.ACCEPT)
+        offers.answer(session, found, world.actor("marta"), Answer.ACCEPT)
     for _ in range(11):
         world.night(9)
     assert case_of(world).stage is Stage.TERMINATE
@@ -819,12 +819,12 @@ def test_a_counter_offer_waits_for_an_answer_and_what_was_agreed_stays(world: Wo
 
 
 def test_nobody_who_runs_the_nights_stands_in(world: World) -> None:
-    team, on = world.shop.policies.team, world.desk("marta").on
+    team, on = world.shop.policies.team, world.actor("marta").on
     for deputy, reason, message in (("olga", "holiday", "runs or audits"),
                                     ("james", " ", "says nothing")):  # fmt: skip
         with pytest.raises(NotAllowedError, match=message), writing(world.shop.engine) as session:
             delegations.delegate(
-                session, world.desk("marta"), team.get(deputy), on, on, reason=reason
+                session, world.actor("marta"), team.get(deputy), on, on, reason=reason
             )
 
 
@@ -832,10 +832,10 @@ def test_a_waived_stage_is_passed_over(world: World) -> None:
     walk_to(world, Stage.EDUCATE)
     with writing(world.shop.engine) as session:
         case = open_case_of(session, CUSTOMER)
-        number = waivers.request(session, case, Stage.RENEGOTIATE, world.desk("marta"),
+        number = waivers.request(session, case, Stage.RENEGOTIATE, world.actor("marta"),
                                  reason="the price is fixed by law", owner="marta").id  # fmt: skip
     with writing(world.shop.engine) as session:
-        waivers.decide(session, number, world.desk("diana"), granted=True, note="", owner="marta")
+        waivers.decide(session, number, world.actor("diana"), granted=True, note="", owner="marta")
     walk_to(world, Stage.MIGRATE)
     stages = [e.to_stage for e in case_of(world).events if e.to_stage]
     assert stages == [Stage.REASSESS, Stage.EDUCATE, Stage.MIGRATE]

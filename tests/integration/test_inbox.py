@@ -36,7 +36,7 @@ from retention.messages.tokens import tagged
 from tasks.inbox import read_inbox
 from tests.conftest import use_workshop
 from tests.factories.letters import complaint, report, written
-from tests.factories.nights import desk_of
+from tests.factories.nights import actor_of
 from tests.factories.outboxes import (
     AFTERNOON,
     approve,
@@ -227,9 +227,9 @@ def test_the_owner_deals_with_a_reply(
     posted: Workshop, replied: Action, outcome: str, held: bool
 ) -> None:
     with writing(posted.engine) as session:
-        desk = desk_of(posted, replied.owner, AFTERNOON.date())
+        actor = actor_of(posted, replied.owner, AFTERNOON.date())
         completing.complete(
-            session, replied.id, desk, outcome=outcome, note="she called back",
+            session, replied.id, actor, outcome=outcome, note="she called back",
             answers={"reaction": "wants a smaller plan"},
         )  # fmt: skip
     with reading(posted.engine) as session:

@@ -100,7 +100,7 @@ class Ladder(World, RuleBasedStateMachine):
         def work(session: Session) -> None:
             action = self.waiting(session, pick)
             if action is not None:
-                approvals.approve(session, action.id, self.desk(who))
+                approvals.approve(session, action.id, self.actor(who))
 
         self.attempt(work)
 
@@ -132,11 +132,11 @@ class Ladder(World, RuleBasedStateMachine):
                 return
             if pick % 2:
                 approvals.reject(
-                    session, action.id, self.desk(who), code=ReasonCode.OTHER, reason="no"
+                    session, action.id, self.actor(who), code=ReasonCode.OTHER, reason="no"
                 )
             else:
                 approvals.choose_milder(
-                    session, action.id, self.desk(who), to, code=ReasonCode.TOO_HARD, reason="no"
+                    session, action.id, self.actor(who), to, code=ReasonCode.TOO_HARD, reason="no"
                 )
 
         self.attempt(work)
@@ -149,12 +149,12 @@ class Ladder(World, RuleBasedStateMachine):
                 select(Case).where(Case.customer_id == f"C{customer}", Case.state == CaseState.OPEN)
             ).one_or_none()
             if case is not None:
-                waivers.request(session, case, stage, self.desk(who), reason="we did it by phone",
+                waivers.request(session, case, stage, self.actor(who), reason="we did it by phone",
                                 owner="marta")  # fmt: skip
 
         def decide(session: Session) -> None:
             for waiver, _ in waivers.list_requested(session):
-                waivers.decide(session, waiver.id, self.desk(second), granted=granted, note="",
+                waivers.decide(session, waiver.id, self.actor(second), granted=granted, note="",
                                owner="marta")  # fmt: skip
 
         self.attempt(ask)
@@ -187,7 +187,7 @@ class Ladder(World, RuleBasedStateMachine):
             ).all()
             if found:
                 action = found[pick % len(found)]
-                offers.answer(session, action, self.desk(action.owner), said, counter_fee=None)
+                offers.answer(session, action, self.actor(action.owner), said, counter_fee=None)
 
         self.attempt(work)
 

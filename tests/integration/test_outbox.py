@@ -22,7 +22,7 @@ from retention.domain.sending import ErrorRate, Frequency, Hours
 from retention.domain.stages import Stage
 from retention.safeguards import kill_switch as switches
 from tests.conftest import NIGHT, use_workshop
-from tests.factories.nights import desk_of
+from tests.factories.nights import actor_of
 from tests.factories.outboxes import (
     AFTERNOON,
     approve,
@@ -188,8 +188,8 @@ def unknown(queued: Workshop, server: ScriptedServer) -> str:
 
 def settle(shop: Workshop, action_id: str, who: str, fate: Fate, reason: str) -> None:
     with writing(shop.engine) as session:
-        desk = desk_of(shop, who, AFTERNOON.date())
-        settling.settle(session, action_id, desk, fate, reason=reason, timezone="Europe/Madrid")
+        actor = actor_of(shop, who, AFTERNOON.date())
+        settling.settle(session, action_id, actor, fate, reason=reason, timezone="Europe/Madrid")
 
 
 def test_a_person_says_what_became_of_an_unknown_message(queued: Workshop, unknown: str) -> None:
@@ -234,16 +234,16 @@ def test_what_is_known_is_not_settled(queued: Workshop, unknown: str) -> None:
 def test_an_unknown_message_is_repeated_by_hand_only_if_it_may_arrive_twice(
     queued: Workshop, unknown: str
 ) -> None:
-    desk = desk_of(queued, "olga", AFTERNOON.date())
+    actor = actor_of(queued, "olga", AFTERNOON.date())
     with (
         pytest.raises(NotAllowedError, match="must not arrive twice"),
         writing(queued.engine) as session,
     ):
-        settling.retry(session, unknown, desk, reason="send it once more")
+        settling.retry(session, unknown, actor, reason="send it once more")
     with writing(queued.engine) as session:
         session.get_one(Message, message_of(queued, unknown).id).policy = SendPolicy.AT_LEAST_ONCE
     with writing(queued.engine) as session:
-        settling.retry(session, unknown, desk, reason="send it once more")
+        settling.retry(session, unknown, actor, reason="send it once more")
     assert deliver(now=AFTERNOON + timedelta(days=1)) == {"sent": 1}
 
 
@@ -251,13 +251,13 @@ def test_a_held_message_stays_until_it_is_released(
     queued: Workshop, server: ScriptedServer
 ) -> None:
     (message_id,) = keep(queued, 1)
-    desk = desk_of(queued, "olga", AFTERNOON.date())
+    actor = actor_of(queued, "olga", AFTERNOON.date())
     with writing(queued.engine) as session:
-        settling.hold(session, message_id, desk, reason="they are on the phone")
+        settling.hold(session, message_id, actor, reason="they are on the phone")
     assert deliver() == {}
     assert server.accepted == []
     with writing(queued.engine) as session:
-        settling.release(session, message_id, desk)
+        settling.release(session, message_id, actor)
     assert deliver() == {"sent": 1}
 
 
@@ -269,7 +269,7 @@ def test_a_message_that_waits_can_be_hurried(queued: Workshop, server: ScriptedS
     assert deliver() == {}
     with writing(queued.engine) as session:
         settling.retry(
-            session, message_id, desk_of(queued, "olga", NIGHT), reason="their server is back"
+            session, message_id, actor_of(queued, "olga", NIGHT), reason="their server is back"
         )
     assert deliver() == {"sent": 1}
     assert state_of_message(queued, message_id) is MessageState.SENT
