@@ -13,10 +13,10 @@ from retention.actions import offers
 from retention.actions.lifecycle import set_state
 from retention.db.models import Action
 from retention.delivery import attempts
-from retention.delivery import queued_messages as postings
+from retention.delivery import queued_messages as queued_messages
 from retention.delivery.attempts import Claimed, Ending
 from retention.delivery.last_check import Refusal, Rules, check, not_approved
-from retention.delivery.queued_messages import Posting
+from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.actions import ActionState
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageState, Verdict
@@ -34,7 +34,7 @@ class Claims:
 
 def claim_checked(session: Session, ids: Sequence[str], now: datetime, rules: Rules) -> Claims:
     """Claim the messages that may leave. The others are settled here, or wait and say why."""
-    found = postings.load(session, ids, lock=True)
+    found = queued_messages.load(session, ids, lock=True)
     refused = check(session, found, now, rules)
     may_wait = [p for p in found if _may_wait(refused.get(p.message_id))]
     refused |= not_approved(session, may_wait, now, rules)  # what is void does not wait
@@ -47,14 +47,16 @@ def _may_wait(refusal: Refusal | None) -> bool:
     return refusal is None or refusal.state is MessageState.QUEUED
 
 
-def settle_refused(session: Session, found: Sequence[Posting], refused: dict[str, Refusal]) -> None:
+def settle_refused(
+    session: Session, found: Sequence[QueuedMessage], refused: dict[str, Refusal]
+) -> None:
     """Give refused messages their final state, and their actions with them."""
-    alike: dict[Refusal, list[Posting]] = defaultdict(list)
-    for posting in found:
-        if posting.message_id in refused:
-            alike[refused[posting.message_id]].append(posting)
+    alike: dict[Refusal, list[QueuedMessage]] = defaultdict(list)
+    for message_row in found:
+        if message_row.message_id in refused:
+            alike[refused[message_row.message_id]].append(message_row)
     for refusal, group in alike.items():
-        ids = [posting.message_id for posting in group]
+        ids = [message_row.message_id for message_row in group]
         if refusal.state is MessageState.QUEUED:
             outbox.put_off(session, ids, refusal.reason, None)
             continue
@@ -63,7 +65,7 @@ def settle_refused(session: Session, found: Sequence[Posting], refused: dict[str
         session.execute(
             update(Action)
             .where(
-                Action.id.in_([posting.action_id for posting in group]),
+                Action.id.in_([message_row.action_id for message_row in group]),
                 Action.state == ActionState.APPROVED,
             )
             .values(state=ActionState.EXPIRED if expired else ActionState.CANCELLED)
@@ -79,9 +81,9 @@ def pass_dots(
     A night or a person cannot slip in between: their change waits for this one to commit. Returns
     why messages must not be sent after all.
     """
-    found = postings.load(session, [claim.message_id for claim in claims], lock=True)
+    found = queued_messages.load(session, [claim.message_id for claim in claims], lock=True)
     refused = {key: refusal.reason for key, refusal in check(session, found, now, rules).items()}
-    frozen = {posting.message_id: posting.content_hash for posting in found}
+    frozen = {message_row.message_id: message_row.content_hash for message_row in found}
     for claim in claims:
         if frozen[claim.message_id] != claim.content_hash:
             refused.setdefault(claim.message_id, "the content is not what was approved")

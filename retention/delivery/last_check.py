@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, joinedload, load_only, selectinload
 
 from retention.actions.approval import given, slots_of
 from retention.db.models import Action, Case, Rendering
-from retention.delivery.queued_messages import Posting
+from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.actions import RECEIPT_STEP, ActionState
 from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
@@ -52,74 +52,83 @@ class Rules:
 
 
 def check(
-    session: Session, found: Sequence[Posting], now: datetime, rules: Rules
+    session: Session, found: Sequence[QueuedMessage], now: datetime, rules: Rules
 ) -> dict[str, Refusal]:
     """Return which messages may not leave at this moment, and why."""
     on = date_in(now, rules.timezone)
-    around = look_around(session, {posting.customer_id for posting in found}, on)
-    dead = dead_addresses.dead(session, {posting.recipient for posting in found})
-    adverse = any(posting.stage in ADVERSE_STAGES for posting in found)
+    around = look_around(session, {message_row.customer_id for message_row in found}, on)
+    dead = dead_addresses.dead(session, {message_row.recipient for message_row in found})
+    adverse = any(message_row.stage in ADVERSE_STAGES for message_row in found)
     doubt = trust.why_in_doubt(session, NIGHTLY, on, rules.fresh_days) if adverse else None
     refusals = {}
-    for posting in found:
+    for message_row in found:
         refusal = (
-            _out_of_time(posting, on)
-            or _obstacle(posting, around, dead, on)
-            or _not_now(posting, now, rules, doubt)
+            _out_of_time(message_row, on)
+            or _obstacle(message_row, around, dead, on)
+            or _not_now(message_row, now, rules, doubt)
         )
         if refusal is not None:
-            refusals[posting.message_id] = refusal
+            refusals[message_row.message_id] = refusal
     return refusals
 
 
-def _out_of_time(posting: Posting, on: date) -> Refusal | None:
-    if posting.send_until < on:
+def _out_of_time(message_row: QueuedMessage, on: date) -> Refusal | None:
+    if message_row.send_until < on:
         return Refusal(MessageState.EXPIRED, "its last day for sending is over")
-    if posting.action_state is not ActionState.APPROVED or posting.case_state is not CaseState.OPEN:
+    if (
+        message_row.action_state is not ActionState.APPROVED
+        or message_row.case_state is not CaseState.OPEN
+    ):
         return Refusal(MessageState.CANCELLED, "the action is no longer approved")
-    if posting.case_stage is not posting.stage:
+    if message_row.case_stage is not message_row.stage:
         return Refusal(MessageState.CANCELLED, "the case has moved to another stage")
     return None
 
 
 def _obstacle(
-    posting: Posting, around: Surroundings, dead: Collection[str], on: date
+    message_row: QueuedMessage, around: Surroundings, dead: Collection[str], on: date
 ) -> Refusal | None:
-    scope = stopped_by(around, posting.playbook, posting.stage, posting.kind)
+    scope = stopped_by(around, message_row.playbook, message_row.stage, message_row.kind)
     if scope is not None:
         return Refusal(MessageState.QUEUED, f"'{scope}' is stopped")
-    reason = kept_apart(around, posting.customer_id, posting.playbook, posting.message_class, on)
+    reason = kept_apart(
+        around, message_row.customer_id, message_row.playbook, message_row.message_class, on
+    )
     if reason is not None:
         return Refusal(MessageState.CANCELLED, reason)
-    if posting.recipient.casefold() in dead:
+    if message_row.recipient.casefold() in dead:
         return Refusal(MessageState.CANCELLED, "the address does not take our mail")
-    if posting.customer_id in around.replied:
+    if message_row.customer_id in around.replied:
         return Refusal(MessageState.QUEUED, "the customer has written to us")
     return None
 
 
-def _not_now(posting: Posting, now: datetime, rules: Rules, doubt: str | None) -> Refusal | None:
+def _not_now(
+    message_row: QueuedMessage, now: datetime, rules: Rules, doubt: str | None
+) -> Refusal | None:
     """What waits: outside the recipient's hours, and adverse while no good night speaks for it."""
-    if posting.not_before > now:
-        return Refusal(MessageState.QUEUED, posting.waiting_for or "not yet")
-    if rules.opens_at and rules.opens_at(now, posting.timezone, posting.place) > now:
+    if message_row.not_before > now:
+        return Refusal(MessageState.QUEUED, message_row.waiting_for or "not yet")
+    if rules.opens_at and rules.opens_at(now, message_row.timezone, message_row.place) > now:
         return Refusal(MessageState.QUEUED, "outside_hours")
-    answers = posting.step == RECEIPT_STEP
-    if doubt is not None and posting.stage in ADVERSE_STAGES and not answers:
+    answers = message_row.step == RECEIPT_STEP
+    if doubt is not None and message_row.stage in ADVERSE_STAGES and not answers:
         return Refusal(MessageState.QUEUED, doubt)
     return None
 
 
 def not_approved(
-    session: Session, found: Sequence[Posting], now: datetime, rules: Rules
+    session: Session, found: Sequence[QueuedMessage], now: datetime, rules: Rules
 ) -> dict[str, Refusal]:
     """Refuse what is not, byte for byte, what the right people have approved lately."""
     actions = {action.id: action for action in _load(session, [p.action_id for p in found])}
     refusals = {}
-    for posting in found:
-        refusal = _judge_approval(actions[posting.action_id], posting.content_hash, now, rules)
+    for message_row in found:
+        refusal = _judge_approval(
+            actions[message_row.action_id], message_row.content_hash, now, rules
+        )
         if refusal is not None:
-            refusals[posting.message_id] = refusal
+            refusals[message_row.message_id] = refusal
     return refusals
 
 

@@ -13,7 +13,7 @@ from retention.domain.cases import CaseState
 from retention.domain.messages import MessageClass, MessageState
 from retention.domain.stages import PlaybookName, Stage
 
-_COLUMNS = (  # in the order of Posting
+_COLUMNS = (  # in the order of QueuedMessage
     Message.id.label("message_id"),
     Message.action_id,
     Message.state,
@@ -58,7 +58,7 @@ _LOCK = (
 )
 
 
-class Posting(NamedTuple):
+class QueuedMessage(NamedTuple):
     """One message, its action and its case."""
 
     message_id: str
@@ -83,7 +83,7 @@ class Posting(NamedTuple):
     place: str
 
 
-def load(session: Session, ids: Collection[str], *, lock: bool = False) -> list[Posting]:
+def load(session: Session, ids: Collection[str], *, lock: bool = False) -> list[QueuedMessage]:
     """Return messages as they stand now, in the order of `ids`.
 
     `lock` makes nights and people wait until this transaction ends. First the lock, then the
@@ -93,5 +93,5 @@ def load(session: Session, ids: Collection[str], *, lock: bool = False) -> list[
         session.connection().execute(_LOCK, {"ids": list(ids)})
     session.flush()
     rows = session.connection().execute(_QUERY, {"ids": list(ids)})
-    found = {row.message_id: Posting._make(row) for row in rows}
+    found = {row.message_id: QueuedMessage._make(row) for row in rows}
     return [found[message_id] for message_id in ids if message_id in found]

@@ -5,10 +5,10 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from retention.delivery import queued_messages as postings
+from retention.delivery import queued_messages as queued_messages
 from retention.delivery.claim import settle_refused
 from retention.delivery.last_check import Refusal
-from retention.delivery.queued_messages import Posting
+from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.errors import SourceError
 from retention.domain.messages import MessageState
 from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES
@@ -20,13 +20,13 @@ from retention.sources.recent import Recent, look_since
 UNREADABLE = "company_data_unreadable"
 
 
-def ask_company(session: Session, ids: Sequence[str]) -> list[Posting]:
+def ask_company(session: Session, ids: Sequence[str]) -> list[QueuedMessage]:
     """Return those of some messages about which the company's own data has to be asked."""
-    return [p for p in postings.load(session, ids) if p.stage in GUARDED_STAGES]
+    return [p for p in queued_messages.load(session, ids) if p.stage in GUARDED_STAGES]
 
 
 def look(
-    policies: Policies, places: Places, guarded: Sequence[Posting], today: date
+    policies: Policies, places: Places, guarded: Sequence[QueuedMessage], today: date
 ) -> Recent | None:
     """Return what has happened until today, or None when the company's data cannot be read now."""
     try:
@@ -35,36 +35,38 @@ def look(
             policies.home,
             places.environment,
             places.timezone,
-            (min(posting.proposed_on for posting in guarded), today),
-            {posting.customer_id for posting in guarded},
+            (min(message_row.proposed_on for message_row in guarded), today),
+            {message_row.customer_id for message_row in guarded},
         )
     except SourceError:
         return None
 
 
-def keep_back(session: Session, guarded: Sequence[Posting], recent: Recent | None) -> set[str]:
+def keep_back(
+    session: Session, guarded: Sequence[QueuedMessage], recent: Recent | None
+) -> set[str]:
     """Take back what no longer fits; return the messages that do not leave now.
 
     When nobody can tell, what is guarded waits: no data never worsens anybody's position.
     """
     if recent is None:
-        ids = {posting.message_id for posting in guarded}
+        ids = {message_row.message_id for message_row in guarded}
         outbox.put_off(session, ids, UNREADABLE, None)
         return ids
     refused = {}
-    for posting in guarded:
-        reason = _changed(posting, recent)
+    for message_row in guarded:
+        reason = _changed(message_row, recent)
         if reason is not None:
-            refused[posting.message_id] = Refusal(MessageState.CANCELLED, reason)
+            refused[message_row.message_id] = Refusal(MessageState.CANCELLED, reason)
     settle_refused(session, guarded, refused)
     return set(refused)
 
 
-def _changed(posting: Posting, recent: Recent) -> str | None:
-    complained = recent.complained_on.get(posting.customer_id, date.min)
-    if complained > posting.proposed_on:
+def _changed(message_row: QueuedMessage, recent: Recent) -> str | None:
+    complained = recent.complained_on.get(message_row.customer_id, date.min)
+    if complained > message_row.proposed_on:
         return f"the customer has complained since ({complained})"
-    paid = recent.paid_on.get(posting.customer_id, date.min)
-    if posting.stage in ADVERSE_STAGES and paid > posting.proposed_on:
+    paid = recent.paid_on.get(message_row.customer_id, date.min)
+    if message_row.stage in ADVERSE_STAGES and paid > message_row.proposed_on:
         return f"the customer has paid since ({paid})"
     return None

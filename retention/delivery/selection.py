@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.delivery import canaries
-from retention.delivery import queued_messages as postings
-from retention.delivery.queued_messages import Posting
+from retention.delivery import queued_messages as queued_messages
+from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.actions import RECEIPT_STEP
 from retention.domain.messages import AttemptStage, MessageClass, MessageState
 from retention.domain.sending import SendingRules
@@ -49,14 +49,14 @@ def gather(session: Session, now: datetime, limit: int, policies: Policies, time
     free = _not_too_many(awake, _sent_lately(session, awake, rules, now), rules, now, put_off)
     free.sort(key=lambda p: (p.message_class is not MessageClass.LEGAL_NOTICE, p.not_before))
     room = max(0, rules.daily_quota - used_quota(session, now))
-    put_off[QUOTA, None] = [posting.message_id for posting in free[room:]]
+    put_off[QUOTA, None] = [message_row.message_id for message_row in free[room:]]
     for (reason, until), ids in put_off.items():
         for start in range(0, len(ids), _MANY):
             outbox.put_off(session, ids[start : start + _MANY], reason, until)
     waiting: dict[str, int] = defaultdict(int)
     for (reason, _), ids in put_off.items():
         waiting[reason] += len(ids)
-    leaving = [posting.message_id for posting in free[: min(room, limit)]]
+    leaving = [message_row.message_id for message_row in free[: min(room, limit)]]
     return Round(leaving, {reason: n for reason, n in sorted(waiting.items()) if n})
 
 
@@ -70,9 +70,11 @@ def used_quota(session: Session, now: datetime) -> int:
     return session.scalar(query) or 0
 
 
-def _load(session: Session, ids: Sequence[str]) -> list[Posting]:
+def _load(session: Session, ids: Sequence[str]) -> list[QueuedMessage]:
     starts = range(0, len(ids), _MANY)
-    return [p for start in starts for p in postings.load(session, ids[start : start + _MANY])]
+    return [
+        p for start in starts for p in queued_messages.load(session, ids[start : start + _MANY])
+    ]
 
 
 def openings(
@@ -92,50 +94,50 @@ zone_of = lru_cache(maxsize=512)(ZoneInfo)
 
 
 def _in_hours(
-    due: Sequence[Posting],
+    due: Sequence[QueuedMessage],
     opening: Opening,
     now: datetime,
     put_off: dict[tuple[str, datetime | None], list[str]],
-) -> list[Posting]:
+) -> list[QueuedMessage]:
     awake = []
-    for posting in due:
-        opens_at = opening(posting.timezone, posting.place)
+    for message_row in due:
+        opens_at = opening(message_row.timezone, message_row.place)
         if opens_at <= now:
-            awake.append(posting)
+            awake.append(message_row)
         else:
-            put_off[OUT_OF_HOURS, opens_at].append(posting.message_id)
+            put_off[OUT_OF_HOURS, opens_at].append(message_row.message_id)
     return awake
 
 
 def _not_too_many(
-    found: Sequence[Posting],
+    found: Sequence[QueuedMessage],
     sent: Sent,
     rules: SendingRules,
     now: datetime,
     put_off: dict[tuple[str, datetime | None], list[str]],
-) -> list[Posting]:
+) -> list[QueuedMessage]:
     free = []
-    for posting in found:
-        answers = posting.step == RECEIPT_STEP  # what a customer waits for is not one too many
-        cap = None if answers else rules.frequency.get(posting.message_class)
-        theirs = sent[posting.customer_id, posting.message_class]
+    for message_row in found:
+        answers = message_row.step == RECEIPT_STEP  # what a customer waits for is not one too many
+        cap = None if answers else rules.frequency.get(message_row.message_class)
+        theirs = sent[message_row.customer_id, message_row.message_class]
         at = cap.next_free(theirs, now) if cap else now
         if at > now:
-            put_off[ENOUGH, at].append(posting.message_id)
+            put_off[ENOUGH, at].append(message_row.message_id)
         else:
             theirs.append(now)
-            free.append(posting)
+            free.append(message_row)
     return free
 
 
 def _sent_lately(
-    session: Session, found: Sequence[Posting], rules: SendingRules, now: datetime
+    session: Session, found: Sequence[QueuedMessage], rules: SendingRules, now: datetime
 ) -> Sent:
     """Return what may have reached these customers, by class: in doubt it counts."""
     sent: Sent = defaultdict(list)
     longest = max((cap.days for cap in rules.frequency.values()), default=0)
     at = func.coalesce(Message.sent_at, Message.not_before)
-    customers = sorted({posting.customer_id for posting in found})
+    customers = sorted({message_row.customer_id for message_row in found})
     for start in range(0, len(customers), _MANY):
         rows = session.execute(
             select(Action.customer_id, Rendering.message_class, at)
