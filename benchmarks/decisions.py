@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from benchmarks.company import AS_OF
-from retention.bootstrap import Workshop, build_workshop
+from retention.bootstrap import Application, build_application
 from retention.db import schema
 from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
 from retention.db.session import trying, writing
@@ -37,7 +37,7 @@ _USUAL = {
 
 def prepare(config: Path, state: Path) -> Callable[[], Any]:
     """Score a company once and open cases; return what decides its night, and forgets it again."""
-    shop = build_workshop(
+    shop = build_application(
         Settings(
             _env_file=None, config_dir=config, state_dir=state, templates_dir=ROOT / "templates"
         )
@@ -55,7 +55,7 @@ def prepare(config: Path, state: Path) -> Callable[[], Any]:
     return decide
 
 
-def _open_cases(session: Session, shop: Workshop) -> None:
+def _open_cases(session: Session, shop: Application) -> None:
     book = shop.policies.playbooks[PlaybookName.RESTORE]
     session.execute(
         insert(PlaybookVersion),

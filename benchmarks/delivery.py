@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from retention.actions import lifecycle as actions
 from retention.actions.lifecycle import Work
-from retention.bootstrap import Workshop, build_workshop
+from retention.bootstrap import Application, build_application
 from retention.clock import travel
 from retention.db import schema
 from retention.db.models import Case, Message, PlaybookVersion, Rendering
@@ -117,13 +117,13 @@ def sink() -> Iterator[int]:
         process.wait()
 
 
-def make_shop(home: Path, port: int) -> Workshop:
+def make_shop(home: Path, port: int) -> Application:
     config = shutil.copytree(ROOT / "config", home / "config")
     settings = Settings(
         _env_file=None, config_dir=config, state_dir=home / "state",
         templates_dir=ROOT / "templates", secret_key="a key",  # noqa: S106 - of a benchmark
     )  # fmt: skip
-    shop = build_workshop(settings)
+    shop = build_application(settings)
     schema.upgrade(shop.engine)
     pace = Pace(FAST, FAST, LINES, 1_000_000)
     sending = replace(shop.policies.sending, pace=pace, daily_quota=10_000_000)
@@ -135,7 +135,7 @@ def make_shop(home: Path, port: int) -> Workshop:
     return replace(shop, policies=policies, mail=mail)
 
 
-def propose(shop: Workshop, count: int) -> None:
+def propose(shop: Application, count: int) -> None:
     """Render and queue messages, as a night does."""
     book = shop.policies.playbooks[PlaybookName.RESTORE]
     step = next(s for s in book.rule(Stage.EDUCATE).steps if s.template == "education")
@@ -176,7 +176,7 @@ def row_of(customer_id: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def deliver(shop: Workshop, count: int) -> None:
+def deliver(shop: Application, count: int) -> None:
     """One round of the delivery flow, as its task does it."""
     with travel(NOON):
         with writing(shop.engine) as session:
@@ -192,7 +192,7 @@ def deliver(shop: Workshop, count: int) -> None:
         assert set(session.scalars(select(Message.state))) == {MessageState.SENT}
 
 
-def ready_made(shop: Workshop) -> list[tuple[str, str, bytes]]:
+def ready_made(shop: Application) -> list[tuple[str, str, bytes]]:
     with reading(shop.engine) as session:
         query = select(Rendering.sender, Rendering.recipient, Rendering.raw)
         return [(row.sender, row.recipient, row.raw) for row in session.execute(query)]

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks.company import AS_OF
-from retention.bootstrap import build_workshop
+from retention.bootstrap import build_application
 from retention.db import schema
 from retention.db.session import writing
 from retention.ladder.decide_night import decide_night
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 
 def main() -> None:
     config, state = (Path(argument) for argument in sys.argv[1:3])
-    shop = build_workshop(
+    shop = build_application(
         Settings(
             _env_file=None, config_dir=config, state_dir=state, templates_dir=ROOT / "templates"
         )

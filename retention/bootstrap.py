@@ -15,7 +15,7 @@ from retention.snapshots.folders import Places
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class Application:
     """Everything an edge (a task, a command) hands to services."""
 
     settings: Settings
@@ -28,15 +28,15 @@ class Workshop:
 
 
 @lru_cache(maxsize=1)
-def get_workshop() -> Workshop:
+def get_application() -> Application:
     """Return this process's workshop. Raises ConfigError when a policy file is broken."""
-    return build_workshop(get_settings())
+    return build_application(get_settings())
 
 
-def build_workshop(settings: Settings) -> Workshop:
+def build_application(settings: Settings) -> Application:
     """Join the parts for `settings`."""
     policies = load_policies(settings.config_dir, settings.templates_dir)
-    return Workshop(
+    return Application(
         settings=settings,
         engine=make_engine(settings.database),
         policies=policies,
@@ -94,5 +94,5 @@ def mail_server(settings: Settings) -> MailServer:
 
 def reset() -> None:
     """Forget the cached settings and workshop: the environment has changed."""
-    get_workshop.cache_clear()
+    get_application.cache_clear()
     get_settings.cache_clear()

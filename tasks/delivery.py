@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from retention.bootstrap import Workshop, get_workshop
+from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
@@ -22,7 +22,7 @@ from tasks.steps import step
 @step()
 def recover_lost() -> int:
     """Settle messages whose sending process died, and expire those that are too late."""
-    shop, now = get_workshop(), utc_now()
+    shop, now = get_application(), utc_now()
     if not schema.exists(shop.engine):
         return 0  # before the first night there is no outbox
     with writing(shop.engine) as session:
@@ -34,7 +34,7 @@ def recover_lost() -> int:
 @step()
 def deliver_due(limit: int) -> DeliverySummary:
     """Send what is approved, due and within the recipients' hours, over kept connections."""
-    shop, now = get_workshop(), utc_now()
+    shop, now = get_application(), utc_now()
     if not schema.exists(shop.engine):
         return DeliverySummary()
     with writing(shop.engine) as session:
@@ -50,7 +50,7 @@ def deliver_due(limit: int) -> DeliverySummary:
     return DeliverySummary({state: n for state, n in sorted(states.items()) if n}, found.waiting)
 
 
-def _without_changed(shop: Workshop, ids: list[str]) -> tuple[list[str], Counter[str]]:
+def _without_changed(shop: Application, ids: list[str]) -> tuple[list[str], Counter[str]]:
     """Leave out what the company's own data speaks against by now; no lock is held meanwhile."""
     with reading(shop.engine) as session:
         guarded = freshness.ask_company(session, ids)
@@ -64,6 +64,6 @@ def _without_changed(shop: Workshop, ids: list[str]) -> tuple[list[str], Counter
     return [i for i in ids if i not in kept], Counter({state: len(kept)})
 
 
-def _post_office(shop: Workshop) -> PostOffice:
+def _post_office(shop: Application) -> PostOffice:
     settings = shop.settings
     return PostOffice(shop.engine, shop.mail, shop.policies, settings.timezone, settings.stop_file)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from retention.bootstrap import Workshop, get_workshop
+from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
@@ -27,7 +27,7 @@ def send_digests() -> DigestSummary:
     They go to our own people, so the switch of the customers' mail does not stop them; the STOP
     file does.
     """
-    shop, now = get_workshop(), utc_now()
+    shop, now = get_application(), utc_now()
     on = date_in(now, shop.settings.timezone)
     if not schema.exists(shop.engine):
         return DigestSummary()
@@ -47,7 +47,7 @@ def send_digests() -> DigestSummary:
     return summary
 
 
-def _send_all(shop: Workshop, digests: list[Digest], on: date) -> DigestSummary:
+def _send_all(shop: Application, digests: list[Digest], on: date) -> DigestSummary:
     letters = []
     for found in digests:
         person = shop.policies.team.get(found.person)

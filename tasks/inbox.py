@@ -4,7 +4,7 @@ from collections import Counter
 
 from sqlalchemy.exc import DBAPIError
 
-from retention.bootstrap import Workshop, get_workshop
+from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.models import Incoming
@@ -23,7 +23,7 @@ def read_inbox(limit: int) -> InboxSummary:
 
     Raises ConfigError when no mailbox is configured, BoxUnavailableError when it cannot be opened.
     """
-    shop = get_workshop()
+    shop = get_application()
     where, password = shop.settings.inbox, shop.settings.inbox_password
     if where is None:
         raise ConfigError("RETENTION_INBOX", "is missing", "Say where answers arrive.")
@@ -34,7 +34,7 @@ def read_inbox(limit: int) -> InboxSummary:
         return _read_all(shop, box, limit)
 
 
-def _read_all(shop: Workshop, box: Box, limit: int) -> InboxSummary:
+def _read_all(shop: Application, box: Box, limit: int) -> InboxSummary:
     kinds: Counter[str] = Counter()
     known = unmatched = 0
     for letter in box.unread(limit):
@@ -51,7 +51,7 @@ def _read_all(shop: Workshop, box: Box, limit: int) -> InboxSummary:
     return InboxSummary(dict(sorted(kinds.items())), known, unmatched)
 
 
-def _take_in(shop: Workshop, received: Received) -> Incoming | None:
+def _take_in(shop: Application, received: Received) -> Incoming | None:
     """Put a message on record; None for one that was there before."""
     with writing(shop.engine) as session:
         return inbox.take_in(session, received, utc_now(), shop.settings.timezone)

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from retention.bootstrap import get_workshop
+from retention.bootstrap import get_application
 from retention.learning import train as learning
 from tasks.steps import step
 
@@ -13,7 +13,7 @@ _HOUR = 3600
 @step(task_run_name="learn-churn-{as_of}", timeout_seconds=_HOUR)
 def learn_churn(as_of: date) -> dict[str, Any]:
     """Learn who leaves: from our own snapshots, or from the sources while those are too young."""
-    shop = get_workshop()
+    shop = get_application()
     learnt, data_hash = learning.learn_churn(shop.policies, shop.places, as_of, from_sources=False)
     if learnt.backtest.rows == 0:
         learnt, data_hash = learning.learn_churn(
@@ -25,6 +25,6 @@ def learn_churn(as_of: date) -> dict[str, Any]:
 @step(task_run_name="learn-late-payment-{as_of}", timeout_seconds=_HOUR)
 def learn_late_payment(as_of: date) -> dict[str, Any]:
     """Learn which invoices are paid very late, from what was known when they were issued."""
-    shop = get_workshop()
+    shop = get_application()
     learnt, data_hash = learning.learn_late_payment(shop.policies, shop.places, as_of)
     return learning.keep(shop.places.models, learnt, data_hash).as_json()

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from retention.bootstrap import get_workshop
+from retention.bootstrap import get_application
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
@@ -47,7 +47,7 @@ def claim_run(as_of: date, *, take_over: bool = False, late: str = "refuse") -> 
     A date that is too late is written down as skipped, and then refused. Raises ConfigError when a
     calendar names a place that does not exist.
     """
-    shop, now = get_workshop(), utc_now()
+    shop, now = get_application(), utc_now()
     shop.policies.calendars.check()
     schema.upgrade(shop.engine)
     with writing(shop.engine) as session:
@@ -82,7 +82,7 @@ def keeping_alive(claim: RunClaim) -> Iterator[None]:
 
 
 def _say_alive(claim: RunClaim, over: threading.Event) -> None:
-    shop = get_workshop()
+    shop = get_application()
     while not over.wait(shop.lease.total_seconds() / _SIGNS_PER_LEASE):
         try:
             renew_lease(claim)
@@ -94,7 +94,7 @@ def _say_alive(claim: RunClaim, over: threading.Event) -> None:
 
 def renew_lease(claim: RunClaim) -> None:
     """Say that this process is alive. Raises RunLockedError when another one has taken over."""
-    shop = get_workshop()
+    shop = get_application()
     with writing(shop.engine) as session:
         runs.renew(session, claim, utc_now(), shop.lease)
 
@@ -108,7 +108,7 @@ def renew_lease(claim: RunClaim) -> None:
 )
 def pull_sources(as_of: date) -> PullSummary:
     """Read, check and gate the company's data; divide it into shards."""
-    shop = get_workshop()
+    shop = get_application()
     with reading(shop.engine) as session:
         history = trust.good_pulls(session, FLOW, shop.policies.guards.history, as_of)
         accepted = gates.accepted(session, as_of)
@@ -121,28 +121,28 @@ def pull_sources(as_of: date) -> PullSummary:
 @step(task_run_name="measure-{as_of}-{shard}", timeout_seconds=2 * _HOURS)
 def measure_shard(as_of: date, shard: int) -> int:
     """Aggregate the rows of one shard's customers and their economics."""
-    shop = get_workshop()
+    shop = get_application()
     return scores.measure_shard(shop.policies.costs, shop.places, as_of, shard)
 
 
 @step(task_run_name="compare-{as_of}", timeout_seconds=_HOURS)
 def compare_customers(as_of: date) -> None:
     """Compare all customers once: peers, ranks, ties."""
-    shop = get_workshop()
+    shop = get_application()
     scores.compare(shop.policies.costs, shop.places, as_of)
 
 
 @step(task_run_name="score-{as_of}-{shard}", timeout_seconds=2 * _HOURS)
 def score_shard(as_of: date, shard: int) -> None:
     """Score one shard's customers."""
-    shop = get_workshop()
+    shop = get_application()
     scores.score_shard(shop.policies.costs, shop.places, as_of, shard)
 
 
 @step(task_run_name="finish-scores-{as_of}")
 def finish_scores(as_of: date) -> ScoreSummary:
     """Say that the snapshot is whole; forget the company's rows."""
-    scored = scores.finish_scores(get_workshop().places, as_of)
+    scored = scores.finish_scores(get_application().places, as_of)
     log.info("%s: %d customers scored, fit %s", as_of, scored.customers, scored.fit)
     return scored
 
@@ -152,7 +152,7 @@ def release_decisions(
     claim: RunClaim, pulled: PullSummary, scored: ScoreSummary, plan: str | None = None
 ) -> dict[str, Any]:
     """Decide everything and finish the run, in one transaction; only as `plan` says, if given."""
-    shop = get_workshop()
+    shop = get_application()
     if claim.backfill:
         return _finish_backfill(claim, pulled, scored)
     with writing(shop.engine) as session:
@@ -173,7 +173,7 @@ def _finish_backfill(claim: RunClaim, pulled: PullSummary, scored: ScoreSummary)
     decided = NightSummary(as_of=pulled.as_of)
     parts = {"pull": pulled, "scores": scored, "decisions": decided}
     summary = {name: as_json(part) for name, part in parts.items()}
-    with writing(get_workshop().engine) as session:
+    with writing(get_application().engine) as session:
         runs.finish(session, claim, RunState.BACKFILLED, summary, utc_now())
     return summary
 
@@ -186,7 +186,7 @@ def recording_failure(claim: RunClaim) -> Iterator[None]:
     except Exception as error:
         held = isinstance(error, GateTrippedError)
         why = {"reason": type(error).__name__, "why": told(error)}
-        with writing(get_workshop().engine) as session:
+        with writing(get_application().engine) as session:
             state = RunState.HELD if held else RunState.FAILED
             runs.finish(session, claim, state, why, utc_now())
         log.error("the night is %s: %s", state, why["why"])

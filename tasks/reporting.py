@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 
-from retention.bootstrap import get_workshop
+from retention.bootstrap import get_application
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import writing
@@ -19,7 +19,7 @@ from tasks.steps import step
 @step(task_run_name="report-{as_of}", timeout_seconds=3600)
 def write_report(as_of: date) -> str:
     """Write the report in both languages; leave its main sentences in English as an artifact."""
-    shop = get_workshop()
+    shop = get_application()
     folder = shop.settings.state_dir / "reports"
     folder.mkdir(parents=True, exist_ok=True)
     for language in ("es", "en"):
@@ -35,7 +35,7 @@ def write_report(as_of: date) -> str:
 @step(task_run_name="measure-{as_of}", timeout_seconds=3600)
 def measure(as_of: date) -> bool:
     """Measure what the programme does to others; stop it above the limit. True when stopped now."""
-    shop = get_workshop()
+    shop = get_application()
     days = [day for day in snapshots.dates(shop.places.snapshots) if day <= as_of]
     if not days or not schema.exists(shop.engine):
         return False

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from retention.bootstrap import get_workshop
+from retention.bootstrap import get_application
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import writing
@@ -25,7 +25,7 @@ def noting_round(flow: str) -> Iterator[Noted]:
 
     Before the first night there is no database to write to.
     """
-    shop, noted = get_workshop(), Noted()
+    shop, noted = get_application(), Noted()
     if not schema.exists(shop.engine):
         yield noted
         return

@@ -11,7 +11,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import deployment
 
-from retention.bootstrap import get_workshop
+from retention.bootstrap import get_application
 from retention.clock import utc_now
 from retention.domain.errors import RetentionError
 from retention.terminal import leave_quietly
@@ -66,7 +66,7 @@ def _nameless(name: str, error: Exception) -> Exception:
 
 def _keep(name: str, error: Exception) -> str:
     """Write the story of an error where only its owner reads it; return a sentence about it."""
-    folder = get_workshop().settings.failures_dir
+    folder = get_application().settings.failures_dir
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{utc_now():%Y%m%dT%H%M%S%f}-{name}.txt"
     path.touch(mode=0o600)

@@ -8,7 +8,7 @@ from prefect.deployments import run_deployment
 
 from retention.alerts import open_alerts, troubles
 from retention.alerts.letters import letters
-from retention.bootstrap import Workshop, get_workshop
+from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import writing
@@ -28,7 +28,7 @@ def take_up_dead_nights() -> list[str]:
 
     One that dies again, or does not come up in time, has failed: a person has to look.
     """
-    shop, now = get_workshop(), utc_now()
+    shop, now = get_application(), utc_now()
     if not schema.exists(shop.engine):
         return []
     with writing(shop.engine) as session:
@@ -50,10 +50,10 @@ def start_night(as_of: str) -> None:
 @step()
 def tell_ops() -> int:
     """Look for troubles and tell ops what is new; return how many mails were sent."""
-    return tell(get_workshop())
+    return tell(get_application())
 
 
-def tell(shop: Workshop) -> int:
+def tell(shop: Application) -> int:
     """Settle the alerts and send what is news, to everybody with the role ops."""
     now = utc_now()
     if not schema.exists(shop.engine):
@@ -89,6 +89,6 @@ def telling_ops() -> Iterator[None]:
     finally:
         if is_deployed():
             try:
-                tell(get_workshop())
+                tell(get_application())
             except Exception as error:  # noqa: BLE001 - the run's own end is what counts
                 log.error("ops could not be told: %s", told(error))

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url, text
 
 from retention import bootstrap as workshop
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.db import schema
 from retention.demo.data import write_company
 from retention.settings import Settings, keep_prefect_quiet
@@ -226,16 +226,16 @@ def make_places(snapshots: Path, **more: Any) -> Places:
 @pytest.fixture
 def shop(
     config_dir: Path, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Workshop]:
+) -> Iterator[Application]:
     """A workshop on an up-to-date database of each kind; tasks use it too."""
-    made = workshop.build_workshop(make_settings(config_dir, tmp_path / "state", database_url))
+    made = workshop.build_application(make_settings(config_dir, tmp_path / "state", database_url))
     schema.upgrade(made.engine)
-    use_workshop(monkeypatch, made)
+    use_application(monkeypatch, made)
     yield made
     made.engine.dispose()
 
 
-def use_workshop(monkeypatch: pytest.MonkeyPatch, made: Workshop) -> None:
+def use_application(monkeypatch: pytest.MonkeyPatch, made: Application) -> None:
     """Let tasks work in `made`."""
     for module in (
         "tasks.nightly",
@@ -248,7 +248,7 @@ def use_workshop(monkeypatch: pytest.MonkeyPatch, made: Workshop) -> None:
         "tasks.steps",
         "tasks.watch",
     ):
-        monkeypatch.setattr(f"{module}.get_workshop", lambda: made)
+        monkeypatch.setattr(f"{module}.get_application", lambda: made)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,7 +8,7 @@ import typer
 from retention.terminal import emit, make_console
 
 if TYPE_CHECKING:
-    from retention.bootstrap import Workshop
+    from retention.bootstrap import Application
     from retention.people.actor import Actor
 
 Who = Annotated[str, typer.Option("--as", metavar="PERSON", help="Your id in config/team.yaml.")]
@@ -17,24 +17,24 @@ Id = Annotated[str, typer.Argument(help="Its id, or the first characters of it."
 Note = Annotated[str, typer.Option(help="In your own words.")]
 
 
-def ready() -> "Workshop":
+def ready() -> "Application":
     """Return the workshop. Raises NotFoundError before the first night."""
-    from retention.bootstrap import get_workshop
+    from retention.bootstrap import get_application
     from retention.db import schema
     from retention.domain.errors import NotFoundError
 
-    shop = get_workshop()
+    shop = get_application()
     if not schema.exists(shop.engine):
         raise NotFoundError("the database", "no night has run yet", "Run 'retention run' first.")
     return shop
 
 
-def validity(shop: "Workshop") -> timedelta:
+def validity(shop: "Application") -> timedelta:
     """Return for how long an approval counts."""
     return timedelta(hours=shop.policies.approvals.valid_hours)
 
 
-def actor_of(shop: "Workshop", who: str) -> "Actor":
+def actor_of(shop: "Application", who: str) -> "Actor":
     """Return the actor of a person, now. Raises NotFoundError for somebody unknown."""
     from retention.clock import utc_now
     from retention.domain.dates import date_in
@@ -55,7 +55,7 @@ def choice(enum: Any, value: str | None) -> Any:
         raise typer.BadParameter(f"'{value}' is none of: {', '.join(enum)}") from None
 
 
-def owner_of(shop: "Workshop", customer_id: str) -> str:
+def owner_of(shop: "Application", customer_id: str) -> str:
     """Return the account manager of a customer, by the newest snapshot."""
     from retention.snapshots.customers import people_of
 

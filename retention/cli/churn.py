@@ -81,9 +81,9 @@ def _learn(
     day = parse_day(as_of) or business_date(get_settings().timezone)
     with make_console(stderr=True).status("Learning ..."):
         if data == SOURCES:
-            from retention.bootstrap import get_workshop
+            from retention.bootstrap import get_application
 
-            shop = get_workshop()
+            shop = get_application()
             return learning.learn_churn(shop.policies, shop.places, day, from_sources=True)
         if label is None:
             raise typer.BadParameter("a file needs --label: the column that says who left")

@@ -37,11 +37,11 @@ def deliver(limit: Limit = 500, *, as_json: AsJson = False) -> None:
 
 
 def _say_what_stopped() -> None:
-    from retention.bootstrap import get_workshop
+    from retention.bootstrap import get_application
     from retention.db.session import reading
     from retention.safeguards import kill_switch as switches
 
-    shop = get_workshop()
+    shop = get_application()
     console = make_console(stderr=True)
     if shop.settings.stop_file.exists():
         console.print(f"Sending is stopped. Remove {shop.settings.stop_file}.", soft_wrap=True)

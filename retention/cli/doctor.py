@@ -9,18 +9,18 @@ from retention.cli.doctor_schedules import FAIL, OK, WARN, Check, check_schedule
 from retention.terminal import AsJson, emit, print_table
 
 if TYPE_CHECKING:
-    from retention.bootstrap import Workshop
+    from retention.bootstrap import Application
 
 _MOST_SKEW = 60.0
 
 
 def doctor(*, as_json: AsJson = False) -> None:
     """Check policies, data, mail, and that what is scheduled runs; exit 1 on a FAIL."""
-    from retention.bootstrap import get_workshop
+    from retention.bootstrap import get_application
     from retention.domain.errors import RetentionError
 
     try:
-        shop = get_workshop()
+        shop = get_application()
         shop.policies.calendars.check()
     except RetentionError as error:
         checks = [Check("policies", FAIL, f"{error.where}: {error.found}. {error.remedy}")]
@@ -38,7 +38,7 @@ def doctor(*, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _checked(part: "Callable[[Workshop], Check]", shop: "Workshop") -> Check:
+def _checked(part: "Callable[[Application], Check]", shop: "Application") -> Check:
     from sqlalchemy.exc import SQLAlchemyError
 
     from retention.domain.errors import RetentionError
@@ -52,7 +52,7 @@ def _checked(part: "Callable[[Workshop], Check]", shop: "Workshop") -> Check:
         return Check(name, FAIL, f"{type(error).__name__}: check RETENTION_DATABASE_URL")
 
 
-def _database(shop: "Workshop") -> Check:
+def _database(shop: "Application") -> Check:
     from retention.db import schema
 
     place = shop.engine.url.render_as_string(hide_password=True)
@@ -63,14 +63,14 @@ def _database(shop: "Workshop") -> Check:
     return Check("database", OK, place)
 
 
-def _sources(shop: "Workshop") -> Check:
+def _sources(shop: "Application") -> Check:
     from retention.nights.pull import count_source_rows
 
     rows = count_source_rows(shop.policies, shop.places)
     return Check("sources", OK, ", ".join(f"{name} {count:,}" for name, count in rows.items()))
 
 
-def _mail(shop: "Workshop") -> Check:
+def _mail(shop: "Application") -> Check:
     from retention.delivery.smtp import AttemptFailedError, Connection
 
     where = f"{shop.mail.host}:{shop.mail.port} ({shop.mail.security})"
@@ -84,13 +84,13 @@ def _mail(shop: "Workshop") -> Check:
     return Check("mail", OK, where)
 
 
-def _switch(shop: "Workshop") -> Check:
+def _switch(shop: "Application") -> Check:
     if shop.settings.stop_file.exists():
         return Check("switch", WARN, f"all sending is stopped; remove {shop.settings.stop_file}")
     return Check("switch", OK, "sending is not stopped")
 
 
-def _notices(shop: "Workshop") -> Check:
+def _notices(shop: "Application") -> Check:
     """Say which notice rules nobody has looked at in time; they hold all the same."""
     from retention.clock import utc_now
     from retention.domain.dates import date_in
@@ -103,7 +103,7 @@ def _notices(shop: "Workshop") -> Check:
     return Check("notices", OK, f"{len(rules)} rules, none to be looked at again yet")
 
 
-def _clock(shop: "Workshop") -> Check:
+def _clock(shop: "Application") -> Check:
     """A clock that is wrong takes leases away and moves dates."""
     from sqlalchemy import func, select
 
@@ -122,7 +122,7 @@ def _clock(shop: "Workshop") -> Check:
     return Check("clock", OK, "the same here and in the database")
 
 
-def _ops(shop: "Workshop") -> Check:
+def _ops(shop: "Application") -> Check:
     """Say who hears of troubles, and which there are."""
     from retention.alerts.open_alerts import list_open
     from retention.db import schema
@@ -144,7 +144,7 @@ def _ops(shop: "Workshop") -> Check:
     )
 
 
-def _night(shop: "Workshop") -> Check:
+def _night(shop: "Application") -> Check:
     """Is the last night as old as it should be, and did it go well?"""
     from zoneinfo import ZoneInfo
 

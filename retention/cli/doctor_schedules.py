@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from retention.bootstrap import Workshop
+    from retention.bootstrap import Application
     from retention.scheduling.health import Health
 
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
@@ -19,7 +19,7 @@ class Check(NamedTuple):
     figures: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
 
-def check_schedules(shop: "Workshop") -> list[Check]:
+def check_schedules(shop: "Application") -> list[Check]:
     """Are there future runs, does a worker poll, did the last runs go well?"""
     from retention.domain.errors import RetentionError
     from retention.scheduling.declared import read_deployments

@@ -21,7 +21,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Explain one customer: why this verdict, on what evidence, and what would change it."""
-    from retention.bootstrap import get_workshop
+    from retention.bootstrap import get_application
     from retention.db import schema
     from retention.db.session import reading
     from retention.domain.errors import NotFoundError
@@ -29,7 +29,7 @@ def explain(
     from retention.reports.sentences import sentences
     from retention.reports.words import load_words
 
-    shop = get_workshop()
+    shop = get_application()
     words = load_words(shop.settings.templates_dir, language)
     if not schema.exists(shop.engine):
         raise NotFoundError("snapshots", "no night has run yet", "Run 'retention run' first.")

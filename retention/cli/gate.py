@@ -16,13 +16,13 @@ Reason = Annotated[str, typer.Option(help="Why the change is right; it is kept."
 @app.command("show")
 def show(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
     """Read the sources and show what each table's gate would say. Stores nothing."""
-    from retention.bootstrap import get_workshop
+    from retention.bootstrap import get_application
     from retention.clock import business_date
     from retention.db import schema
     from retention.db.session import reading
     from retention.nights import gate_overrides as gates
 
-    shop = get_workshop()
+    shop = get_application()
     day = parse_day(as_of) or business_date(shop.settings.timezone)
     history = []
     if schema.exists(shop.engine):
@@ -44,13 +44,13 @@ def accept(
     table: Table, who: Who, reason: Reason, as_of: AsOf = None, *, as_json: AsJson = False
 ) -> None:
     """Accept what the gate of a table finds, for one night, with your name and a reason."""
-    from retention.bootstrap import get_workshop
+    from retention.bootstrap import get_application
     from retention.clock import business_date, utc_now
     from retention.db import schema
     from retention.db.session import reading, writing
     from retention.nights import gate_overrides as gates
 
-    shop = get_workshop()
+    shop = get_application()
     schema.upgrade(shop.engine)
     day = parse_day(as_of) or business_date(shop.settings.timezone)
     person = shop.policies.team.get(who)

@@ -66,13 +66,13 @@ def plan(
     """Show what the night would do. Reads only; nothing is stored."""
     day = parse_day(as_of)
     with make_console(stderr=True).status("Reading the sources and deciding on paper ..."):
-        from retention.bootstrap import get_workshop
+        from retention.bootstrap import get_application
         from retention.clock import business_date, utc_now
         from retention.domain.dates import date_in
         from retention.nights.plan import make_plan
         from retention.runs import ledger as runs
 
-        shop = get_workshop()
+        shop = get_application()
         if day is not None:
             runs.refuse_future(day, date_in(utc_now(), shop.settings.timezone))
         planned = make_plan(

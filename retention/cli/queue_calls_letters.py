@@ -11,7 +11,7 @@ from retention.cli.acting import Who, actor_of, ready
 from retention.terminal import AsJson, emit, make_console
 
 if TYPE_CHECKING:
-    from retention.bootstrap import Workshop
+    from retention.bootstrap import Application
 
 ActionId = Annotated[str, typer.Argument(help="The action's id, or its first six characters.")]
 
@@ -101,7 +101,7 @@ def agree(
         make_console().print(f"Agreed for {moment:%Y-%m-%d %H:%M} ({zone}).")
 
 
-def _row(shop: "Workshop", customer_id: str) -> dict[str, Any]:
+def _row(shop: "Application", customer_id: str) -> dict[str, Any]:
     from retention.domain.errors import NotFoundError
     from retention.snapshots.customers import read_rows
 

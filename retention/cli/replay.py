@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from retention.audit.replay_decisions import Replays
-    from retention.bootstrap import Workshop
+    from retention.bootstrap import Application
 
 Night = Annotated[str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The night to replay.")]
 
@@ -18,9 +18,9 @@ Night = Annotated[str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The n
 def replay(as_of: Night, *, as_json: AsJson = False) -> None:
     """Score a past night again, and decide it again; every bit must be the same."""
     from retention.audit.replay_scores import replay as replay_night
-    from retention.bootstrap import get_workshop
+    from retention.bootstrap import get_application
 
-    shop, day = get_workshop(), parse_day(as_of)
+    shop, day = get_application(), parse_day(as_of)
     found = replay_night(shop.places, day)
     decided = _decisions(shop, day)
     if as_json:
@@ -46,7 +46,7 @@ def replay(as_of: Night, *, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _decisions(shop: "Workshop", day: "date") -> "Replays":
+def _decisions(shop: "Application", day: "date") -> "Replays":
     from retention.audit.replay_decisions import Replays, replay_receipts
     from retention.db import schema
     from retention.db.session import reading

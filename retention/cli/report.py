@@ -17,11 +17,11 @@ def report(
     as_of: AsOf = None, out: Out = None, language: Language = "en", *, as_json: AsJson = False
 ) -> None:
     """Write the report of the newest night: charts, each with its sentence and its figures."""
-    from retention.bootstrap import get_workshop
+    from retention.bootstrap import get_application
     from retention.clock import business_date
     from retention.reports.gather import make_report
 
-    shop = get_workshop()
+    shop = get_application()
     day = parse_day(as_of) or business_date(shop.settings.timezone)
     with make_console(stderr=True).status("Drawing ..."):
         made = make_report(shop.places, day, shop.settings.company_name, language)

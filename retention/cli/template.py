@@ -8,16 +8,16 @@ import typer
 from retention.terminal import AsJson, emit, make_console, print_table
 
 if TYPE_CHECKING:
-    from retention.bootstrap import Workshop
+    from retention.bootstrap import Application
 
 app = typer.Typer(help="What customers read: list, render, lint, gallery.",
                   no_args_is_help=True)  # fmt: skip
 
 
-def _shop() -> "Workshop":
-    from retention.bootstrap import get_workshop
+def _shop() -> "Application":
+    from retention.bootstrap import get_application
 
-    return get_workshop()
+    return get_application()
 
 
 @app.command("list")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Action, Case
 from retention.db.session import reading
@@ -56,7 +56,7 @@ class DemoCompany:
 
     simulation: Simulation
     writer: Writer
-    shop: Workshop
+    shop: Application
     archetypes: dict[str, str] = field(default_factory=dict)
     treated: set[tuple[str, Stage]] = field(default_factory=set)
     last_night: date = date.min
@@ -196,7 +196,7 @@ class DemoCompany:
         return furthest.customer_id
 
 
-def _proposals(session: Session, shop: Workshop, as_of: date) -> list[tuple[Action, str, str]]:
+def _proposals(session: Session, shop: Application, as_of: date) -> list[tuple[Action, str, str]]:
     from retention.snapshots.customers import read_rows
 
     found = session.scalars(

@@ -26,7 +26,7 @@ class Game:
 
 def play(game: Game, home: Path, config: Path) -> dict[str, Any]:
     """Play one company under one config in an empty folder; return what came of it."""
-    from retention.bootstrap import get_workshop
+    from retention.bootstrap import get_application
     from retention.clock import travel
     from retention.demo.catcher import MailCatcher
     from retention.demo.simulation import new_simulation
@@ -41,7 +41,7 @@ def play(game: Game, home: Path, config: Path) -> dict[str, Any]:
         simulation.responds = game.responds
         before, after = (TrueProfit(game.seed, game.size, day) for day in (game.first, last))
         writer = WatchedWriter(ParquetWriter(home / "data"), (before, after))
-        company = DemoCompany(simulation, writer, get_workshop())
+        company = DemoCompany(simulation, writer, get_application())
         company.write_history()
         with make_console(stderr=True).status("Playing ...") as status:
             for passed in range(game.every, game.nights + 1, game.every):

@@ -144,7 +144,7 @@ def _quicken(sending: Path) -> None:
 def _make_company(home: Path, size: int, seed: int, until: date) -> DemoCompany:
     first_night = months_before(until.replace(day=1), _PLAYED_MONTHS - 1)
     simulation = new_simulation(seed, size, first_night)
-    company = DemoCompany(simulation, ParquetWriter(home / "data"), workshop.get_workshop())
+    company = DemoCompany(simulation, ParquetWriter(home / "data"), workshop.get_application())
     make_console(stderr=True).print(f"Making {size:,} customers and two years of history ...")
     company.write_history()
     return company

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
 from retention.actions import offers
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.cases import waivers
 from retention.clock import utc_now
 from retention.db.models import Action, Offer
@@ -36,7 +36,7 @@ _OTHER_REVIEWS = {"final_settlement": "settled", "notice_check": "confirmed"}
 class Workforce:
     """Works through what waits. `archetypes` is what the people know of each customer."""
 
-    def __init__(self, shop: Workshop, archetypes: dict[str, str]) -> None:
+    def __init__(self, shop: Application, archetypes: dict[str, str]) -> None:
         """Work at `shop`."""
         self._shop = shop
         self._archetypes = archetypes

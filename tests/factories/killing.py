@@ -23,7 +23,7 @@ from sqlalchemy import Engine, event, make_url, text
 from sqlalchemy.orm import Session
 
 from retention.audit.fingerprint import fingerprint
-from retention.bootstrap import get_workshop
+from retention.bootstrap import get_application
 from retention.db.session import make_engine, reading
 from retention.settings import keep_prefect_quiet, set_environment
 
@@ -97,8 +97,8 @@ def prepare(day: date) -> None:
     """Play the nights and the people's work before the night that is killed."""
     for back in (3, 2, 1):
         run_night(day - timedelta(days=back))
-        complete_all(get_workshop(), day - timedelta(days=back))
-        approve_all(get_workshop(), day - timedelta(days=back))
+        complete_all(get_application(), day - timedelta(days=back))
+        approve_all(get_application(), day - timedelta(days=back))
 
 
 def print_at(url: str) -> str:
@@ -160,7 +160,7 @@ def sweep(home: Path, config: Path, url: str, day: date, share: int, of: int) ->
             "RETENTION_DATABASE_URL": url,
         }
     )
-    get_workshop()  # read the policies once, not in every child
+    get_application()  # read the policies once, not in every child
     code, _ = in_child(lambda: prepare(day))
     assert code == 0, "the nights before did not run"
     stage.keep()

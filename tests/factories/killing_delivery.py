@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from retention.audit import verify as audit
-from retention.bootstrap import get_workshop
+from retention.bootstrap import get_application
 from retention.clock import travel
 from retention.db.models import DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
@@ -91,9 +91,9 @@ def prepare(day: date) -> None:
 
     for back in (3, 2, 1):
         run_night(day - timedelta(days=back))
-    complete_all(get_workshop(), day - timedelta(days=1))
+    complete_all(get_application(), day - timedelta(days=1))
     run_night(day)
-    with writing(get_workshop().engine) as session:
+    with writing(get_application().engine) as session:
         waiting = session.scalars(
             select(Message).where(Message.state == MessageState.QUEUED).order_by(Message.id)
         ).all()
@@ -112,7 +112,7 @@ def prepare(day: date) -> None:
 
 def found_in_database() -> dict[str, Any]:
     """What the database says of each message, by the id that the server knows."""
-    with reading(get_workshop().engine) as session:
+    with reading(get_application().engine) as session:
         rows = session.execute(
             select(Rendering.token, Message.state, Message.policy)
             .join(Message, Message.action_id == Rendering.action_id)
@@ -183,7 +183,7 @@ def sweep(home: Path, config: Path, url: str, day: date, share: int, of: int) ->
                 "RETENTION_SECRET_KEY": "a key for tests",
             }
         )
-        get_workshop()
+        get_application()
         run = Sweep(home, url, day, server)
         assert in_child(lambda: prepare(day))[0] == 0, "nothing could be prepared"
         run.stage.keep()

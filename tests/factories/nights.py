@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
 from retention.audit.fingerprint import fingerprint
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Action
 from retention.db.session import reading, writing
@@ -77,7 +77,7 @@ def pending(session: Session, **having: Any) -> list[Action]:
     return [a for a in found if all(getattr(a, k) == v for k, v in having.items())]
 
 
-def actor_of(shop: Workshop, person_id: str, as_of: date) -> Actor:
+def actor_of(shop: Application, person_id: str, as_of: date) -> Actor:
     """The actor of a person on the morning after a night."""
     person = shop.policies.team.get(person_id)
     return Actor(shop.policies, person, morning_after(as_of), as_of + timedelta(days=1))
@@ -93,7 +93,7 @@ OUTCOMES = {"final_settlement": "settled", "notice_check": "confirmed"}
 
 
 def complete_one(
-    session: Session, shop: Workshop, action: Action, as_of: date, outcome: str
+    session: Session, shop: Application, action: Action, as_of: date, outcome: str
 ) -> None:
     """Let the owner of an action log what came of it, with all that its form asks."""
     said = outcome if action.form == "reassessment" else OUTCOMES.get(action.form or "", "talked")
@@ -103,7 +103,7 @@ def complete_one(
     )  # fmt: skip
 
 
-def complete_all(shop: Workshop, as_of: date, outcome: str = "unwilling") -> int:
+def complete_all(shop: Application, as_of: date, outcome: str = "unwilling") -> int:
     """Let every owner complete what is theirs, reviews with `outcome`."""
     with writing(shop.engine) as session:
         todo = [a for a in pending(session) if a.rendering is None]
@@ -112,7 +112,7 @@ def complete_all(shop: Workshop, as_of: date, outcome: str = "unwilling") -> int
     return len(todo)
 
 
-def approve_all(shop: Workshop, as_of: date) -> int:
+def approve_all(shop: Application, as_of: date) -> int:
     """Let the right people approve every message that waits."""
     with writing(shop.engine) as session:
         todo = [a for a in pending(session) if a.rendering is not None]
@@ -125,7 +125,7 @@ def approve_all(shop: Workshop, as_of: date) -> int:
     return len(todo)
 
 
-def print_of(shop: Workshop) -> str:
+def print_of(shop: Application) -> str:
     """The fingerprint of the shop's database."""
     with reading(shop.engine) as session:
         return fingerprint(session)

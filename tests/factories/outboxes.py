@@ -8,7 +8,7 @@ from sqlalchemy.orm import joinedload
 from retention.actions import approval as approvals
 from retention.actions import lifecycle as action_service
 from retention.actions.step_terms import terms_of
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.cases import lifecycle as cases
 from retention.clock import travel
 from retention.db.models import Action, Case, Message
@@ -34,7 +34,7 @@ def deliver(limit: int = 1000, now: datetime = AFTERNOON) -> dict[str, int]:
     return found.states
 
 
-def one_proposal(shop: Workshop, stage: Stage, position: int | None = None) -> str:
+def one_proposal(shop: Application, stage: Stage, position: int | None = None) -> str:
     """Bring one case to `stage` and let a night propose its message; return the action's id."""
     with writing(shop.engine) as session:
         case = (
@@ -65,32 +65,32 @@ def one_proposal(shop: Workshop, stage: Stage, position: int | None = None) -> s
         return made.id
 
 
-def message_of(shop: Workshop, action_id: str) -> Message:
+def message_of(shop: Application, action_id: str) -> Message:
     with reading(shop.engine) as session:
         return session.scalars(select(Message).where(Message.action_id == action_id)).one()
 
 
-def state_of(shop: Workshop, action_id: str) -> ActionState:
+def state_of(shop: Application, action_id: str) -> ActionState:
     with reading(shop.engine) as session:
         return session.get_one(Action, action_id).state
 
 
-def approve(shop: Workshop, action_id: str, person: str) -> None:
+def approve(shop: Application, action_id: str, person: str) -> None:
     with writing(shop.engine) as session:
         approvals.approve(session, action_id, actor_of(shop, person, NIGHT))
 
 
-def reject(shop: Workshop, action_id: str, person: str, reason: str) -> None:
+def reject(shop: Application, action_id: str, person: str, reason: str) -> None:
     with writing(shop.engine) as session:
         actor = actor_of(shop, person, NIGHT)
         approvals.reject(session, action_id, actor, code=ReasonCode.IN_CONTACT, reason=reason)
 
 
-def owner(shop: Workshop, action_id: str) -> str:
+def owner(shop: Application, action_id: str) -> str:
     with reading(shop.engine) as session:
         return session.get_one(Action, action_id).owner
 
 
-def state_of_message(shop: Workshop, message_id: str) -> MessageState:
+def state_of_message(shop: Application, message_id: str) -> MessageState:
     with reading(shop.engine) as session:
         return session.get_one(Message, message_id).state

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
-from retention.bootstrap import Workshop, build_workshop
+from retention.bootstrap import Application, build_application
 from retention.db import schema
 from retention.db.models import Action, Message
 from retention.db.session import reading, writing
@@ -178,7 +178,7 @@ class World:
             f'connections:\n  demo: {{kind: files, path: "{self.home}"}}\n', "utf-8"
         )
         url = f"sqlite:///{self.home / 'state.db'}"
-        self.shop: Workshop = build_workshop(make_settings(config, self.home / "state", url))
+        self.shop: Application = build_application(make_settings(config, self.home / "state", url))
         schema.upgrade(self.shop.engine)
         self.people = [Somebody(f"C{n}") for n in range(5)]
         self.today = FIRST

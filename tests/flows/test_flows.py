@@ -13,7 +13,7 @@ import yaml
 from prefect import Flow
 
 from retention import bootstrap as workshop
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.db import schema
 from retention.domain.errors import GateTrippedError
 from retention.nights.pull import pull
@@ -22,17 +22,19 @@ from retention.policies.load import load_policies
 from retention.settings import environment
 from retention.snapshots import store as snapshots
 from retention.snapshots.store import table_of
-from tests.conftest import NIGHT, ROOT, make_settings, use_workshop, write_sources
+from tests.conftest import NIGHT, ROOT, make_settings, use_application, write_sources
 from tests.factories.nights import print_of
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 
 
 @pytest.fixture
-def lite(config_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
-    made = workshop.build_workshop(make_settings(config_dir, tmp_path / "state"))
+def lite(
+    config_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Application]:
+    made = workshop.build_application(make_settings(config_dir, tmp_path / "state"))
     schema.upgrade(made.engine)
-    use_workshop(monkeypatch, made)
+    use_application(monkeypatch, made)
     yield made
     made.engine.dispose()
 
@@ -49,7 +51,7 @@ def artifacts() -> dict[str, Any]:
 
 
 def test_the_nightly_flow_completes_and_leaves_artifacts_without_personal_data(
-    prefect_server: None, lite: Workshop
+    prefect_server: None, lite: Application
 ) -> None:
     from flows.nightly import nightly
     from flows.parameters import NightlyParameters
@@ -70,7 +72,7 @@ def test_the_nightly_flow_completes_and_leaves_artifacts_without_personal_data(
 
 
 def test_a_tripped_gate_fails_the_flow(
-    prefect_server: None, lite: Workshop, config_dir: Path, tmp_path: Path
+    prefect_server: None, lite: Application, config_dir: Path, tmp_path: Path
 ) -> None:
     from flows.nightly import nightly
     from flows.parameters import NightlyParameters
@@ -85,7 +87,7 @@ def test_a_tripped_gate_fails_the_flow(
 
 
 def test_the_delivery_flow_completes_with_nothing_to_do(
-    prefect_server: None, lite: Workshop
+    prefect_server: None, lite: Application
 ) -> None:
     from flows.deliver import deliver
 
@@ -113,7 +115,7 @@ def test_parameters_have_titles_for_the_form() -> None:
     }
 
 
-def test_the_weekly_flows_learn_and_report(prefect_server: None, lite: Workshop) -> None:
+def test_the_weekly_flows_learn_and_report(prefect_server: None, lite: Application) -> None:
     from flows.learn import learn
     from flows.nightly import nightly
     from flows.parameters import NightlyParameters, WeeklyParameters
@@ -135,7 +137,7 @@ def test_the_weekly_flows_learn_and_report(prefect_server: None, lite: Workshop)
 
 
 def test_shards_run_on_a_dask_cluster_and_give_the_same_scores(
-    lite: Workshop, tmp_path: Path
+    lite: Application, tmp_path: Path
 ) -> None:
     """The night runs as a process that is told where the cluster is; workers share the folder."""
     from distributed import LocalCluster

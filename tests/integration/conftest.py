@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from retention.bootstrap import Workshop, build_workshop
+from retention.bootstrap import Application, build_application
 from retention.db.session import make_engine
-from tests.conftest import NIGHT, PostgresDatabases, copy_config, make_settings, use_workshop
+from tests.conftest import NIGHT, PostgresDatabases, copy_config, make_settings, use_application
 from tests.factories.nights import complete_all, run_night, run_nights
 from tests.factories.servers import ScriptedServer
 
@@ -26,16 +26,16 @@ def prepared(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     company_data: Path,
-) -> Workshop:
+) -> Application:
     """The state after four nights: education messages wait in the outbox. Copied by each test."""
     home = tmp_path_factory.mktemp("prepared")
     copy_config(home / "config", company_data)
     url = f"sqlite:///{home / 'state.db'}"
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres").make("retention_prepared")
-    made = build_workshop(make_settings(home / "config", home / "state", url))
+    made = build_application(make_settings(home / "config", home / "state", url))
     with pytest.MonkeyPatch.context() as patch:
-        use_workshop(patch, made)
+        use_application(patch, made)
         run_nights(NIGHT - timedelta(days=1), 3)
         complete_all(made, NIGHT)
         run_night(NIGHT)
@@ -45,12 +45,12 @@ def prepared(
 
 @pytest.fixture
 def queued(
-    prepared: Workshop,
+    prepared: Application,
     server: ScriptedServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
-) -> Iterator[Workshop]:
+) -> Iterator[Application]:
     """A copy of the prepared shop, whose mail goes to `server`."""
     settings = prepared.settings.model_copy(update={"state_dir": tmp_path / "state"})
     if prepared.engine.dialect.name == "sqlite":
@@ -61,6 +61,6 @@ def queued(
         url = databases.make("retention_state", template="retention_prepared")
     mail = replace(prepared.mail, port=server.port)
     made = replace(prepared, settings=settings, engine=make_engine(url), mail=mail)
-    use_workshop(monkeypatch, made)
+    use_application(monkeypatch, made)
     yield made
     made.engine.dispose()

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import update
 
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Message, Run
 from retention.db.session import reading, writing
@@ -28,7 +28,7 @@ NEXT = NIGHT + timedelta(days=1)
 MORNING = datetime(2026, 6, 2, 10, 30, tzinfo=MADRID)  # a Tuesday; the night of NEXT is expected
 
 
-def fail_a_night(shop: Workshop, day: date, at: datetime) -> None:
+def fail_a_night(shop: Application, day: date, at: datetime) -> None:
     with travel(at):
         claim = claim_run.fn(day)
         with pytest.raises(SourceError), recording_failure(claim):
@@ -45,7 +45,7 @@ def told(server: ScriptedServer) -> list[str]:
 
 
 @pytest.fixture
-def quiet(queued: Workshop) -> Workshop:
+def quiet(queued: Application) -> Application:
     """Nothing waits in the outbox, and last night is done."""
     with writing(queued.engine) as session:
         session.execute(update(Message).values(state=MessageState.CANCELLED))
@@ -54,7 +54,7 @@ def quiet(queued: Workshop) -> Workshop:
 
 
 def test_a_failed_night_is_told_once_and_its_end_once(
-    quiet: Workshop, server: ScriptedServer
+    quiet: Application, server: ScriptedServer
 ) -> None:
     today = MORNING.date()
     fail_a_night(quiet, today, MORNING)
@@ -75,7 +75,9 @@ def test_a_failed_night_is_told_once_and_its_end_once(
     assert "all is well again" in told(server)[1]
 
 
-def test_a_late_night_is_told_after_its_hour_only(quiet: Workshop, server: ScriptedServer) -> None:
+def test_a_late_night_is_told_after_its_hour_only(
+    quiet: Application, server: ScriptedServer
+) -> None:
     early = datetime(2026, 6, 3, 6, 59, tzinfo=MADRID)
     with travel(early):
         assert watch.tell(quiet) == 0
@@ -85,7 +87,7 @@ def test_a_late_night_is_told_after_its_hour_only(quiet: Workshop, server: Scrip
     assert "The night is late. 2026-06-02" in " ".join(mail.split())
 
 
-def test_what_could_not_be_told_is_told_later(quiet: Workshop, server: ScriptedServer) -> None:
+def test_what_could_not_be_told_is_told_later(quiet: Application, server: ScriptedServer) -> None:
     fail_a_night(quiet, MORNING.date(), MORNING)
     server.script = {"RCPT": "450 busy"}
     with travel(MORNING):
@@ -96,7 +98,9 @@ def test_what_could_not_be_told_is_told_later(quiet: Workshop, server: ScriptedS
         assert watch.tell(quiet) == 0
 
 
-def test_a_day_brings_no_more_mails_than_its_cap(quiet: Workshop, server: ScriptedServer) -> None:
+def test_a_day_brings_no_more_mails_than_its_cap(
+    quiet: Application, server: ScriptedServer
+) -> None:
     cap = AlertRules().mails_per_day
     for n in range(cap + 5):
         now = MORNING + timedelta(minutes=20 * n)
@@ -110,7 +114,7 @@ def test_a_day_brings_no_more_mails_than_its_cap(quiet: Workshop, server: Script
         assert watch.tell(quiet) == 1, "what is still wrong is told when there is room again"
 
 
-def test_stopped_means_stopped(quiet: Workshop, server: ScriptedServer) -> None:
+def test_stopped_means_stopped(quiet: Application, server: ScriptedServer) -> None:
     fail_a_night(quiet, MORNING.date(), MORNING)
     quiet.settings.state_dir.mkdir(exist_ok=True)
     quiet.settings.stop_file.touch()
@@ -120,7 +124,7 @@ def test_stopped_means_stopped(quiet: Workshop, server: ScriptedServer) -> None:
 
 
 def test_delivery_that_stops_or_falls_silent_is_told(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     at = datetime(2026, 6, 1, 12, 0, tzinfo=MADRID)
     with writing(queued.engine) as session:
@@ -135,7 +139,7 @@ def test_delivery_that_stops_or_falls_silent_is_told(
     assert "All e-mail is stopped. mail: 535 bad credentials" in " ".join(told(server)[1].split())
 
 
-def test_a_night_that_died_is_taken_up_once_and_then_given_up(quiet: Workshop) -> None:
+def test_a_night_that_died_is_taken_up_once_and_then_given_up(quiet: Application) -> None:
     today, lease = MORNING.date(), quiet.lease
     with travel(MORNING):
         claim_run.fn(today)
@@ -157,7 +161,7 @@ def test_a_night_that_died_is_taken_up_once_and_then_given_up(quiet: Workshop) -
         )  # fmt: skip
 
 
-def test_the_nights_are_listed_with_what_left_after_them(queued: Workshop) -> None:
+def test_the_nights_are_listed_with_what_left_after_them(queued: Application) -> None:
     with writing(queued.engine) as session:
         now = datetime(2026, 6, 1, 10, 0, tzinfo=MADRID)
         round_id = rounds.begin(session, "deliver", now)

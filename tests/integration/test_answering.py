@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from retention.actions import acknowledgements as answering
 from retention.actions.call_script import script_of
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.db.models import Action, Message, Rendering
 from retention.db.session import reading, writing
 from retention.domain.actions import RECEIPT_STEP, ActionKind, ActionState
@@ -34,7 +34,7 @@ from tests.factories.servers import ScriptedServer
 MADRID = ZoneInfo("Europe/Madrid")
 
 
-def actor_now(shop: Workshop, who: str) -> Actor:
+def actor_now(shop: Application, who: str) -> Actor:
     return replace(actor_of(shop, who, NIGHT), now=AFTERNOON, on=AFTERNOON.date())
 
 
@@ -43,7 +43,7 @@ def mails(server: ScriptedServer) -> list[EmailMessage]:
 
 
 @pytest.fixture
-def offered(queued: Workshop, server: ScriptedServer) -> str:
+def offered(queued: Application, server: ScriptedServer) -> str:
     """A proposal that a customer has received."""
     with writing(queued.engine) as session:
         session.execute(update(Message).values(state=MessageState.CANCELLED))
@@ -55,7 +55,7 @@ def offered(queued: Workshop, server: ScriptedServer) -> str:
 
 @pytest.mark.parametrize("said", list(Answer))
 def test_an_answer_is_confirmed_in_writing(
-    queued: Workshop, server: ScriptedServer, offered: str, said: Answer
+    queued: Application, server: ScriptedServer, offered: str, said: Answer
 ) -> None:
     actor = actor_now(queued, owner(queued, offered))
     fee = 95 if said is Answer.COUNTER else None
@@ -73,7 +73,7 @@ def test_an_answer_is_confirmed_in_writing(
 
 
 def test_the_later_answer_replaces_a_receipt_that_has_not_left(
-    queued: Workshop, server: ScriptedServer, offered: str
+    queued: Application, server: ScriptedServer, offered: str
 ) -> None:
     actor = actor_now(queued, owner(queued, offered))
     for said in (Answer.ACCEPT, Answer.DECLINE):
@@ -88,14 +88,14 @@ def test_the_later_answer_replaces_a_receipt_that_has_not_left(
 
 
 @pytest.fixture
-def call(queued: Workshop) -> str:
+def call(queued: Application) -> str:
     with writing(queued.engine) as session:
         session.execute(update(Message).values(state=MessageState.CANCELLED))
     return one_proposal(queued, Stage.TERMINATE, position=0)
 
 
 def test_an_agreed_call_comes_with_a_file_for_the_calendar(
-    queued: Workshop, server: ScriptedServer, call: str
+    queued: Application, server: ScriptedServer, call: str
 ) -> None:
     """Also at a stage where everything adverse needs two people: nobody is harmed by a call."""
     times = (datetime(2026, 6, 5, 10, 30, tzinfo=MADRID), datetime(2026, 6, 8, 9, 0, tzinfo=MADRID))
@@ -124,14 +124,14 @@ def test_an_agreed_call_comes_with_a_file_for_the_calendar(
     ],
 )
 def test_a_call_is_agreed_on_by_its_owner_and_in_time(
-    queued: Workshop, call: str, who: str, at: timedelta, message: str
+    queued: Application, call: str, who: str, at: timedelta, message: str
 ) -> None:
     actor = actor_now(queued, owner(queued, call) if who == "owner" else who)
     with pytest.raises(NotAllowedError, match=message), writing(queued.engine) as session:
         answering.agree_on_call(session, call, actor, AFTERNOON + at, queued.sender, queued.places)
 
 
-def test_a_call_has_a_script_in_the_customers_language(queued: Workshop, call: str) -> None:
+def test_a_call_has_a_script_in_the_customers_language(queued: Application, call: str) -> None:
     with reading(queued.engine) as session:
         action = session.get_one(Action, call)
         rows = read_rows(queued.places.snapshots, NIGHT, [action.customer_id])
@@ -145,7 +145,7 @@ def test_a_call_has_a_script_in_the_customers_language(queued: Workshop, call: s
             assert row["name"] in said
 
 
-def test_a_letter_is_a_pdf_with_an_address_block(queued: Workshop) -> None:
+def test_a_letter_is_a_pdf_with_an_address_block(queued: Application) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     with writing(queued.engine) as session:
         action = session.get_one(Action, notice)
@@ -161,7 +161,7 @@ def test_a_letter_is_a_pdf_with_an_address_block(queued: Workshop) -> None:
     assert address_block(row | {"address": None}) == (row["name"],)
 
 
-def test_a_notice_carries_itself_as_a_letter(queued: Workshop) -> None:
+def test_a_notice_carries_itself_as_a_letter(queued: Application) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     with reading(queued.engine) as session:
         rendering = session.get_one(Rendering, notice)

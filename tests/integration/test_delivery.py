@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering, Run
 from retention.db.session import reading, writing
@@ -35,7 +35,7 @@ from retention.snapshots import store as snapshots
 from tasks.delivery import recover_lost
 from tests.conftest import (
     NIGHT,
-    use_workshop,
+    use_application,
 )
 from tests.factories.nights import actor_of
 from tests.factories.outboxes import (
@@ -53,7 +53,7 @@ from tests.factories.servers import ScriptedServer, make_certificate
 
 
 def test_what_was_queued_is_byte_for_byte_what_the_server_gets(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     states = deliver()
     assert states == {"sent": len(server.accepted)}
@@ -67,14 +67,14 @@ def test_what_was_queued_is_byte_for_byte_what_the_server_gets(
     assert {action.done_on for action in done} == {AFTERNOON.date()}
 
 
-def test_a_second_round_sends_nothing(queued: Workshop, server: ScriptedServer) -> None:
+def test_a_second_round_sends_nothing(queued: Application, server: ScriptedServer) -> None:
     deliver()
     sent = len(server.accepted)
     assert deliver() == {}
     assert len(server.accepted) == sent
 
 
-def test_a_notice_needs_two_different_people_in_their_roles(queued: Workshop) -> None:
+def test_a_notice_needs_two_different_people_in_their_roles(queued: Application) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     with pytest.raises(NotAllowedError, match="cannot approve it. It waits for"):
         approve(queued, notice, "fran")
@@ -89,7 +89,7 @@ def test_a_notice_needs_two_different_people_in_their_roles(queued: Workshop) ->
 
 
 def test_an_approval_of_other_bytes_is_worth_nothing(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     approve(queued, notice, "marta")
@@ -102,14 +102,14 @@ def test_an_approval_of_other_bytes_is_worth_nothing(
     assert not any(b"never ends" in raw for raw in server.accepted)
 
 
-def test_a_wrong_content_hash_is_refused_at_approval(queued: Workshop) -> None:
+def test_a_wrong_content_hash_is_refused_at_approval(queued: Application) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     with pytest.raises(NotAllowedError, match="not what was shown"), \
             writing(queued.engine) as session:  # fmt: skip
         approvals.approve(session, notice, actor_of(queued, "marta", NIGHT), seen="0" * 64)
 
 
-def test_a_rejected_message_is_never_sent(queued: Workshop, server: ScriptedServer) -> None:
+def test_a_rejected_message_is_never_sent(queued: Application, server: ScriptedServer) -> None:
     offer = one_proposal(queued, Stage.RENEGOTIATE)
     reject(queued, offer, "marta", "she called")
     deliver()
@@ -120,7 +120,7 @@ def test_a_rejected_message_is_never_sent(queued: Workshop, server: ScriptedServ
 
 
 def test_an_approved_message_can_be_taken_back_until_it_leaves(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     approve(queued, notice, "marta")
@@ -135,7 +135,7 @@ def test_an_approved_message_can_be_taken_back_until_it_leaves(
         reject(queued, sent[-1], "diana", "too late")
 
 
-def test_a_call_in_which_nobody_was_reached_is_no_conversation(queued: Workshop) -> None:
+def test_a_call_in_which_nobody_was_reached_is_no_conversation(queued: Application) -> None:
     call_id = one_proposal(queued, Stage.TERMINATE, position=0)
     with pytest.raises(NotAllowedError, match="may not complete it"), \
             writing(queued.engine) as session:  # fmt: skip
@@ -146,12 +146,12 @@ def test_a_call_in_which_nobody_was_reached_is_no_conversation(queued: Workshop)
     assert state_of(queued, call_id) is ActionState.EXPIRED
 
 
-def test_a_message_that_is_too_late_expires(queued: Workshop, server: ScriptedServer) -> None:
+def test_a_message_that_is_too_late_expires(queued: Application, server: ScriptedServer) -> None:
     assert set(deliver(now=AFTERNOON + timedelta(days=14))) == {"expired"}
     assert server.accepted == []
 
 
-def test_the_stop_file_stops_everything(queued: Workshop, server: ScriptedServer) -> None:
+def test_the_stop_file_stops_everything(queued: Application, server: ScriptedServer) -> None:
     queued.settings.stop_file.parent.mkdir(parents=True, exist_ok=True)
     queued.settings.stop_file.touch()
     states = deliver()
@@ -160,7 +160,7 @@ def test_the_stop_file_stops_everything(queued: Workshop, server: ScriptedServer
 
 
 def test_stopping_in_the_middle_stops_before_the_next_data(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     def stop_at_second_recipient(verb: str) -> None:
         if verb == "RCPT" and len(server.accepted) == 1:
@@ -176,7 +176,7 @@ def test_stopping_in_the_middle_stops_before_the_next_data(
 
 
 def test_a_message_that_is_withdrawn_while_it_is_sent_does_not_leave(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     def close_the_case(verb: str) -> None:
         if verb == "DATA":
@@ -209,7 +209,7 @@ def test_a_message_that_is_withdrawn_while_it_is_sent_does_not_leave(
     ],
 )
 def test_one_attempt_per_message_and_an_honest_state(
-    queued: Workshop, server: ScriptedServer, script: dict[str, str], state: str, copies: int
+    queued: Application, server: ScriptedServer, script: dict[str, str], state: str, copies: int
 ) -> None:
     offer = one_proposal(queued, Stage.RENEGOTIATE)
     approve(queued, offer, "james" if owner(queued, offer) == "james" else "marta")
@@ -235,7 +235,7 @@ def pulled_on(day: date) -> PullSummary:
 
 
 def test_a_night_takes_back_an_approved_notice_when_the_data_no_longer_supports_it(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     approve(queued, notice, "marta")
@@ -260,7 +260,7 @@ def test_a_night_takes_back_an_approved_notice_when_the_data_no_longer_supports_
 
 
 def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
-    queued: Workshop,
+    queued: Application,
 ) -> None:
     lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
@@ -279,7 +279,7 @@ def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
         assert session.get_one(Message, second).state is MessageState.RETRY_WAIT
 
 
-def test_a_late_sender_loses_to_the_one_that_took_over(queued: Workshop) -> None:
+def test_a_late_sender_loses_to_the_one_that_took_over(queued: Application) -> None:
     lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
         (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
@@ -300,7 +300,7 @@ def test_a_late_sender_loses_to_the_one_that_took_over(queued: Workshop) -> None
     assert [attempt.number for attempt in tried] == [1, 2]
 
 
-def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Workshop) -> None:
+def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Application) -> None:
     lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
         (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
@@ -318,7 +318,7 @@ def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Workshop) -> N
     assert state_of_message(queued, message_id) is MessageState.SENT
 
 
-def test_two_workers_never_claim_the_same_message(queued: Workshop) -> None:
+def test_two_workers_never_claim_the_same_message(queued: Application) -> None:
     with writing(queued.engine) as session:
         (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
         assert attempts.claim(session, [message_id], AFTERNOON, timedelta(minutes=5))
@@ -327,9 +327,9 @@ def test_two_workers_never_claim_the_same_message(queued: Workshop) -> None:
 
 
 def test_a_server_that_is_down_costs_one_try_and_leaves_the_others_queued(
-    queued: Workshop, monkeypatch: pytest.MonkeyPatch
+    queued: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_workshop(monkeypatch, replace(queued, mail=replace(queued.mail, port=1)))
+    use_application(monkeypatch, replace(queued, mail=replace(queued.mail, port=1)))
     states = deliver()
     assert states["retry_wait"] == 1
     with reading(queued.engine) as session:
@@ -338,11 +338,11 @@ def test_a_server_that_is_down_costs_one_try_and_leaves_the_others_queued(
     assert kept[MessageState.RETRY_WAIT] == 1
     assert set(kept) == {MessageState.RETRY_WAIT, MessageState.QUEUED}
     assert max(tried) == AttemptStage.CONNECTED
-    use_workshop(monkeypatch, queued)
+    use_application(monkeypatch, queued)
     assert set(deliver(now=AFTERNOON + timedelta(minutes=10))) == {"sent"}, "nothing was stopped"
 
 
-def test_an_unknown_action_is_named(queued: Workshop) -> None:
+def test_an_unknown_action_is_named(queued: Application) -> None:
     with pytest.raises(NotFoundError, match="action 'nonsense': does not exist"):
         approve(queued, "nonsense", "marta")
 
@@ -396,7 +396,7 @@ def test_a_missing_password_is_an_error_at_once() -> None:
 
 
 def test_a_notice_that_no_longer_counts_is_called_back(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     approve(queued, notice, "marta")
@@ -425,7 +425,7 @@ def test_a_notice_that_no_longer_counts_is_called_back(
 
 @pytest.mark.parametrize("state", [RunState.HELD, RunState.FAILED, RunState.RUNNING])
 def test_nothing_adverse_leaves_on_a_night_that_has_not_said_that_all_is_well(
-    queued: Workshop, server: ScriptedServer, state: RunState
+    queued: Application, server: ScriptedServer, state: RunState
 ) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     approve(queued, notice, "marta")
@@ -442,7 +442,7 @@ def test_nothing_adverse_leaves_on_a_night_that_has_not_said_that_all_is_well(
 
 
 def test_nothing_adverse_leaves_when_the_last_night_is_too_long_ago(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     approve(queued, notice, "marta")
@@ -457,7 +457,7 @@ def test_nothing_adverse_leaves_when_the_last_night_is_too_long_ago(
 
 @pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)  # SQLite has one writer
 def test_a_night_that_commits_while_the_dot_waits_is_seen(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     """The worker waits for the night's lock, and must then see what the night has written."""
     with writing(queued.engine) as session:

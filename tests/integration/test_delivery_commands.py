@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.db.models import Action, Message, Rendering
 from retention.db.session import writing
 from retention.domain.actions import ActionKind
@@ -35,7 +35,7 @@ def retention(*arguments: str, env: dict[str, str], code: int = 0) -> Any:
 
 
 @pytest.fixture
-def environment(queued: Workshop, prepared: Workshop) -> dict[str, str]:
+def environment(queued: Application, prepared: Application) -> dict[str, str]:
     """Where the commands find the prepared shop."""
     return {
         "RETENTION_DATABASE_URL": queued.engine.url.render_as_string(hide_password=False),
@@ -46,7 +46,7 @@ def environment(queued: Workshop, prepared: Workshop) -> dict[str, str]:
 
 
 def test_the_outbox_is_listed_shown_held_and_settled(
-    queued: Workshop, environment: dict[str, str]
+    queued: Application, environment: dict[str, str]
 ) -> None:
     listed = retention("outbox", "list", "--json", env=environment)
     one = listed["messages"][0]
@@ -72,7 +72,7 @@ def test_the_outbox_is_listed_shown_held_and_settled(
 
 
 def test_a_call_has_a_script_and_a_letter_is_a_file(
-    queued: Workshop, environment: dict[str, str], tmp_path: Path
+    queued: Application, environment: dict[str, str], tmp_path: Path
 ) -> None:
     call = one_proposal(queued, Stage.TERMINATE, position=0)
     said = retention("queue", "script", call, "--json", env=environment)
@@ -87,7 +87,7 @@ def test_a_call_has_a_script_and_a_letter_is_a_file(
 
 
 def test_an_agreed_call_shows_when_it_will_be(
-    queued: Workshop, environment: dict[str, str]
+    queued: Application, environment: dict[str, str]
 ) -> None:
     call = one_proposal(queued, Stage.TERMINATE, position=0)
     on = (datetime.now(UTC) + timedelta(days=3)).date()
@@ -99,7 +99,7 @@ def test_an_agreed_call_shows_when_it_will_be(
     assert shown["answers"] == {}
 
 
-def test_what_came_in_is_listed(queued: Workshop, environment: dict[str, str]) -> None:
+def test_what_came_in_is_listed(queued: Application, environment: dict[str, str]) -> None:
     found = retention("inbox", "list", "--json", env=environment)
     assert found["incoming"] == []
 
@@ -152,7 +152,7 @@ def test_lint_says_what_is_wrong_before_anybody_is_written_to(
 
 
 def test_a_reply_is_shown_with_its_task_and_steers_no_terminal(
-    queued: Workshop, environment: dict[str, str], tmp_path: Path
+    queued: Application, environment: dict[str, str], tmp_path: Path
 ) -> None:
     with writing(queued.engine) as session:
         message = session.scalars(select(Message).order_by(Message.id)).first()

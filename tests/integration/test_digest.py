@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 import pytest
 from sqlalchemy import select, update
 
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Action, Message
 from retention.db.session import reading, writing
@@ -18,14 +18,14 @@ from tests.factories.outboxes import AFTERNOON, approve, one_proposal
 from tests.factories.servers import ScriptedServer
 
 
-def digests(shop: Workshop) -> dict[str, digest.Digest]:
+def digests(shop: Application) -> dict[str, digest.Digest]:
     with reading(shop.engine) as session:
         found = digest.make_digests(session, shop.policies, AFTERNOON, AFTERNOON.date())
     return {d.person: d for d in found}
 
 
 def test_everybody_is_told_what_waits_for_them_once_a_day(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     one_proposal(queued, Stage.TERMINATE)
     with travel(AFTERNOON):
@@ -42,7 +42,7 @@ def test_everybody_is_told_what_waits_for_them_once_a_day(
     assert not any(c.encode() in raw for c in customers for raw in server.accepted)
 
 
-def test_a_decision_leaves_the_digest_of_who_took_it(queued: Workshop) -> None:
+def test_a_decision_leaves_the_digest_of_who_took_it(queued: Application) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     before = digests(queued)
     approve(queued, notice, "marta")
@@ -53,7 +53,7 @@ def test_a_decision_leaves_the_digest_of_who_took_it(queued: Workshop) -> None:
 
 
 def test_those_who_can_settle_are_told_of_unknown_messages_and_stopped_mail(
-    queued: Workshop,
+    queued: Application,
 ) -> None:
     with writing(queued.engine) as session:
         ids = session.scalars(select(Message.id).limit(3)).all()
@@ -67,7 +67,7 @@ def test_those_who_can_settle_are_told_of_unknown_messages_and_stopped_mail(
 
 
 def test_what_could_not_be_sent_is_sent_by_the_next_run(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     one_proposal(queued, Stage.TERMINATE)
     server.script = {"RCPT": "450 busy"}
@@ -79,7 +79,7 @@ def test_what_could_not_be_sent_is_sent_by_the_next_run(
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_it_is_in_the_language_of_who_reads_it(queued: Workshop, language: str) -> None:
+def test_it_is_in_the_language_of_who_reads_it(queued: Application, language: str) -> None:
     from dataclasses import replace
 
     marta = replace(queued.policies.team.get("marta"), language=language)

@@ -14,7 +14,7 @@ from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from retention.audit import verify as audit
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
@@ -24,7 +24,7 @@ from retention.domain.messages import AttemptStage, MessageState, SendPolicy
 from retention.domain.stages import Stage
 from retention.safeguards import kill_switch as switches
 from tasks.delivery import deliver_due, recover_lost
-from tests.conftest import NIGHT, use_workshop
+from tests.conftest import NIGHT, use_application
 from tests.factories.outboxes import (
     AFTERNOON,
     approve,
@@ -44,7 +44,7 @@ LATER = AFTERNOON + timedelta(hours=1)
 class Lab:
     """One approved message, one scripted server, and nothing else that waits."""
 
-    shop: Workshop
+    shop: Application
     server: ScriptedServer
     message_id: str
     monkeypatch: pytest.MonkeyPatch
@@ -53,7 +53,7 @@ class Lab:
         """Deliver with other settings of the mail server."""
         mail = replace(self.shop.mail, **changes)  # type: ignore[arg-type]
         self.shop = replace(self.shop, mail=mail)
-        use_workshop(self.monkeypatch, self.shop)
+        use_application(self.monkeypatch, self.shop)
         return deliver()
 
     @property
@@ -79,7 +79,7 @@ class Lab:
 
 
 @pytest.fixture
-def lab(queued: Workshop, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Lab:
+def lab(queued: Application, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Lab:
     offer = one_proposal(queued, Stage.RENEGOTIATE)
     approve(queued, offer, "james" if owner(queued, offer) == "james" else "marta")
     with writing(queued.engine) as session:
@@ -87,7 +87,7 @@ def lab(queued: Workshop, server: ScriptedServer, monkeypatch: pytest.MonkeyPatc
             update(Message).where(Message.action_id != offer).values(state=MessageState.CANCELLED)
         )
     shop = replace(queued, mail=replace(queued.mail, timeout=2, reply_timeout=2))
-    use_workshop(monkeypatch, shop)
+    use_application(monkeypatch, shop)
     return Lab(shop, server, message_of(queued, offer).id, monkeypatch)
 
 
@@ -385,7 +385,7 @@ def test_a_mailbox_with_other_letters_never_breaks_the_worker(
     assert lab.copies == 0
 
 
-def test_each_message_has_one_recipient(queued: Workshop, server: ScriptedServer) -> None:
+def test_each_message_has_one_recipient(queued: Application, server: ScriptedServer) -> None:
     """Row 37: a refusal of one recipient among several cannot happen."""
     deliver()
     assert server.verbs.count("RCPT") == server.verbs.count("DATA") == len(server.accepted)
@@ -540,7 +540,7 @@ def test_line_breaks_in_the_data_reach_no_header(lab: Lab, mark: str, place: str
     assert mark.encode() not in head.replace(b"\r\n", b"")
 
 
-def _propose_to(shop: Workshop, email: str, **row: str) -> bytes:
+def _propose_to(shop: Application, email: str, **row: str) -> bytes:
     """Write a message as the night does, for a customer with this address; return its bytes."""
     from retention.messages.compose import compose
     from retention.messages.terms import Terms

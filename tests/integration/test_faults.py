@@ -15,7 +15,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 from sqlalchemy import func, select, update
 
-from retention.bootstrap import Workshop, build_workshop
+from retention.bootstrap import Application, build_application
 from retention.db.models import Action, Case, CaseEvent
 from retention.db.session import make_engine, reading, writing
 from retention.domain.actions import ActionState
@@ -23,7 +23,7 @@ from retention.domain.cases import CaseState
 from retention.domain.errors import GateTrippedError, SourceError
 from retention.domain.stages import ADVERSE_STAGES, Stage
 from retention.policies.load import load_policies
-from tests.conftest import NIGHT, copy_config, make_settings, use_workshop, write_sources
+from tests.conftest import NIGHT, copy_config, make_settings, use_application, write_sources
 from tests.factories.nights import approve_all, complete_all, run_night
 
 TABLES = {
@@ -89,14 +89,14 @@ UNCHANGED = {("customers", "stale"), ("contacts", "stale"), ("contracts", "stale
 
 
 @pytest.fixture(scope="module")
-def brink(tmp_path_factory: pytest.TempPathFactory, company_data: Path) -> Workshop:
+def brink(tmp_path_factory: pytest.TempPathFactory, company_data: Path) -> Application:
     """A company one good night before a wave of migration offers."""
     home = tmp_path_factory.mktemp("brink")
     config = copy_config(home / "config", company_data)
     url = f"sqlite:///{home / 'state.db'}"
-    made = build_workshop(make_settings(config, home / "state", url))
+    made = build_application(make_settings(config, home / "state", url))
     with pytest.MonkeyPatch.context() as patch:
-        use_workshop(patch, made)
+        use_application(patch, made)
         for back in (5, 4, 3, 2):
             run_night(NIGHT - timedelta(days=back))
             complete_all(made, NIGHT - timedelta(days=back))
@@ -107,7 +107,7 @@ def brink(tmp_path_factory: pytest.TempPathFactory, company_data: Path) -> Works
     return made
 
 
-def stand_before_migration(shop: Workshop) -> None:
+def stand_before_migration(shop: Application) -> None:
     """Let every case have served all that comes before `migrate`, long ago."""
     long_ago = NIGHT - timedelta(days=90)
     with writing(shop.engine) as session:
@@ -136,7 +136,7 @@ def stand_before_migration(shop: Workshop) -> None:
 
 @pytest.fixture
 def night(
-    brink: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    brink: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Path], tuple[int, int]]:
     """Run the night on a copy of the brink; return new adverse actions and new adverse stages."""
 
@@ -144,7 +144,7 @@ def night(
 
 
 def night_on(
-    brink: Workshop, home: Path, monkeypatch: pytest.MonkeyPatch, data: Path
+    brink: Application, home: Path, monkeypatch: pytest.MonkeyPatch, data: Path
 ) -> tuple[int, int]:
     """Run the night on a copy of the brink; return new adverse actions and new adverse stages."""
     shutil.rmtree(home, ignore_errors=True)
@@ -161,7 +161,7 @@ def night_on(
     engine = make_engine(f"sqlite:///{home / 'state.db'}")
     shop = replace(brink, settings=settings, places=places, engine=engine,
                    policies=load_policies(config, brink.places.templates))  # fmt: skip
-    use_workshop(monkeypatch, shop)
+    use_application(monkeypatch, shop)
     with suppress(GateTrippedError, SourceError):
         run_night(NIGHT)
     found = adverse_on(shop, NIGHT)
@@ -169,7 +169,7 @@ def night_on(
     return found
 
 
-def adverse_on(shop: Workshop, day: date) -> tuple[int, int]:
+def adverse_on(shop: Application, day: date) -> tuple[int, int]:
     with reading(shop.engine) as session:
         actions = session.scalar(
             select(func.count())
@@ -208,7 +208,7 @@ def test_a_good_night_would_have_made_offers(
 
 @pytest.fixture(scope="module")
 def usual(
-    brink: Workshop, company_data: Path, tmp_path_factory: pytest.TempPathFactory
+    brink: Application, company_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[int, int]:
     """What the night does with the data as it is."""
     with pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from sqlalchemy import update
 
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.db.models import Action, Message
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
@@ -18,15 +18,15 @@ from retention.domain.messages import MessageState
 from retention.domain.stages import Stage
 from retention.sources.config import Database, load_sources
 from retention.sources.recent import look_since
-from tests.conftest import NIGHT, PostgresDatabases, use_workshop, write_sources
+from tests.conftest import NIGHT, PostgresDatabases, use_application, write_sources
 from tests.factories.outboxes import approve, deliver, message_of, one_proposal, state_of
 from tests.factories.servers import ScriptedServer
 
 
 @pytest.fixture
 def today(
-    queued: Workshop, company_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Workshop, Path]]:
+    queued: Application, company_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Application, Path]]:
     """A shop with a notice ready to leave, and the company's data as it is this morning."""
     data = shutil.copytree(company_data, tmp_path / "today")
     for later in data.glob("*/2026-06-*"):
@@ -35,20 +35,20 @@ def today(
     write_sources(config, data)
     sources = load_sources(config / "sources.yaml")
     shop = replace(queued, policies=replace(queued.policies, sources=sources, home=config))
-    use_workshop(monkeypatch, shop)
+    use_application(monkeypatch, shop)
     with writing(shop.engine) as session:
         session.execute(update(Message).values(state=MessageState.CANCELLED))
     return (yield shop, data)
 
 
-def ready_notice(shop: Workshop) -> str:
+def ready_notice(shop: Application) -> str:
     notice = one_proposal(shop, Stage.TERMINATE)
     approve(shop, notice, "marta")
     approve(shop, notice, "diana")
     return notice
 
 
-def customer_of(shop: Workshop, action_id: str) -> str:
+def customer_of(shop: Application, action_id: str) -> str:
     with reading(shop.engine) as session:
         return session.get_one(Action, action_id).customer_id
 
@@ -66,7 +66,7 @@ def add_row(data: Path, table: str, **values: object) -> None:
 
 
 def test_who_has_paid_since_gets_no_notice(
-    today: tuple[Workshop, Path], server: ScriptedServer
+    today: tuple[Application, Path], server: ScriptedServer
 ) -> None:
     shop, data = today
     notice = ready_notice(shop)
@@ -79,7 +79,7 @@ def test_who_has_paid_since_gets_no_notice(
 
 
 def test_who_has_complained_since_gets_nothing_that_is_guarded(
-    today: tuple[Workshop, Path], server: ScriptedServer
+    today: tuple[Application, Path], server: ScriptedServer
 ) -> None:
     shop, data = today
     notice = ready_notice(shop)
@@ -90,7 +90,7 @@ def test_who_has_complained_since_gets_nothing_that_is_guarded(
 
 
 def test_what_was_known_that_night_changes_nothing(
-    today: tuple[Workshop, Path], server: ScriptedServer
+    today: tuple[Application, Path], server: ScriptedServer
 ) -> None:
     shop, data = today
     notice = ready_notice(shop)
@@ -101,7 +101,7 @@ def test_what_was_known_that_night_changes_nothing(
 
 @pytest.mark.parametrize("fault", ["gone", "half"])
 def test_when_nobody_can_tell_the_notice_waits_and_the_rest_leaves(
-    today: tuple[Workshop, Path], server: ScriptedServer, fault: str
+    today: tuple[Application, Path], server: ScriptedServer, fault: str
 ) -> None:
     shop, data = today
     notice = ready_notice(shop)

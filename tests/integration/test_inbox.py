@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from retention.actions import completion as completing
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Action, DeadAddress, Exclusion, Incoming, Message, Rendering
 from retention.db.session import reading, writing
@@ -34,7 +34,7 @@ from retention.ladder import open_cases as standing
 from retention.ladder.progress import is_delivered, progress_of
 from retention.messages.tokens import tagged
 from tasks.inbox import read_inbox
-from tests.conftest import use_workshop
+from tests.conftest import use_application
 from tests.factories.letters import complaint, report, written
 from tests.factories.nights import actor_of
 from tests.factories.outboxes import (
@@ -60,35 +60,35 @@ def box(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def posted(
-    queued: Workshop, server: ScriptedServer, box: Path, monkeypatch: pytest.MonkeyPatch
-) -> Workshop:
+    queued: Application, server: ScriptedServer, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> Application:
     """A shop that has sent what waited, and reads its answers from a folder."""
     settings = queued.settings.model_copy(update={"inbox": f"folder:{box}"})
     shop = replace(queued, settings=settings)
-    use_workshop(monkeypatch, shop)
+    use_application(monkeypatch, shop)
     deliver()
     return shop
 
 
-def sent(shop: Workshop, number: int = 0) -> Message:
+def sent(shop: Application, number: int = 0) -> Message:
     with reading(shop.engine) as session:
         query = select(Message).where(Message.state == MessageState.SENT).order_by(Message.id)
         return session.scalars(query).all()[number]
 
 
-def id_of(shop: Workshop, message: Message) -> str:
+def id_of(shop: Application, message: Message) -> str:
     with reading(shop.engine) as session:
         return session.get_one(Rendering, message.action_id).message_id
 
 
-def bounce(shop: Workshop, message: Message, status: str) -> bytes:
+def bounce(shop: Application, message: Message, status: str) -> bytes:
     """A report about one of our messages and the address that it went to."""
     with reading(shop.engine) as session:
         rendering = session.get_one(Rendering, message.action_id)
         return report(rendering.message_id, status, recipient=rendering.recipient)
 
 
-def token_of(shop: Workshop, message: Message) -> str:
+def token_of(shop: Application, message: Message) -> str:
     with reading(shop.engine) as session:
         return session.get_one(Rendering, message.action_id).token
 
@@ -101,7 +101,7 @@ def receive(box: Path, *letters: bytes) -> InboxSummary:
 
 
 def test_a_hard_bounce_takes_the_step_back_and_ends_the_address(
-    posted: Workshop, box: Path
+    posted: Application, box: Path
 ) -> None:
     message = sent(posted)
     assert receive(box, bounce(posted, message, "5.1.1")).kinds == {"hard_bounce": 1}
@@ -113,7 +113,7 @@ def test_a_hard_bounce_takes_the_step_back_and_ends_the_address(
     assert not is_delivered(next(a for a in theirs if a.action_id == message.action_id))
 
 
-def test_the_same_letter_read_twice_takes_effect_once(posted: Workshop, box: Path) -> None:
+def test_the_same_letter_read_twice_takes_effect_once(posted: Application, box: Path) -> None:
     raw = bounce(posted, sent(posted), "5.1.1")
     receive(box, raw)
     again = receive(box, raw, raw)
@@ -123,7 +123,7 @@ def test_the_same_letter_read_twice_takes_effect_once(posted: Workshop, box: Pat
 
 
 def test_a_dead_address_is_not_written_to_and_a_new_one_is(
-    posted: Workshop, box: Path, server: ScriptedServer
+    posted: Application, box: Path, server: ScriptedServer
 ) -> None:
     message = sent(posted)
     receive(box, bounce(posted, message, "5.1.1"))
@@ -138,7 +138,7 @@ def test_a_dead_address_is_not_written_to_and_a_new_one_is(
 
 
 def test_a_soft_bounce_counts_as_not_delivered_and_three_end_the_address(
-    posted: Workshop, box: Path
+    posted: Application, box: Path
 ) -> None:
     with writing(posted.engine) as session:
         query = select(Message).where(Message.state == MessageState.SENT).order_by(Message.id)
@@ -154,7 +154,7 @@ def test_a_soft_bounce_counts_as_not_delivered_and_three_end_the_address(
         assert (dead is not None) == (number == 3)
 
 
-def test_a_complaint_ends_everything_but_legal_notices(posted: Workshop, box: Path) -> None:
+def test_a_complaint_ends_everything_but_legal_notices(posted: Application, box: Path) -> None:
     message = sent(posted)
     receive(box, complaint(id_of(posted, message)))
     assert state_of_message(posted, message.id) is MessageState.COMPLAINED
@@ -164,7 +164,7 @@ def test_a_complaint_ends_everything_but_legal_notices(posted: Workshop, box: Pa
     assert row.ends_on is None
 
 
-def test_who_unsubscribes_gets_no_more_of_what_sells(posted: Workshop, box: Path) -> None:
+def test_who_unsubscribes_gets_no_more_of_what_sells(posted: Application, box: Path) -> None:
     token = token_of(posted, sent(posted))
     to = tagged("news@example.com", token)
     letters = [written("", to=to, subject=word) for word in ("unsubscribe", "Unsubscribe")]
@@ -175,7 +175,7 @@ def test_who_unsubscribes_gets_no_more_of_what_sells(posted: Workshop, box: Path
 
 
 @pytest.fixture
-def replied(posted: Workshop, box: Path) -> Action:
+def replied(posted: Application, box: Path) -> Action:
     """A customer has answered; return the task it gave."""
     token = token_of(posted, sent(posted))
     receive(box, written("Please call me, I do not agree.", to=tagged("x@example.com", token)))
@@ -184,7 +184,7 @@ def replied(posted: Workshop, box: Path) -> Action:
 
 
 def test_a_reply_lands_with_its_owner_and_pauses_the_case(
-    posted: Workshop, replied: Action
+    posted: Application, replied: Action
 ) -> None:
     with reading(posted.engine) as session:
         answered = session.get_one(Action, sent(posted).action_id)
@@ -200,7 +200,7 @@ def test_a_reply_lands_with_its_owner_and_pauses_the_case(
 
 
 def test_nothing_leaves_while_a_reply_is_unread(
-    posted: Workshop, replied: Action, server: ScriptedServer
+    posted: Application, replied: Action, server: ScriptedServer
 ) -> None:
     offer = one_proposal(posted, Stage.RENEGOTIATE)
     approve(posted, offer, "james" if owner(posted, offer) == "james" else "marta")
@@ -212,7 +212,7 @@ def test_nothing_leaves_while_a_reply_is_unread(
     assert len(server.accepted) == before
 
 
-def test_a_second_reply_joins_the_first(posted: Workshop, replied: Action, box: Path) -> None:
+def test_a_second_reply_joins_the_first(posted: Application, replied: Action, box: Path) -> None:
     token = token_of(posted, sent(posted))
     receive(box, written("And one thing more.", to=tagged("x@example.com", token)))
     with reading(posted.engine) as session:
@@ -224,7 +224,7 @@ def test_a_second_reply_joins_the_first(posted: Workshop, replied: Action, box: 
 
 @pytest.mark.parametrize(("outcome", "held"), [(ANSWERED, False), (CONTESTED, True)])
 def test_the_owner_deals_with_a_reply(
-    posted: Workshop, replied: Action, outcome: str, held: bool
+    posted: Application, replied: Action, outcome: str, held: bool
 ) -> None:
     with writing(posted.engine) as session:
         actor = actor_of(posted, replied.owner, AFTERNOON.date())
@@ -238,7 +238,7 @@ def test_the_owner_deals_with_a_reply(
 
 
 def test_what_waits_for_somebody_who_is_away_waits_until_they_are_back(
-    posted: Workshop, box: Path, server: ScriptedServer
+    posted: Application, box: Path, server: ScriptedServer
 ) -> None:
     message = sent(posted)
     offer = one_proposal(posted, Stage.RENEGOTIATE)
@@ -258,7 +258,7 @@ def test_what_waits_for_somebody_who_is_away_waits_until_they_are_back(
         assert session.scalars(select(Action).where(Action.form == REPLY)).all() == []
 
 
-def test_what_answers_nothing_of_ours_changes_nothing(posted: Workshop, box: Path) -> None:
+def test_what_answers_nothing_of_ours_changes_nothing(posted: Application, box: Path) -> None:
     before = sent(posted)
     found = receive(
         box,
@@ -277,7 +277,7 @@ def test_what_answers_nothing_of_ours_changes_nothing(posted: Workshop, box: Pat
 
 
 def test_a_bounce_settles_what_was_unknown_and_nobody_can_say_that_it_was_sent(
-    posted: Workshop, box: Path
+    posted: Application, box: Path
 ) -> None:
     message = sent(posted)
     with writing(posted.engine) as session:
@@ -286,7 +286,7 @@ def test_a_bounce_settles_what_was_unknown_and_nobody_can_say_that_it_was_sent(
     assert state_of_message(posted, message.id) is MessageState.BOUNCED_HARD
 
 
-def test_an_answer_to_what_is_being_sent_waits_for_its_end(posted: Workshop, box: Path) -> None:
+def test_an_answer_to_what_is_being_sent_waits_for_its_end(posted: Application, box: Path) -> None:
     message = sent(posted)
     with writing(posted.engine) as session:
         session.get_one(Message, message.id).state = MessageState.SENDING
@@ -298,7 +298,7 @@ def test_an_answer_to_what_is_being_sent_waits_for_its_end(posted: Workshop, box
 
 
 def test_a_bounce_of_where_it_was_passed_on_leaves_the_address_alone(
-    posted: Workshop, box: Path
+    posted: Application, box: Path
 ) -> None:
     message = sent(posted)
     raw = report(id_of(posted, message), "5.1.1", recipient="somebody.else@other.example")
@@ -307,7 +307,7 @@ def test_a_bounce_of_where_it_was_passed_on_leaves_the_address_alone(
         assert session.scalars(select(DeadAddress)).all() == []
 
 
-def test_who_unsubscribes_and_says_more_is_heard(posted: Workshop, box: Path) -> None:
+def test_who_unsubscribes_and_says_more_is_heard(posted: Application, box: Path) -> None:
     to = tagged("news@example.com", token_of(posted, sent(posted)))
     receive(box, written("And I contest the notice.", to=to, subject="unsubscribe"))
     with reading(posted.engine) as session:
@@ -315,7 +315,7 @@ def test_who_unsubscribes_and_says_more_is_heard(posted: Workshop, box: Path) ->
         assert session.scalars(select(Exclusion)).one().scope == "commercial"
 
 
-def test_a_report_about_a_message_we_gave_up_moves_nothing(posted: Workshop, box: Path) -> None:
+def test_a_report_about_a_message_we_gave_up_moves_nothing(posted: Application, box: Path) -> None:
     message = sent(posted)
     with writing(posted.engine) as session:
         session.get_one(Message, message.id).state = MessageState.CANCELLED
@@ -323,9 +323,9 @@ def test_a_report_about_a_message_we_gave_up_moves_nothing(posted: Workshop, box
     assert state_of_message(posted, message.id) is MessageState.CANCELLED
 
 
-def test_without_a_mailbox_it_says_so(posted: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_mailbox_it_says_so(posted: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = posted.settings.model_copy(update={"inbox": None})
-    use_workshop(monkeypatch, replace(posted, settings=settings))
+    use_application(monkeypatch, replace(posted, settings=settings))
     with pytest.raises(ConfigError, match="RETENTION_INBOX: is missing"):
         read_inbox.fn(10)
 
@@ -436,7 +436,7 @@ service stats {{
 
 
 def test_an_imap_mailbox_is_read_and_marked(
-    posted: Workshop, imap: int, monkeypatch: pytest.MonkeyPatch
+    posted: Application, imap: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import imaplib
 
@@ -449,7 +449,7 @@ def test_an_imap_mailbox_is_read_and_marked(
     settings = posted.settings.model_copy(
         update={"inbox": where, "inbox_password": SecretStr("secret")}
     )
-    use_workshop(monkeypatch, replace(posted, settings=settings))
+    use_application(monkeypatch, replace(posted, settings=settings))
     with travel(EVENING):
         assert read_inbox.fn(10).kinds == {"hard_bounce": 1, "reply": 1}
         assert read_inbox.fn(10) == InboxSummary()

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import func, select
 
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import business_date, travel
 from retention.db.models import Action, Case, Holdout, Run, Switch
 from retention.db.session import reading, writing
@@ -33,17 +33,17 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 MADRID = "Europe/Madrid"
 
 
-def claim_on(shop: Workshop, as_of: date, now: datetime, late: str = "refuse") -> Any:
+def claim_on(shop: Application, as_of: date, now: datetime, late: str = "refuse") -> Any:
     with travel(now):
         return claim_run.fn(as_of, late=late)
 
 
-def state_of(shop: Workshop, as_of: date) -> RunState | None:
+def state_of(shop: Application, as_of: date) -> RunState | None:
     with reading(shop.engine) as session:
         return session.scalar(select(Run.state).where(Run.business_date == as_of))
 
 
-def test_a_night_that_is_too_late_is_skipped_and_says_so(shop: Workshop) -> None:
+def test_a_night_that_is_too_late_is_skipped_and_says_so(shop: Application) -> None:
     in_time = morning_after(NIGHT + timedelta(days=1))
     too_late = morning_after(NIGHT + timedelta(days=2))
     with pytest.raises(RunRefusedError, match="is too late on 2026-06-03; it is skipped"):
@@ -53,7 +53,7 @@ def test_a_night_that_is_too_late_is_skipped_and_says_so(shop: Workshop) -> None
     assert state_of(shop, NIGHT) is RunState.RUNNING
 
 
-def test_a_pile_of_late_runs_runs_once(shop: Workshop) -> None:
+def test_a_pile_of_late_runs_runs_once(shop: Application) -> None:
     """A worker that was down for a week: seven late runs ask for yesterday, one of them runs."""
     now = morning_after(NIGHT)
     with travel(now):
@@ -66,7 +66,7 @@ def test_a_pile_of_late_runs_runs_once(shop: Workshop) -> None:
     assert print_of(shop) == before
 
 
-def test_a_back_filled_night_is_scored_and_decides_nothing(shop: Workshop) -> None:
+def test_a_back_filled_night_is_scored_and_decides_nothing(shop: Application) -> None:
     run_nights(NIGHT, 3)
     before = actions_and_cases(shop)
     past = NIGHT - timedelta(days=40)
@@ -85,13 +85,13 @@ def test_a_back_filled_night_is_scored_and_decides_nothing(shop: Workshop) -> No
     assert (shop.places.snapshots / f"as_of={past}" / "manifest.json").exists()
 
 
-def actions_and_cases(shop: Workshop) -> tuple[int, int]:
+def actions_and_cases(shop: Application) -> tuple[int, int]:
     with reading(shop.engine) as session:
         return (session.scalar(select(func.count(Action.id))) or 0,
                 session.scalar(select(func.count(Case.id))) or 0)  # fmt: skip
 
 
-def test_a_lease_is_renewed_while_its_process_lives(shop: Workshop) -> None:
+def test_a_lease_is_renewed_while_its_process_lives(shop: Application) -> None:
     started = morning_after(NIGHT)
     claim = claim_on(shop, NIGHT, started)
     almost = started + shop.lease - timedelta(minutes=1)
@@ -147,16 +147,16 @@ def test_nights_go_on_across_clock_changes_leap_days_and_years(around: date) -> 
 # Plans
 
 
-def planned(shop: Workshop) -> dict[str, Any]:
+def planned(shop: Application) -> dict[str, Any]:
     with travel(morning_after(NIGHT)):
         return make_plan(shop.engine, shop.policies, shop.places, shop.sender, NIGHT)
 
 
-def apply(shop: Workshop, digest: str) -> dict[str, Any]:
+def apply(shop: Application, digest: str) -> dict[str, Any]:
     return run_night(NIGHT, plan=digest)
 
 
-def test_a_plan_is_applied_exactly_and_says_who_waits_for_whom(shop: Workshop) -> None:
+def test_a_plan_is_applied_exactly_and_says_who_waits_for_whom(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 2)
     plan = planned(shop)
     assert planned(shop)["digest"] == plan["digest"]
@@ -166,7 +166,7 @@ def test_a_plan_is_applied_exactly_and_says_who_waits_for_whom(shop: Workshop) -
     assert night["decisions"] == plan["summary"]["decisions"]
 
 
-def test_a_stale_plan_is_refused_and_nothing_is_stored(shop: Workshop) -> None:
+def test_a_stale_plan_is_refused_and_nothing_is_stored(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 2)
     plan = planned(shop)
     with writing(shop.engine) as session:
@@ -291,7 +291,7 @@ def test_the_ladder_stops_when_tied_leave(measured: World, leave: int, *, stops:
     assert (waits == {"playbook_stopped"}) is stops
 
 
-def test_utc_moments_are_what_the_ledger_keeps(shop: Workshop) -> None:
+def test_utc_moments_are_what_the_ledger_keeps(shop: Application) -> None:
     run_night(NIGHT)
     with reading(shop.engine) as session:
         run = session.scalars(select(Run)).one()

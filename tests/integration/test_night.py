@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import travel, utc_now
 from retention.db.models import Action, Case, CaseEvent, Confirmation, Message, Receipt, Run
 from retention.db.session import reading, writing
@@ -39,12 +39,12 @@ from tests.factories.nights import (
 )
 
 
-def count(shop: Workshop, model: type) -> int:
+def count(shop: Application, model: type) -> int:
     with reading(shop.engine) as session:
         return session.scalar(select(func.count()).select_from(model)) or 0
 
 
-def test_a_case_opens_only_after_the_condition_held_three_nights(shop: Workshop) -> None:
+def test_a_case_opens_only_after_the_condition_held_three_nights(shop: Application) -> None:
     for nights_so_far in (1, 2):
         run_night(NIGHT - timedelta(days=3 - nights_so_far))
         with reading(shop.engine) as session:
@@ -56,14 +56,14 @@ def test_a_case_opens_only_after_the_condition_held_three_nights(shop: Workshop)
     assert summary["decisions"]["decisions"]["restore:reassess"] > 30
 
 
-def test_the_same_night_again_changes_nothing(shop: Workshop) -> None:
+def test_the_same_night_again_changes_nothing(shop: Application) -> None:
     first = run_nights(NIGHT, 3)
     before = print_of(shop)
     assert run_night(NIGHT) == first
     assert print_of(shop) == before
 
 
-def test_a_customer_has_at_most_one_open_case_and_the_database_says_so(shop: Workshop) -> None:
+def test_a_customer_has_at_most_one_open_case_and_the_database_says_so(shop: Application) -> None:
     run_nights(NIGHT, 3)
     with reading(shop.engine) as session:
         customers = session.scalars(
@@ -76,7 +76,7 @@ def test_a_customer_has_at_most_one_open_case_and_the_database_says_so(shop: Wor
         session.add(Case(**fields | {"id": "another"}))
 
 
-def test_a_review_leads_to_education_which_is_queued_byte_for_byte(shop: Workshop) -> None:
+def test_a_review_leads_to_education_which_is_queued_byte_for_byte(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 3)
     assert complete_all(shop, NIGHT) > 30
     summary = run_night(NIGHT)
@@ -102,7 +102,7 @@ def test_a_review_leads_to_education_which_is_queued_byte_for_byte(shop: Worksho
             assert mail["Content-Language"] == action.rendering.language
 
 
-def test_our_own_fault_clears_the_case_and_it_does_not_come_back(shop: Workshop) -> None:
+def test_our_own_fault_clears_the_case_and_it_does_not_come_back(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=4), 3)
     complete_all(shop, NIGHT, outcome="own_fault")
     with reading(shop.engine) as session:
@@ -118,7 +118,7 @@ def _restore(what: Any) -> Any:
     return select(what).where(Case.playbook == PlaybookName.RESTORE)
 
 
-def test_every_decision_has_a_receipt_without_names(shop: Workshop) -> None:
+def test_every_decision_has_a_receipt_without_names(shop: Application) -> None:
     run_nights(NIGHT, 3)
     with reading(shop.engine) as session:
         receipts = session.scalars(select(Receipt)).all()
@@ -132,7 +132,7 @@ def test_every_decision_has_a_receipt_without_names(shop: Workshop) -> None:
 
 
 def test_a_tripped_gate_holds_the_night_and_changes_nothing(
-    shop: Workshop, tmp_path: Path, config_dir: Path
+    shop: Application, tmp_path: Path, config_dir: Path
 ) -> None:
     run_nights(NIGHT - timedelta(days=1), 3)
     before = print_of(shop)
@@ -152,13 +152,13 @@ def test_a_tripped_gate_holds_the_night_and_changes_nothing(
     assert snapshots.dates(shop.places.snapshots)[-1] == NIGHT - timedelta(days=1)
 
 
-def test_an_older_date_is_refused(shop: Workshop) -> None:
+def test_an_older_date_is_refused(shop: Application) -> None:
     run_night(NIGHT)
     with pytest.raises(RunRefusedError, match="is older than the newest completed one"):
         run_night(NIGHT - timedelta(days=1))
 
 
-def test_a_date_that_has_not_come_is_refused(shop: Workshop) -> None:
+def test_a_date_that_has_not_come_is_refused(shop: Application) -> None:
     with (
         travel(morning_after(NIGHT)),
         pytest.raises(RunRefusedError, match="lies after today, 2026-06-01"),
@@ -167,7 +167,7 @@ def test_a_date_that_has_not_come_is_refused(shop: Workshop) -> None:
 
 
 def test_a_lost_table_or_column_holds_the_night(
-    shop: Workshop, tmp_path: Path, config_dir: Path, company_data: Path
+    shop: Application, tmp_path: Path, config_dir: Path, company_data: Path
 ) -> None:
     run_night(NIGHT - timedelta(days=1))
     less = shutil.copytree(company_data, tmp_path / "less")
@@ -203,20 +203,20 @@ def claim_in_time(*, take_over: bool = False) -> Any:
         return claim_run.fn(NIGHT, take_over=take_over)
 
 
-def test_two_nights_at_once_do_not_both_run(shop: Workshop) -> None:
+def test_two_nights_at_once_do_not_both_run(shop: Application) -> None:
     claim_in_time()
     with pytest.raises(RunLockedError, match="is held by another process"):
         claim_in_time()
 
 
-def test_a_run_that_was_taken_over_writes_nothing(shop: Workshop) -> None:
+def test_a_run_that_was_taken_over_writes_nothing(shop: Application) -> None:
     late = claim_in_time()
     claim_in_time(take_over=True)
     with pytest.raises(RunLockedError, match="was taken over"), writing(shop.engine) as session:
         runs.finish(session, late, RunState.COMPLETED, {}, morning_after(NIGHT))
 
 
-def test_a_plan_shows_the_night_and_stores_nothing(shop: Workshop) -> None:
+def test_a_plan_shows_the_night_and_stores_nothing(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 2)
     before = print_of(shop)
     planned = make_plan(shop.engine, shop.policies, shop.places, shop.sender, NIGHT)
@@ -230,7 +230,7 @@ def test_a_plan_shows_the_night_and_stores_nothing(shop: Workshop) -> None:
     assert len(planned["moves"]) == len(tonight)
 
 
-def test_a_case_that_ends_takes_its_queued_message_along(shop: Workshop) -> None:
+def test_a_case_that_ends_takes_its_queued_message_along(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=2), 3)
     complete_all(shop, NIGHT)
     run_night(NIGHT - timedelta(days=1))
@@ -275,7 +275,7 @@ def test_a_case_that_ends_takes_its_queued_message_along(shop: Workshop) -> None
         assert last.reason == "leave_condition_met"
 
 
-def test_nobody_without_an_address_is_written_to(shop: Workshop) -> None:
+def test_nobody_without_an_address_is_written_to(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 3)
     complete_all(shop, NIGHT)
     run_night(NIGHT)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
 from retention.delivery import circuit_breaker as health
@@ -21,7 +21,7 @@ from retention.domain.messages import MessageClass, MessageState, SendPolicy
 from retention.domain.sending import ErrorRate, Frequency, Hours
 from retention.domain.stages import Stage
 from retention.safeguards import kill_switch as switches
-from tests.conftest import NIGHT, use_workshop
+from tests.conftest import NIGHT, use_application
 from tests.factories.nights import actor_of
 from tests.factories.outboxes import (
     AFTERNOON,
@@ -38,21 +38,21 @@ from tests.factories.servers import ScriptedServer
 MEXICO = ZoneInfo("America/Mexico_City")
 
 
-def with_rules(shop: Workshop, patch: pytest.MonkeyPatch, **changes: object) -> Workshop:
+def with_rules(shop: Application, patch: pytest.MonkeyPatch, **changes: object) -> Application:
     """The shop with other rules for sending."""
     sending = replace(shop.policies.sending, **changes)  # type: ignore[arg-type]
     made = replace(shop, policies=replace(shop.policies, sending=sending))
-    use_workshop(patch, made)
+    use_application(patch, made)
     return made
 
 
-def waiting(shop: Workshop) -> Counter[str | None]:
+def waiting(shop: Application) -> Counter[str | None]:
     with reading(shop.engine) as session:
         query = select(Message.waiting_for).where(Message.state == MessageState.QUEUED)
         return Counter(session.scalars(query))
 
 
-def keep(shop: Workshop, count: int) -> list[str]:
+def keep(shop: Application, count: int) -> list[str]:
     """Leave `count` messages in the outbox; return their ids."""
     with writing(shop.engine) as session:
         ids = list(session.scalars(select(Message.id).order_by(Message.id)))
@@ -62,7 +62,7 @@ def keep(shop: Workshop, count: int) -> list[str]:
     return ids[:count]
 
 
-def test_nobody_is_written_to_at_night(queued: Workshop, server: ScriptedServer) -> None:
+def test_nobody_is_written_to_at_night(queued: Application, server: ScriptedServer) -> None:
     """In Madrid it is ten in the morning; in Mexico it is not yet day."""
     ids = keep(queued, 2)
     with writing(queued.engine) as session:
@@ -81,7 +81,7 @@ def test_nobody_is_written_to_at_night(queued: Workshop, server: ScriptedServer)
     assert len(server.accepted) == 2
 
 
-def test_weekends_and_the_holidays_of_the_recipient_are_left_alone(queued: Workshop) -> None:
+def test_weekends_and_the_holidays_of_the_recipient_are_left_alone(queued: Application) -> None:
     """Friday evening waits until Monday, or Tuesday where Monday is a holiday."""
     ids = keep(queued, 2)
     with writing(queued.engine) as session:
@@ -108,7 +108,7 @@ def test_weekends_and_the_holidays_of_the_recipient_are_left_alone(queued: Works
 
 
 def test_a_customer_gets_only_so_many_messages_of_a_class(
-    queued: Workshop, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    queued: Application, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caps = {MessageClass.SERVICE: Frequency(1, 7)}
     with_rules(queued, monkeypatch, frequency=caps)
@@ -144,7 +144,7 @@ def test_a_customer_gets_only_so_many_messages_of_a_class(
 
 
 def test_the_provider_takes_only_so_many_a_day(
-    queued: Workshop, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    queued: Application, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(queued, 7)
     with_rules(queued, monkeypatch, daily_quota=3)
@@ -156,7 +156,7 @@ def test_the_provider_takes_only_so_many_a_day(
 
 
 def test_too_many_failures_stop_everything(
-    queued: Workshop, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    queued: Application, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(queued, 30)
     shop = with_rules(queued, monkeypatch, errors=ErrorRate(0.2, 10, 60))
@@ -174,7 +174,7 @@ def test_too_many_failures_stop_everything(
 
 
 @pytest.fixture
-def unknown(queued: Workshop, server: ScriptedServer) -> str:
+def unknown(queued: Application, server: ScriptedServer) -> str:
     """An offer of which nobody knows whether it has arrived; return its action's id."""
     offer = one_proposal(queued, Stage.RENEGOTIATE)
     approve(queued, offer, "james" if owner(queued, offer) == "james" else "marta")
@@ -186,13 +186,13 @@ def unknown(queued: Workshop, server: ScriptedServer) -> str:
     return offer
 
 
-def settle(shop: Workshop, action_id: str, who: str, fate: Fate, reason: str) -> None:
+def settle(shop: Application, action_id: str, who: str, fate: Fate, reason: str) -> None:
     with writing(shop.engine) as session:
         actor = actor_of(shop, who, AFTERNOON.date())
         settling.settle(session, action_id, actor, fate, reason=reason, timezone="Europe/Madrid")
 
 
-def test_a_person_says_what_became_of_an_unknown_message(queued: Workshop, unknown: str) -> None:
+def test_a_person_says_what_became_of_an_unknown_message(queued: Application, unknown: str) -> None:
     settle(queued, unknown, "olga", Fate.SENT, "the provider's log has it as 1A2B3C")
     assert message_of(queued, unknown).state is MessageState.SENT
     with reading(queued.engine) as session:
@@ -201,7 +201,7 @@ def test_a_person_says_what_became_of_an_unknown_message(queued: Workshop, unkno
 
 
 def test_what_did_not_leave_needs_a_new_approval(
-    queued: Workshop, unknown: str, server: ScriptedServer
+    queued: Application, unknown: str, server: ScriptedServer
 ) -> None:
     settle(queued, unknown, "diana", Fate.NOT_SENT, "the provider has never seen it")
     assert message_of(queued, unknown).state is MessageState.FAILED
@@ -218,21 +218,21 @@ def test_what_did_not_leave_needs_a_new_approval(
     ],
 )
 def test_not_everybody_settles_and_nobody_without_a_reason(
-    queued: Workshop, unknown: str, who: str, reason: str, message: str
+    queued: Application, unknown: str, who: str, reason: str, message: str
 ) -> None:
     with pytest.raises(NotAllowedError, match=message):
         settle(queued, unknown, who, Fate.SENT, reason)
     assert message_of(queued, unknown).state is MessageState.UNKNOWN
 
 
-def test_what_is_known_is_not_settled(queued: Workshop, unknown: str) -> None:
+def test_what_is_known_is_not_settled(queued: Application, unknown: str) -> None:
     settle(queued, unknown, "olga", Fate.SENT, "the provider's log has it")
     with pytest.raises(NotAllowedError, match="is sent, not unknown"):
         settle(queued, unknown, "olga", Fate.NOT_SENT, "or perhaps not")
 
 
 def test_an_unknown_message_is_repeated_by_hand_only_if_it_may_arrive_twice(
-    queued: Workshop, unknown: str
+    queued: Application, unknown: str
 ) -> None:
     actor = actor_of(queued, "olga", AFTERNOON.date())
     with (
@@ -248,7 +248,7 @@ def test_an_unknown_message_is_repeated_by_hand_only_if_it_may_arrive_twice(
 
 
 def test_a_held_message_stays_until_it_is_released(
-    queued: Workshop, server: ScriptedServer
+    queued: Application, server: ScriptedServer
 ) -> None:
     (message_id,) = keep(queued, 1)
     actor = actor_of(queued, "olga", AFTERNOON.date())
@@ -261,7 +261,7 @@ def test_a_held_message_stays_until_it_is_released(
     assert deliver() == {"sent": 1}
 
 
-def test_a_message_that_waits_can_be_hurried(queued: Workshop, server: ScriptedServer) -> None:
+def test_a_message_that_waits_can_be_hurried(queued: Application, server: ScriptedServer) -> None:
     (message_id,) = keep(queued, 1)
     server.script = {"RCPT": "450 busy"}
     assert deliver() == {"retry_wait": 1}
@@ -276,7 +276,7 @@ def test_a_message_that_waits_can_be_hurried(queued: Workshop, server: ScriptedS
 
 
 def test_several_lines_share_the_work_and_repeat_nothing(
-    queued: Workshop, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    queued: Application, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pace = replace(queued.policies.sending.pace, connections=3, messages_per_connection=4)
     with_rules(queued, monkeypatch, pace=pace, hours=Hours())

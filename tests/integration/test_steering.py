@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.clock import utc_now
 from retention.db.models import Case, GateOverride, Run
 from retention.db.session import reading, writing
@@ -47,14 +47,14 @@ stages:
 
 
 @pytest.fixture
-def two_playbooks(shop: Workshop, config_dir: Path) -> Workshop:
+def two_playbooks(shop: Application, config_dir: Path) -> Application:
     """Beside `restore`, a playbook that looks at payments only."""
     (config_dir / "playbooks" / "retain.yaml").write_text(PAYING, encoding="utf-8")
     object.__setattr__(shop, "policies", load_policies(config_dir, shop.places.templates))
     return shop
 
 
-def test_a_playbook_depends_on_what_its_conditions_rest_on(two_playbooks: Workshop) -> None:
+def test_a_playbook_depends_on_what_its_conditions_rest_on(two_playbooks: Application) -> None:
     books = two_playbooks.policies.playbooks
     assert tables_of(books[PlaybookName.RETAIN]) == {"customers", "invoices", "payments"}
     assert tables_of(books[PlaybookName.RESTORE]) >= {"tickets", "cost_events", "payments"}
@@ -64,7 +64,7 @@ def test_a_playbook_depends_on_what_its_conditions_rest_on(two_playbooks: Worksh
 
 
 def test_bad_ticket_data_holds_one_playbook_and_not_the_other(
-    two_playbooks: Workshop, config_dir: Path, company_data: Path, tmp_path: Path
+    two_playbooks: Application, config_dir: Path, company_data: Path, tmp_path: Path
 ) -> None:
     run_nights(NIGHT - timedelta(days=1), 2)
     data = tmp_path / "data"
@@ -99,7 +99,7 @@ def test_bad_ticket_data_holds_one_playbook_and_not_the_other(
     assert after["decisions"]["decisions"]["restore:reassess"] > 10
 
 
-def test_accepting_needs_a_role_and_a_reason(shop: Workshop) -> None:
+def test_accepting_needs_a_role_and_a_reason(shop: Application) -> None:
     team, trip = shop.policies.team, Trip("tickets", "70 rows, 100 before", "")
     with writing(shop.engine) as session:
         with pytest.raises(NotAllowedError, match="'marta' may not accept data"):
@@ -115,7 +115,7 @@ def test_accepting_needs_a_role_and_a_reason(shop: Workshop) -> None:
         assert gates.accepted(session, NIGHT + timedelta(days=1)) == {}
 
 
-def test_only_what_has_tripped_can_be_accepted(shop: Workshop) -> None:
+def test_only_what_has_tripped_can_be_accepted(shop: Application) -> None:
     with pytest.raises(NotFoundError, match="table 'ticket': is no canonical table"):
         gates.trip_of(shop.policies, shop.places, "ticket", NIGHT, [])
     with pytest.raises(NotFoundError, match="gate of tickets: has found nothing to accept"):
@@ -151,12 +151,12 @@ def test_gates_on_the_command_line(config_dir: Path, company_data: Path, tmp_pat
     assert night["night"]["pull"]["tripped"] == {}
 
 
-def explained(shop: Workshop, customer: str) -> dict[str, Any]:
+def explained(shop: Application, customer: str) -> dict[str, Any]:
     with reading(shop.engine) as session:
         return explain(session, shop.policies, shop.places, customer, None)
 
 
-def test_an_explanation_holds_together(shop: Workshop) -> None:
+def test_an_explanation_holds_together(shop: Application) -> None:
     run_night(NIGHT)
     with reading(shop.engine) as session:
         assert session.scalars(select(Run)).one().summary is not None
@@ -211,7 +211,7 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_the_report_is_one_page_that_needs_nothing_else(shop: Workshop, language: str) -> None:
+def test_the_report_is_one_page_that_needs_nothing_else(shop: Application, language: str) -> None:
     run_night(NIGHT)
     made = reporting.make_report(shop.places, NIGHT, "Café & Söhne <GmbH>", language)
     page = Page()
@@ -228,7 +228,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(shop: Workshop, language
     assert again.html == made.html
 
 
-def test_a_report_without_a_night_or_a_language_says_so(shop: Workshop) -> None:
+def test_a_report_without_a_night_or_a_language_says_so(shop: Application) -> None:
     with pytest.raises(NotFoundError, match="Run 'retention run' first"):
         reporting.make_report(shop.places, NIGHT, "X", "en")
     run_night(NIGHT)
@@ -251,7 +251,7 @@ def test_tonight_s_risk_is_that_of_an_invoice_issued_tonight(company_data: Path)
         assert (ours.fillna(-1) - taught[name].astype(float).fillna(-1)).abs().max() < 1e-9, name
 
 
-def test_a_report_changes_nothing(shop: Workshop) -> None:
+def test_a_report_changes_nothing(shop: Application) -> None:
     run_night(NIGHT)
     before = print_of(shop)
     reporting.make_report(shop.places, NIGHT, "X", "en")
@@ -259,7 +259,7 @@ def test_a_report_changes_nothing(shop: Workshop) -> None:
 
 
 def test_payments_that_are_left_out_make_nobody_late(
-    shop: Workshop, config_dir: Path, company_data: Path, tmp_path: Path
+    shop: Application, config_dir: Path, company_data: Path, tmp_path: Path
 ) -> None:
     """A tripped gate must not look like a company whose customers never pay."""
     fading = PAYING.replace("overdue_amount > 0 AND late_share_12m > 0.3", "usage_change < -0.4")

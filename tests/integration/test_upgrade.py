@@ -22,7 +22,7 @@ from sqlalchemy import (
 from retention import bootstrap
 from retention.audit import verify as audit
 from retention.audit.replay_decisions import replay_receipts
-from retention.bootstrap import Workshop
+from retention.bootstrap import Application
 from retention.db import schema
 from retention.db.models import Action, Case, Receipt, Run
 from retention.db.session import make_engine, reading, writing
@@ -30,7 +30,7 @@ from retention.demo.data import write_company
 from retention.domain.errors import RetentionError
 from retention.domain.runs import RunState
 from retention.runs.history import list_nights, summary_of
-from tests.conftest import ROOT, PostgresDatabases, copy_config, make_settings, use_workshop
+from tests.conftest import ROOT, PostgresDatabases, copy_config, make_settings, use_application
 from tests.factories.nights import run_night
 
 STATES = sorted((ROOT / "tests" / "states").glob("*.tar.xz"))
@@ -52,7 +52,7 @@ def earlier(
     company: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Workshop]:
+) -> Iterator[Application]:
     """A workshop on the state that an earlier version has left."""
     state = tmp_path / "state"
     with tarfile.open(archive) as kept:
@@ -61,8 +61,8 @@ def earlier(
     if request.param == "postgresql":
         url = _copied(url, request.getfixturevalue("postgres"))
     config = copy_config(tmp_path / "config", company)
-    made = bootstrap.build_workshop(make_settings(config, state, url))
-    use_workshop(monkeypatch, made)
+    made = bootstrap.build_application(make_settings(config, state, url))
+    use_application(monkeypatch, made)
     yield made
     made.engine.dispose()
 
@@ -110,7 +110,7 @@ def _typed(row: dict[str, object], table: Table) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("archive", STATES, ids=lambda path: path.name.split(".")[0])
-def test_an_earlier_state_goes_on(earlier: Workshop) -> None:
+def test_an_earlier_state_goes_on(earlier: Application) -> None:
     nights = [run_night(LAST + timedelta(days=n)) for n in (1, 2)]
     assert [night["pull"]["customers"] for night in nights] == [60, 60]
     assert all(not night["pull"]["tripped"] for night in nights)
@@ -133,7 +133,7 @@ def test_an_earlier_state_goes_on(earlier: Workshop) -> None:
 
 
 @pytest.mark.parametrize("archive", STATES[-1:], ids=["newest"])
-def test_a_state_of_a_later_version_is_refused_with_a_remedy(earlier: Workshop) -> None:
+def test_a_state_of_a_later_version_is_refused_with_a_remedy(earlier: Application) -> None:
     run_night(LAST + timedelta(days=1))
     with writing(earlier.engine) as session:
         session.execute(update(Run).values(summary={"schema": 99, "pull": {}}))
