@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 from retention.actions import offers
 from retention.actions.lifecycle import set_state
 from retention.db.models import Action
-from retention.delivery import attempts
-from retention.delivery import queued_messages as queued_messages
+from retention.delivery import attempts, queued_messages
 from retention.delivery.attempts import Claimed, Ending
 from retention.delivery.last_check import Refusal, Rules, check, not_approved
 from retention.delivery.queued_messages import QueuedMessage
@@ -52,11 +51,11 @@ def settle_refused(
 ) -> None:
     """Give refused messages their final state, and their actions with them."""
     alike: dict[Refusal, list[QueuedMessage]] = defaultdict(list)
-    for message_row in found:
-        if message_row.message_id in refused:
-            alike[refused[message_row.message_id]].append(message_row)
+    for queued in found:
+        if queued.message_id in refused:
+            alike[refused[queued.message_id]].append(queued)
     for refusal, group in alike.items():
-        ids = [message_row.message_id for message_row in group]
+        ids = [queued.message_id for queued in group]
         if refusal.state is MessageState.QUEUED:
             outbox.put_off(session, ids, refusal.reason, None)
             continue
@@ -65,7 +64,7 @@ def settle_refused(
         session.execute(
             update(Action)
             .where(
-                Action.id.in_([message_row.action_id for message_row in group]),
+                Action.id.in_([queued.action_id for queued in group]),
                 Action.state == ActionState.APPROVED,
             )
             .values(state=ActionState.EXPIRED if expired else ActionState.CANCELLED)
@@ -83,7 +82,7 @@ def pass_dots(
     """
     found = queued_messages.load(session, [claim.message_id for claim in claims], lock=True)
     refused = {key: refusal.reason for key, refusal in check(session, found, now, rules).items()}
-    frozen = {message_row.message_id: message_row.content_hash for message_row in found}
+    frozen = {queued.message_id: queued.content_hash for queued in found}
     for claim in claims:
         if frozen[claim.message_id] != claim.content_hash:
             refused.setdefault(claim.message_id, "the content is not what was approved")

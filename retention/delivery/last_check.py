@@ -56,63 +56,58 @@ def check(
 ) -> dict[str, Refusal]:
     """Return which messages may not leave at this moment, and why."""
     on = date_in(now, rules.timezone)
-    around = look_around(session, {message_row.customer_id for message_row in found}, on)
-    dead = dead_addresses.dead(session, {message_row.recipient for message_row in found})
-    adverse = any(message_row.stage in ADVERSE_STAGES for message_row in found)
+    around = look_around(session, {queued.customer_id for queued in found}, on)
+    dead = dead_addresses.dead(session, {queued.recipient for queued in found})
+    adverse = any(queued.stage in ADVERSE_STAGES for queued in found)
     doubt = trust.why_in_doubt(session, NIGHTLY, on, rules.fresh_days) if adverse else None
     refusals = {}
-    for message_row in found:
+    for queued in found:
         refusal = (
-            _out_of_time(message_row, on)
-            or _obstacle(message_row, around, dead, on)
-            or _not_now(message_row, now, rules, doubt)
+            _out_of_time(queued, on)
+            or _obstacle(queued, around, dead, on)
+            or _not_now(queued, now, rules, doubt)
         )
         if refusal is not None:
-            refusals[message_row.message_id] = refusal
+            refusals[queued.message_id] = refusal
     return refusals
 
 
-def _out_of_time(message_row: QueuedMessage, on: date) -> Refusal | None:
-    if message_row.send_until < on:
+def _out_of_time(queued: QueuedMessage, on: date) -> Refusal | None:
+    if queued.send_until < on:
         return Refusal(MessageState.EXPIRED, "its last day for sending is over")
-    if (
-        message_row.action_state is not ActionState.APPROVED
-        or message_row.case_state is not CaseState.OPEN
-    ):
+    if queued.action_state is not ActionState.APPROVED or queued.case_state is not CaseState.OPEN:
         return Refusal(MessageState.CANCELLED, "the action is no longer approved")
-    if message_row.case_stage is not message_row.stage:
+    if queued.case_stage is not queued.stage:
         return Refusal(MessageState.CANCELLED, "the case has moved to another stage")
     return None
 
 
 def _obstacle(
-    message_row: QueuedMessage, around: Surroundings, dead: Collection[str], on: date
+    queued: QueuedMessage, around: Surroundings, dead: Collection[str], on: date
 ) -> Refusal | None:
-    scope = stopped_by(around, message_row.playbook, message_row.stage, message_row.kind)
+    scope = stopped_by(around, queued.playbook, queued.stage, queued.kind)
     if scope is not None:
         return Refusal(MessageState.QUEUED, f"'{scope}' is stopped")
-    reason = kept_apart(
-        around, message_row.customer_id, message_row.playbook, message_row.message_class, on
-    )
+    reason = kept_apart(around, queued.customer_id, queued.playbook, queued.message_class, on)
     if reason is not None:
         return Refusal(MessageState.CANCELLED, reason)
-    if message_row.recipient.casefold() in dead:
+    if queued.recipient.casefold() in dead:
         return Refusal(MessageState.CANCELLED, "the address does not take our mail")
-    if message_row.customer_id in around.replied:
+    if queued.customer_id in around.replied:
         return Refusal(MessageState.QUEUED, "the customer has written to us")
     return None
 
 
 def _not_now(
-    message_row: QueuedMessage, now: datetime, rules: Rules, doubt: str | None
+    queued: QueuedMessage, now: datetime, rules: Rules, doubt: str | None
 ) -> Refusal | None:
     """What waits: outside the recipient's hours, and adverse while no good night speaks for it."""
-    if message_row.not_before > now:
-        return Refusal(MessageState.QUEUED, message_row.waiting_for or "not yet")
-    if rules.opens_at and rules.opens_at(now, message_row.timezone, message_row.place) > now:
+    if queued.not_before > now:
+        return Refusal(MessageState.QUEUED, queued.waiting_for or "not yet")
+    if rules.opens_at and rules.opens_at(now, queued.timezone, queued.place) > now:
         return Refusal(MessageState.QUEUED, "outside_hours")
-    answers = message_row.step == RECEIPT_STEP
-    if doubt is not None and message_row.stage in ADVERSE_STAGES and not answers:
+    answers = queued.step == RECEIPT_STEP
+    if doubt is not None and queued.stage in ADVERSE_STAGES and not answers:
         return Refusal(MessageState.QUEUED, doubt)
     return None
 
@@ -123,12 +118,10 @@ def not_approved(
     """Refuse what is not, byte for byte, what the right people have approved lately."""
     actions = {action.id: action for action in _load(session, [p.action_id for p in found])}
     refusals = {}
-    for message_row in found:
-        refusal = _judge_approval(
-            actions[message_row.action_id], message_row.content_hash, now, rules
-        )
+    for queued in found:
+        refusal = _judge_approval(actions[queued.action_id], queued.content_hash, now, rules)
         if refusal is not None:
-            refusals[message_row.message_id] = refusal
+            refusals[queued.message_id] = refusal
     return refusals
 
 

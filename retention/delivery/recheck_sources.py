@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from retention.delivery import queued_messages as queued_messages
+from retention.delivery import queued_messages
 from retention.delivery.claim import settle_refused
 from retention.delivery.last_check import Refusal
 from retention.delivery.queued_messages import QueuedMessage
@@ -35,8 +35,8 @@ def look(
             policies.home,
             places.environment,
             places.timezone,
-            (min(message_row.proposed_on for message_row in guarded), today),
-            {message_row.customer_id for message_row in guarded},
+            (min(queued.proposed_on for queued in guarded), today),
+            {queued.customer_id for queued in guarded},
         )
     except SourceError:
         return None
@@ -50,23 +50,23 @@ def keep_back(
     When nobody can tell, what is guarded waits: no data never worsens anybody's position.
     """
     if recent is None:
-        ids = {message_row.message_id for message_row in guarded}
+        ids = {queued.message_id for queued in guarded}
         outbox.put_off(session, ids, UNREADABLE, None)
         return ids
     refused = {}
-    for message_row in guarded:
-        reason = _changed(message_row, recent)
+    for queued in guarded:
+        reason = _changed(queued, recent)
         if reason is not None:
-            refused[message_row.message_id] = Refusal(MessageState.CANCELLED, reason)
+            refused[queued.message_id] = Refusal(MessageState.CANCELLED, reason)
     settle_refused(session, guarded, refused)
     return set(refused)
 
 
-def _changed(message_row: QueuedMessage, recent: Recent) -> str | None:
-    complained = recent.complained_on.get(message_row.customer_id, date.min)
-    if complained > message_row.proposed_on:
+def _changed(queued: QueuedMessage, recent: Recent) -> str | None:
+    complained = recent.complained_on.get(queued.customer_id, date.min)
+    if complained > queued.proposed_on:
         return f"the customer has complained since ({complained})"
-    paid = recent.paid_on.get(message_row.customer_id, date.min)
-    if message_row.stage in ADVERSE_STAGES and paid > message_row.proposed_on:
+    paid = recent.paid_on.get(queued.customer_id, date.min)
+    if queued.stage in ADVERSE_STAGES and paid > queued.proposed_on:
         return f"the customer has paid since ({paid})"
     return None

@@ -11,8 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
-from retention.delivery import canaries
-from retention.delivery import queued_messages as queued_messages
+from retention.delivery import canaries, queued_messages
 from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.actions import RECEIPT_STEP
 from retention.domain.messages import AttemptStage, MessageClass, MessageState
@@ -49,14 +48,14 @@ def gather(session: Session, now: datetime, limit: int, policies: Policies, time
     free = _not_too_many(awake, _sent_lately(session, awake, rules, now), rules, now, put_off)
     free.sort(key=lambda p: (p.message_class is not MessageClass.LEGAL_NOTICE, p.not_before))
     room = max(0, rules.daily_quota - used_quota(session, now))
-    put_off[QUOTA, None] = [message_row.message_id for message_row in free[room:]]
+    put_off[QUOTA, None] = [queued.message_id for queued in free[room:]]
     for (reason, until), ids in put_off.items():
         for start in range(0, len(ids), _MANY):
             outbox.put_off(session, ids[start : start + _MANY], reason, until)
     waiting: dict[str, int] = defaultdict(int)
     for (reason, _), ids in put_off.items():
         waiting[reason] += len(ids)
-    leaving = [message_row.message_id for message_row in free[: min(room, limit)]]
+    leaving = [queued.message_id for queued in free[: min(room, limit)]]
     return Round(leaving, {reason: n for reason, n in sorted(waiting.items()) if n})
 
 
@@ -100,12 +99,12 @@ def _in_hours(
     put_off: dict[tuple[str, datetime | None], list[str]],
 ) -> list[QueuedMessage]:
     awake = []
-    for message_row in due:
-        opens_at = opening(message_row.timezone, message_row.place)
+    for queued in due:
+        opens_at = opening(queued.timezone, queued.place)
         if opens_at <= now:
-            awake.append(message_row)
+            awake.append(queued)
         else:
-            put_off[OUT_OF_HOURS, opens_at].append(message_row.message_id)
+            put_off[OUT_OF_HOURS, opens_at].append(queued.message_id)
     return awake
 
 
@@ -117,16 +116,16 @@ def _not_too_many(
     put_off: dict[tuple[str, datetime | None], list[str]],
 ) -> list[QueuedMessage]:
     free = []
-    for message_row in found:
-        answers = message_row.step == RECEIPT_STEP  # what a customer waits for is not one too many
-        cap = None if answers else rules.frequency.get(message_row.message_class)
-        theirs = sent[message_row.customer_id, message_row.message_class]
+    for queued in found:
+        answers = queued.step == RECEIPT_STEP  # what a customer waits for is not one too many
+        cap = None if answers else rules.frequency.get(queued.message_class)
+        theirs = sent[queued.customer_id, queued.message_class]
         at = cap.next_free(theirs, now) if cap else now
         if at > now:
-            put_off[ENOUGH, at].append(message_row.message_id)
+            put_off[ENOUGH, at].append(queued.message_id)
         else:
             theirs.append(now)
-            free.append(message_row)
+            free.append(queued)
     return free
 
 
@@ -137,7 +136,7 @@ def _sent_lately(
     sent: Sent = defaultdict(list)
     longest = max((cap.days for cap in rules.frequency.values()), default=0)
     at = func.coalesce(Message.sent_at, Message.not_before)
-    customers = sorted({message_row.customer_id for message_row in found})
+    customers = sorted({queued.customer_id for queued in found})
     for start in range(0, len(customers), _MANY):
         rows = session.execute(
             select(Action.customer_id, Rendering.message_class, at)

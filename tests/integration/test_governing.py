@@ -52,8 +52,7 @@ from retention.domain.offers import Answer, OfferState
 from retention.domain.stages import Stage
 from retention.ladder import held_batches as batches
 from retention.messages import outbox
-from retention.people import actor as actor
-from retention.people import delegations
+from retention.people import actor, delegations
 from retention.policies.guards import HoldoutDoc
 from retention.safeguards import exclusions
 from retention.safeguards import kill_switch as switches
