@@ -43,14 +43,14 @@ def prepare(config: Path, state: Path) -> Callable[[], Any]:
         )
     )
     schema.upgrade(shop.engine)
-    pulled = pull(shop.policies, shop.places, AS_OF)
-    score_all(shop.policies.costs, shop.places, pulled)
+    pulled = pull(shop.policies, shop.folders, AS_OF)
+    score_all(shop.policies.costs, shop.folders, pulled)
     with writing(shop.engine) as session:
         _open_cases(session, shop)
 
     def decide() -> Any:
         with trying(shop.engine) as session:
-            return decide_night(session, shop.policies, shop.places, shop.sender, pulled)
+            return decide_night(session, shop.policies, shop.folders, shop.sender, pulled)
 
     return decide
 
@@ -62,7 +62,7 @@ def _open_cases(session: Session, shop: Application) -> None:
         [{"version": book.version, "playbook": book.name, "document": book.document,
           "first_used_on": AS_OF}],
     )  # fmt: skip
-    files = snapshots.files(shop.places.snapshots, AS_OF, snapshots.PEOPLE)
+    files = snapshots.files(shop.folders.snapshots, AS_OF, snapshots.PEOPLE)
     customers = pq.read_table(files, columns=["customer_id"], partitioning=None).column(0)
     every = round(1 / SHARE_OPEN)
     cases, events, actions = [], [], []

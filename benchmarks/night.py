@@ -31,12 +31,12 @@ def main() -> None:
     schema.upgrade(shop.engine)
     steps = {}
     start = time.perf_counter()
-    pulled = pull(shop.policies, shop.places, AS_OF)
+    pulled = pull(shop.policies, shop.folders, AS_OF)
     steps["pull"] = time.perf_counter()
-    scored = score_all(shop.policies.costs, shop.places, pulled)
+    scored = score_all(shop.policies.costs, shop.folders, pulled)
     steps["score"] = time.perf_counter()
     with writing(shop.engine) as session:
-        decided = decide_night(session, shop.policies, shop.places, shop.sender, pulled)
+        decided = decide_night(session, shop.policies, shop.folders, shop.sender, pulled)
     steps["release"] = time.perf_counter()
     marks = [start, *steps.values()]
     took = {name: round(b - a, 2) for name, a, b in zip(steps, marks, marks[1:], strict=False)}

@@ -1,4 +1,4 @@
-"""Where the parts are joined: settings become an engine, policies, places and a mail server."""
+"""Where the parts are joined: settings become an engine, policies, folders and a mail server."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +11,7 @@ from retention.delivery.mail_server import MailServer, with_preset
 from retention.messages.sender import Sender
 from retention.policies.load import Policies, load_policies
 from retention.settings import Settings, environment, get_settings
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Application:
     settings: Settings
     engine: Engine
     policies: Policies
-    places: Places
+    folders: Folders
     sender: Sender
     mail: MailServer
     lease: timedelta
@@ -40,7 +40,7 @@ def build_application(settings: Settings) -> Application:
         settings=settings,
         engine=make_engine(settings.database),
         policies=policies,
-        places=Places(
+        folders=Folders(
             snapshots=settings.snapshots_dir,
             templates=settings.templates_dir,
             timezone=settings.timezone,

@@ -57,7 +57,7 @@ def _without_changed(shop: Application, ids: list[str]) -> tuple[list[str], Coun
     if not guarded:
         return ids, Counter()
     today = date_in(utc_now(), shop.settings.timezone)
-    recent = freshness.look(shop.policies, shop.places, guarded, today)
+    recent = freshness.look(shop.policies, shop.folders, guarded, today)
     with writing(shop.engine) as session:
         kept = freshness.keep_back(session, guarded, recent)
     state = "stopped" if recent is None else MessageState.CANCELLED.value

@@ -14,17 +14,17 @@ _HOUR = 3600
 def learn_churn(as_of: date) -> dict[str, Any]:
     """Learn who leaves: from our own snapshots, or from the sources while those are too young."""
     shop = get_application()
-    learnt, data_hash = learning.learn_churn(shop.policies, shop.places, as_of, from_sources=False)
+    learnt, data_hash = learning.learn_churn(shop.policies, shop.folders, as_of, from_sources=False)
     if learnt.backtest.rows == 0:
         learnt, data_hash = learning.learn_churn(
-            shop.policies, shop.places, as_of, from_sources=True
+            shop.policies, shop.folders, as_of, from_sources=True
         )
-    return learning.keep(shop.places.models, learnt, data_hash).as_json()
+    return learning.keep(shop.folders.models, learnt, data_hash).as_json()
 
 
 @step(task_run_name="learn-late-payment-{as_of}", timeout_seconds=_HOUR)
 def learn_late_payment(as_of: date) -> dict[str, Any]:
     """Learn which invoices are paid very late, from what was known when they were issued."""
     shop = get_application()
-    learnt, data_hash = learning.learn_late_payment(shop.policies, shop.places, as_of)
-    return learning.keep(shop.places.models, learnt, data_hash).as_json()
+    learnt, data_hash = learning.learn_late_payment(shop.policies, shop.folders, as_of)
+    return learning.keep(shop.folders.models, learnt, data_hash).as_json()

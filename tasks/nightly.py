@@ -112,7 +112,7 @@ def pull_sources(as_of: date) -> PullSummary:
     with reading(shop.engine) as session:
         history = trust.good_pulls(session, FLOW, shop.policies.guards.history, as_of)
         accepted = gates.accepted(session, as_of)
-    pulled = nightly.pull(shop.policies, shop.places, as_of, history, accepted)
+    pulled = nightly.pull(shop.policies, shop.folders, as_of, history, accepted)
     log.info("%s: %d customers, rows %s, left out: %s", as_of, pulled.customers, pulled.rows,
              ", ".join(pulled.tripped) or "nothing")  # fmt: skip
     return pulled
@@ -122,27 +122,27 @@ def pull_sources(as_of: date) -> PullSummary:
 def measure_shard(as_of: date, shard: int) -> int:
     """Aggregate the rows of one shard's customers and their economics."""
     shop = get_application()
-    return scores.measure_shard(shop.policies.costs, shop.places, as_of, shard)
+    return scores.measure_shard(shop.policies.costs, shop.folders, as_of, shard)
 
 
 @step(task_run_name="compare-{as_of}", timeout_seconds=_HOURS)
 def compare_customers(as_of: date) -> None:
     """Compare all customers once: peers, ranks, ties."""
     shop = get_application()
-    scores.compare(shop.policies.costs, shop.places, as_of)
+    scores.compare(shop.policies.costs, shop.folders, as_of)
 
 
 @step(task_run_name="score-{as_of}-{shard}", timeout_seconds=2 * _HOURS)
 def score_shard(as_of: date, shard: int) -> None:
     """Score one shard's customers."""
     shop = get_application()
-    scores.score_shard(shop.policies.costs, shop.places, as_of, shard)
+    scores.score_shard(shop.policies.costs, shop.folders, as_of, shard)
 
 
 @step(task_run_name="finish-scores-{as_of}")
 def finish_scores(as_of: date) -> ScoreSummary:
     """Say that the snapshot is whole; forget the company's rows."""
-    scored = scores.finish_scores(get_application().places, as_of)
+    scored = scores.finish_scores(get_application().folders, as_of)
     log.info("%s: %d customers scored, fit %s", as_of, scored.customers, scored.fit)
     return scored
 
@@ -157,7 +157,7 @@ def release_decisions(
         return _finish_backfill(claim, pulled, scored)
     with writing(shop.engine) as session:
         runs.require_held(session, claim)
-        decided = night.decide_night(session, shop.policies, shop.places, shop.sender, pulled)
+        decided = night.decide_night(session, shop.policies, shop.folders, shop.sender, pulled)
         if plan is not None:
             require_planned(session, shop.policies, pulled, plan)
         parts = {"pull": pulled, "scores": scored, "decisions": decided}

@@ -23,7 +23,7 @@ def write_report(as_of: date) -> str:
     folder = shop.settings.state_dir / "reports"
     folder.mkdir(parents=True, exist_ok=True)
     for language in ("es", "en"):
-        made = reporting.make_report(shop.places, as_of, shop.settings.company_name, language)
+        made = reporting.make_report(shop.folders, as_of, shop.settings.company_name, language)
         target = folder / f"report-{made.as_of}.{language}.html"
         target.write_text(made.html, encoding="utf-8")
     sentences = "\n".join(f"- {title}" for title in made.titles)
@@ -36,11 +36,11 @@ def write_report(as_of: date) -> str:
 def measure(as_of: date) -> bool:
     """Measure what the programme does to others; stop it above the limit. True when stopped now."""
     shop = get_application()
-    days = [day for day in snapshots.dates(shop.places.snapshots) if day <= as_of]
+    days = [day for day in snapshots.dates(shop.folders.snapshots) if day <= as_of]
     if not days or not schema.exists(shop.engine):
         return False
     with writing(shop.engine) as session:
-        found = measure_programme(session, shop.places.snapshots, days[-1])
+        found = measure_programme(session, shop.folders.snapshots, days[-1])
         stopped = stop_above_limit(session, found["others"], shop.policies.spillover, utc_now())
     create_markdown_artifact(key="measured", markdown=_sentences(found, stopped=stopped))
     return stopped

@@ -20,7 +20,7 @@ from retention.bootstrap import Application
 from retention.db import schema
 from retention.demo.data import write_company
 from retention.settings import Settings, keep_prefect_quiet
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 ROOT = Path(__file__).parent.parent
 NIGHT = date(2026, 5, 31)
@@ -210,9 +210,9 @@ def make_settings(config: Path, state: Path, database_url: str | None = None) ->
     )
 
 
-def make_places(snapshots: Path, **more: Any) -> Places:
-    """Places of a night without settings; everything lies beside the snapshots."""
-    return Places(
+def make_folders(snapshots: Path, **more: Any) -> Folders:
+    """Folders of a night without settings; everything lies beside the snapshots."""
+    return Folders(
         snapshots=snapshots,
         templates=ROOT / "templates",
         timezone="Europe/Madrid",

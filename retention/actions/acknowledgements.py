@@ -30,7 +30,7 @@ from retention.messages.sender import Sender
 from retention.messages.terms import Terms
 from retention.people.actor import Actor, may
 from retention.snapshots.customers import read_rows
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 _RECEIPT = Step(ActionKind.EMAIL, template="receipt")
 _HANDOVER = Step(
@@ -50,7 +50,7 @@ def record_answer(
     actor: Actor,
     said: Answer,
     sender: Sender,
-    places: Places,
+    folders: Folders,
     *,
     counter_fee: Decimal | None = None,
     note: str = "",
@@ -63,7 +63,7 @@ def record_answer(
     offer = offers.answer(session, action, actor, said, counter_fee=counter_fee, note=note)
     fee = counter_fee if said is Answer.COUNTER else offer.new_fee
     receipt: dict[str, Plain] = {"said": said.value, "new_fee": fee, "until": offer.expires_on}
-    _confirm(session, action, actor, sender, places, Terms(more={"receipt": receipt}))
+    _confirm(session, action, actor, sender, folders, Terms(more={"receipt": receipt}))
     return action
 
 
@@ -73,7 +73,7 @@ def agree_on_call(
     actor: Actor,
     starts_at: datetime,
     sender: Sender,
-    places: Places,
+    folders: Folders,
 ) -> Action:
     """Write down when a call will be, and send the customer the invitation for their calendar.
 
@@ -98,7 +98,7 @@ def agree_on_call(
     receipt: dict[str, Plain] = {"said": "call", "new_fee": None, "at": starts_at,
                                  "until": starts_at.date()}  # fmt: skip
     agreed = Appointment(action.id, starts_at, number=number)
-    made = _confirm(session, action, actor, sender, places,
+    made = _confirm(session, action, actor, sender, folders,
                     Terms(more={"receipt": receipt}, appointment=agreed))  # fmt: skip
     if made is not None and made.message is not None:
         made.message.send_until = min(made.due_on, starts_at.date() - timedelta(days=1))
@@ -108,22 +108,22 @@ def agree_on_call(
 
 
 def propose_handover(
-    session: Session, case_id: str, partner: Partner, actor: Actor, sender: Sender, places: Places
+    session: Session, case_id: str, partner: Partner, actor: Actor, sender: Sender, folders: Folders
 ) -> Action | None:
     """Write the message that offers a partner; two people approve it before it leaves."""
     example = session.scalars(select(Action).where(Action.case_id == case_id).limit(1)).one()
     more: dict[str, dict[str, Plain]] = {
         "partner": {"name": partner.name, "email": partner.email, "phone": partner.phone}
     }
-    return _write(session, example, actor, sender, places, HANDOVER_STEP, _HANDOVER,
+    return _write(session, example, actor, sender, folders, HANDOVER_STEP, _HANDOVER,
                   Terms(more=more))  # fmt: skip
 
 
 def _confirm(
-    session: Session, action: Action, actor: Actor, sender: Sender, places: Places, terms: Terms
+    session: Session, action: Action, actor: Actor, sender: Sender, folders: Folders, terms: Terms
 ) -> Action | None:
     _give_up_older(session, action)
-    return _write(session, action, actor, sender, places, RECEIPT_STEP, _RECEIPT, terms)
+    return _write(session, action, actor, sender, folders, RECEIPT_STEP, _RECEIPT, terms)
 
 
 def _give_up_older(session: Session, action: Action) -> None:
@@ -143,13 +143,13 @@ def _write(
     action: Action,
     actor: Actor,
     sender: Sender,
-    places: Places,
+    folders: Folders,
     position: int,
     step: Step,
     terms: Terms,
 ) -> Action | None:
     case = action_queries.case_of(session, action)
-    found = read_rows(places.snapshots, places.newest(), [action.customer_id])
+    found = read_rows(folders.snapshots, folders.newest(), [action.customer_id])
     row = found.get(action.customer_id)
     if row is None or case.state is not CaseState.OPEN:
         return None

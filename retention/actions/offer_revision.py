@@ -20,7 +20,7 @@ from retention.messages.sender import Sender
 from retention.messages.terms import Terms
 from retention.people.actor import Actor, may
 from retention.snapshots.customers import read_rows
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 _OPEN = frozenset(
     {OfferState.SENT, OfferState.VIEWED, OfferState.COUNTERED, OfferState.DECLINED,
@@ -29,7 +29,7 @@ _OPEN = frozenset(
 
 
 def revise(
-    session: Session, action_id: str, actor: Actor, fee: Decimal, sender: Sender, places: Places
+    session: Session, action_id: str, actor: Actor, fee: Decimal, sender: Sender, folders: Folders
 ) -> Action:
     """Propose another fee instead of an offer's; somebody else has to approve the new message.
 
@@ -53,7 +53,7 @@ def revise(
     most = offer.current_fee * (1 + Decimal(str(terms.max_change)))
     if not 0 < fee <= most:
         refuse(subject, f"a fee of {fee} is not between 0 and {most:.2f}", "Offer less.")
-    rows = read_rows(places.snapshots, places.newest(), [old.customer_id])
+    rows = read_rows(folders.snapshots, folders.newest(), [old.customer_id])
     if old.customer_id not in rows:
         raise NotFoundError(
             f"customer '{old.customer_id}'", "is not in the newest night", "Wait for the data."

@@ -11,7 +11,7 @@ from retention.scoring.model_store import load_models
 from retention.scoring.reference import Reference
 from retention.scoring.score import measure_customers, score_customers
 from retention.snapshots import store as snapshots
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,18 @@ class Replayed:
     different: tuple[str, ...]
 
 
-def replay(places: Places, as_of: date) -> Replayed:
+def replay(folders: Folders, as_of: date) -> Replayed:
     """Measure and score a snapshot's features again, with its own costs, peers and models.
 
     Raises NotFoundError when there is no complete snapshot of the date.
     """
-    root = places.snapshots
+    root = folders.snapshots
     if as_of not in snapshots.dates(root):
         raise NotFoundError(f"snapshot of {as_of}", "does not exist", "Choose a night that ran.")
     manifest = snapshots.read_manifest(root, as_of)
     costs = Costs.model_validate(manifest["costs"])
     reference = Reference.from_json(snapshots.read_document(root, as_of, snapshots.REFERENCE))
-    models = load_models(places.models, manifest["models"])
+    models = load_models(folders.models, manifest["models"])
     different: set[str] = set()
     customers = 0
     for shard in range(manifest["shards"]):

@@ -59,7 +59,7 @@ def owner_of(shop: "Application", customer_id: str) -> str:
     """Return the account manager of a customer, by the newest snapshot."""
     from retention.snapshots.customers import people_of
 
-    row = people_of(shop.places.snapshots, {customer_id}).get(customer_id, {})
+    row = people_of(shop.folders.snapshots, {customer_id}).get(customer_id, {})
     return shop.policies.team.account_manager_of(row.get("account_manager")).person_id
 
 

@@ -112,7 +112,7 @@ def erase(
     actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         count = erasure.erase(
-            session, shop.places.snapshots, customer_id, actor.person, reason, actor.now
+            session, shop.folders.snapshots, customer_id, actor.person, reason, actor.now
         )
     if as_json:
         emit({"erased": count})

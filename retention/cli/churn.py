@@ -84,7 +84,7 @@ def _learn(
             from retention.bootstrap import get_application
 
             shop = get_application()
-            return learning.learn_churn(shop.policies, shop.places, day, from_sources=True)
+            return learning.learn_churn(shop.policies, shop.folders, day, from_sources=True)
         if label is None:
             raise typer.BadParameter("a file needs --label: the column that says who left")
         return learning.learn_from_table(

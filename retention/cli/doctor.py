@@ -66,7 +66,7 @@ def _database(shop: "Application") -> Check:
 def _sources(shop: "Application") -> Check:
     from retention.nights.pull import count_source_rows
 
-    rows = count_source_rows(shop.policies, shop.places)
+    rows = count_source_rows(shop.policies, shop.folders)
     return Check("sources", OK, ", ".join(f"{name} {count:,}" for name, count in rows.items()))
 
 

@@ -34,7 +34,7 @@ def explain(
     if not schema.exists(shop.engine):
         raise NotFoundError("snapshots", "no night has run yet", "Run 'retention run' first.")
     with reading(shop.engine) as session:
-        found = explain_customer(session, shop.policies, shop.places, customer, parse_day(as_of))
+        found = explain_customer(session, shop.policies, shop.folders, customer, parse_day(as_of))
     if as_json:
         emit({"customer": {**found, "language": language, "sentences": sentences(found, words)}})
     else:

@@ -29,7 +29,7 @@ def show(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
         with reading(shop.engine) as session:
             history = gates.history(session, shop.policies.guards.history)
     with make_console(stderr=True).status("Reading the sources ..."):
-        found = gates.look(shop.policies, shop.places, day, history)
+        found = gates.look(shop.policies, shop.folders, day, history)
     if as_json:
         emit({"gates": found})
         return
@@ -56,7 +56,7 @@ def accept(
     person = shop.policies.team.get(who)
     with reading(shop.engine) as session:
         history = gates.history(session, shop.policies.guards.history)
-    trip = gates.trip_of(shop.policies, shop.places, table, day, history)
+    trip = gates.trip_of(shop.policies, shop.folders, table, day, history)
     with writing(shop.engine) as session:
         gates.accept(session, trip, person, reason, day, utc_now())
     if as_json:

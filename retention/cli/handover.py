@@ -59,13 +59,13 @@ def offer_handover(
     if partner is None:
         known = ", ".join(sorted(shop.policies.partners)) or "none"
         raise NotFoundError(f"partner '{to}'", "is not in config/partners.yaml", f"Known: {known}.")
-    person = people_of(shop.places.snapshots, {customer_id}).get(customer_id, {})
+    person = people_of(shop.folders.snapshots, {customer_id}).get(customer_id, {})
     place = (person.get("country"), person.get("kind"))
     with writing(shop.engine) as session:
         case = open_case_of(session, customer_id)
         row = handovers.offer(session, case, partner, actor, place=place,
                               owner=owner_of(shop, customer_id))  # fmt: skip
-        answering.propose_handover(session, case.id, partner, actor, shop.sender, shop.places)
+        answering.propose_handover(session, case.id, partner, actor, shop.sender, shop.folders)
     _say(row.id, str(row.state), as_json=as_json)
 
 

@@ -14,12 +14,12 @@ def measure(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
     from retention.snapshots import store as snapshots
 
     shop = ready()
-    days = snapshots.dates(shop.places.snapshots)
+    days = snapshots.dates(shop.folders.snapshots)
     day = parse_day(as_of) or (days[-1] if days else None)
     if day is None:
         raise NotFoundError("snapshots", "no night has run yet", "Run 'retention run' first.")
     with reading(shop.engine) as session:
-        found = measure_programme(session, shop.places.snapshots, day)
+        found = measure_programme(session, shop.folders.snapshots, day)
     if as_json:
         emit({"measured": found})
     else:

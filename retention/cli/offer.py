@@ -31,7 +31,7 @@ def answer(
     actor = actor_of(shop, who)
     with writing(shop.engine) as session:
         action = answering.record_answer(
-            session, action_id, actor, choice(Answer, said), shop.sender, shop.places,
+            session, action_id, actor, choice(Answer, said), shop.sender, shop.folders,
             counter_fee=_money(fee), note=note,
         )  # fmt: skip
         offer = offers.of_action(action)
@@ -57,7 +57,7 @@ def revise(
     actor = actor_of(shop, who)
     amount = _money(fee) or Decimal(0)
     with writing(shop.engine) as session:
-        made = revise_offer(session, action_id, actor, amount, shop.sender, shop.places)
+        made = revise_offer(session, action_id, actor, amount, shop.sender, shop.folders)
         number, version = made.id, made.offer.version if made.offer else 0
     if as_json:
         emit({"action": number, "version": version})

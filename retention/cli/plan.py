@@ -78,7 +78,7 @@ def plan(
         planned = make_plan(
             shop.engine,
             shop.policies,
-            shop.places,
+            shop.folders,
             shop.sender,
             day or business_date(shop.settings.timezone),
         )

@@ -47,7 +47,7 @@ def list_(
             limit=limit,
             awake_on=None if snoozed else date_in(now, shop.settings.timezone),
         )
-        people = people_of(shop.places.snapshots, {action.customer_id for action in found})
+        people = people_of(shop.folders.snapshots, {action.customer_id for action in found})
         rows = [summary(action, people, validity(shop), now) for action in found]
     if as_json:
         emit({"actions": rows})
@@ -92,7 +92,7 @@ def show(
     shop = ready()
     with writing(shop.engine) as session:
         action = queries.get(session, action_id)
-        people = people_of(shop.places.snapshots, {action.customer_id})
+        people = people_of(shop.folders.snapshots, {action.customer_id})
         found = details(action, people, validity(shop), utc_now(), shop.settings.timezone)
         if action.rendering is None or action.kind == "letter":
             found["outcomes"] = completing.outcomes_of(session, action, shop.policies)

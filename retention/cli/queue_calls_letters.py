@@ -94,7 +94,7 @@ def agree(
         customer = queries.get(session, action_id).customer_id
         zone = zone_of(_row(shop, customer)) or shop.settings.timezone
         moment = _moment(at, zone)
-        answering.agree_on_call(session, action_id, actor, moment, shop.sender, shop.places)
+        answering.agree_on_call(session, action_id, actor, moment, shop.sender, shop.folders)
     if as_json:
         emit({"at": moment.isoformat()})
     else:
@@ -105,7 +105,7 @@ def _row(shop: "Application", customer_id: str) -> dict[str, Any]:
     from retention.domain.errors import NotFoundError
     from retention.snapshots.customers import read_rows
 
-    rows = read_rows(shop.places.snapshots, shop.places.newest(), [customer_id])
+    rows = read_rows(shop.folders.snapshots, shop.folders.newest(), [customer_id])
     if customer_id not in rows:
         raise NotFoundError(
             f"customer '{customer_id}'", "is not in the newest night", "Wait for the data."

@@ -21,7 +21,7 @@ def replay(as_of: Night, *, as_json: AsJson = False) -> None:
     from retention.bootstrap import get_application
 
     shop, day = get_application(), parse_day(as_of)
-    found = replay_night(shop.places, day)
+    found = replay_night(shop.folders, day)
     decided = _decisions(shop, day)
     if as_json:
         emit(

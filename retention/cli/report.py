@@ -24,7 +24,7 @@ def report(
     shop = get_application()
     day = parse_day(as_of) or business_date(shop.settings.timezone)
     with make_console(stderr=True).status("Drawing ..."):
-        made = make_report(shop.places, day, shop.settings.company_name, language)
+        made = make_report(shop.folders, day, shop.settings.company_name, language)
     target = out or shop.settings.state_dir / "reports" / f"report-{made.as_of}.{language}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(made.html, encoding="utf-8")

@@ -14,7 +14,7 @@ from retention.domain.messages import MessageState
 from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES
 from retention.messages import outbox
 from retention.policies.load import Policies
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 from retention.sources.recent import Recent, look_since
 
 UNREADABLE = "company_data_unreadable"
@@ -26,15 +26,15 @@ def ask_company(session: Session, ids: Sequence[str]) -> list[QueuedMessage]:
 
 
 def look(
-    policies: Policies, places: Places, guarded: Sequence[QueuedMessage], today: date
+    policies: Policies, folders: Folders, guarded: Sequence[QueuedMessage], today: date
 ) -> Recent | None:
     """Return what has happened until today, or None when the company's data cannot be read now."""
     try:
         return look_since(
             policies.sources,
             policies.home,
-            places.environment,
-            places.timezone,
+            folders.environment,
+            folders.timezone,
             (min(queued.proposed_on for queued in guarded), today),
             {queued.customer_id for queued in guarded},
         )

@@ -30,24 +30,24 @@ from retention.messages.compose import written_at
 from retention.messages.sender import Sender
 from retention.policies.load import Policies
 from retention.snapshots.customers import read_facts, read_rows
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 
 def decide_night(
-    session: Session, policies: Policies, places: Places, sender: Sender, pulled: PullSummary
+    session: Session, policies: Policies, folders: Folders, sender: Sender, pulled: PullSummary
 ) -> NightSummary:
     """Decide every case and every entry of a night; return what changed.
 
     The playbooks that a tripped gate or a switch holds wait: nobody enters, leaves or moves on.
     """
-    as_of, root = pulled.as_of, places.snapshots
+    as_of, root = pulled.as_of, folders.snapshots
     offers.expire_late(session, as_of)
     expired = actions.expire_overdue(session, as_of)
     escalated = escalation.escalate_overdue(session, policies, as_of)
     standings = load_open(session)
-    known = look(session, policies, places, pulled, standings)
+    known = look(session, policies, folders, pulled, standings)
     taken_back = take_back_wrongly_addressed(session, standings, known.evidence)
-    entrants = _entrants(session, policies, places, known, standings)
+    entrants = _entrants(session, policies, folders, known, standings)
     cases = [_decide(policies, known, s) for s in standings if known.pause_of(s) is None]
     cases += [_decide_entrant(policies, known, *entry) for entry in entrants.playbooks.items()]
     at = written_at(as_of, sender.timezone)
@@ -81,15 +81,15 @@ def decide_night(
 def _entrants(
     session: Session,
     policies: Policies,
-    places: Places,
+    folders: Folders,
     known: Known,
     standings: list[Standing],
 ) -> Entrants:
     with_case = {standing.customer_id for standing in standings}
     entrants = find_entrants(
-        session, policies, places, known.evidence, with_case, known.exclusions, known.paused
+        session, policies, folders, known.evidence, with_case, known.exclusions, known.paused
     )
-    found = read_facts(places.snapshots, known.evidence.as_of, entrants.playbooks)
+    found = read_facts(folders.snapshots, known.evidence.as_of, entrants.playbooks)
     known.evidence.facts.update(found)
     return entrants
 

@@ -14,7 +14,7 @@ from retention.ladder import holdouts
 from retention.ladder.condition_values import ENTRY, Evidence, condition_key
 from retention.ladder.confirmations import Key, count_nights
 from retention.policies.load import Policies
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 _APART = (ExclusionKind.HOLD, ExclusionKind.EXEMPTION)
 
@@ -31,7 +31,7 @@ class Entrants:
 def find_entrants(
     session: Session,
     policies: Policies,
-    places: Places,
+    folders: Folders,
     evidence: Evidence,
     with_case: Collection[str],
     exclusions: Mapping[str, tuple[Exclusion, ...]],
@@ -49,7 +49,7 @@ def find_entrants(
             if nights[customer, playbook] >= book.entry.nights:
                 ready.append((customer, name))
                 taken.add(customer)
-    arms = holdouts.assign(session, ready, policies.holdout, places.snapshots, evidence.as_of)
+    arms = holdouts.assign(session, ready, policies.holdout, folders.snapshots, evidence.as_of)
     treated = {key[0]: key[1] for key in ready if arms[key] is Arm.TREATED}
     return Entrants(
         playbooks={c: policies.playbooks[treated[c]] for c in sorted(treated)},

@@ -22,7 +22,7 @@ from retention.runs import trust
 from retention.safeguards import dead_addresses, exclusions
 from retention.safeguards import kill_switch as switches
 from retention.snapshots.customers import read_facts
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 SOURCE_HELD, STOPPED, UNREADABLE = "source_held", "playbook_stopped", "playbook_unreadable"
 
@@ -54,7 +54,7 @@ class Known:
 def look(
     session: Session,
     policies: Policies,
-    places: Places,
+    folders: Folders,
     pulled: PullSummary,
     standings: list[Standing],
 ) -> Known:
@@ -62,8 +62,8 @@ def look(
     as_of = pulled.as_of
     books = _books(session, policies)
     with_case = [standing.customer_id for standing in standings]
-    evidence = gather(places.snapshots, as_of, list(books.values()), with_case)
-    evidence.facts.update(read_facts(places.snapshots, as_of, with_case))
+    evidence = gather(folders.snapshots, as_of, list(books.values()), with_case)
+    evidence.facts.update(read_facts(folders.snapshots, as_of, with_case))
     known = Known(
         evidence=evidence,
         books=books,

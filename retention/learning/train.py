@@ -23,7 +23,7 @@ from retention.scoring.costs import Costs
 from retention.scoring.model_store import CHURN, LATE_PAYMENT
 from retention.scoring.score import measure_customers, to_frame
 from retention.snapshots import store as snapshots
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 from retention.snapshots.store import table_of
 from retention.sources.extract import extract_features, extract_invoices
 from retention.sources.winsorise import find_caps
@@ -96,11 +96,11 @@ def learn_from_table(
 
 
 def learn_churn(
-    policies: Policies, places: Places, as_of: date, *, from_sources: bool
+    policies: Policies, folders: Folders, as_of: date, *, from_sources: bool
 ) -> tuple[Learnt, str]:
     """Learn who leaves within 90 days, from our own snapshots or from the sources' past."""
     pairs = (
-        _from_sources(policies, places, as_of) if from_sources else _from_snapshots(places, as_of)
+        _from_sources(policies, folders, as_of) if from_sources else _from_snapshots(folders, as_of)
     )
     data = churn.training_rows(pairs)
     first = min((day for day, _, _ in pairs), default=None)
@@ -113,12 +113,12 @@ def learn_churn(
     return Learnt(CHURN, first, as_of, found, model), _hash(data)
 
 
-def learn_late_payment(policies: Policies, places: Places, as_of: date) -> tuple[Learnt, str]:
+def learn_late_payment(policies: Policies, folders: Folders, as_of: date) -> tuple[Learnt, str]:
     """Learn which invoices are paid more than 30 days late or disputed, from what was known before.
 
     At most 12,000 invoices are used, drawn from a fixed seed.
     """
-    company = open_sources(policies, places, as_of)
+    company = open_sources(policies, folders, as_of)
     try:
         frame = to_frame(extract_invoices(company, as_of))
     finally:
@@ -149,8 +149,8 @@ def keep(root: Path, learnt: Learnt, data_hash: str) -> Learnt:
     return replace(learnt, file=model_files.save(root, learnt.kind, document))
 
 
-def _from_snapshots(places: Places, as_of: date) -> list[Pair]:
-    days = [day for day in snapshots.dates(places.snapshots) if day <= as_of]
+def _from_snapshots(folders: Folders, as_of: date) -> list[Pair]:
+    days = [day for day in snapshots.dates(folders.snapshots) if day <= as_of]
     pairs: list[Pair] = []
     later = days[-1] if days else None
     while later is not None and len(pairs) < _CUTS:
@@ -159,25 +159,25 @@ def _from_snapshots(places: Places, as_of: date) -> list[Pair]:
         if not near:
             break
         before = min(near, key=lambda day: abs((day - wanted).days))
-        if not _same_tables(places, before, later):
+        if not _same_tables(folders, before, later):
             break
-        pairs.append((before, _snapshot(places, before), _snapshot(places, later)))
+        pairs.append((before, _snapshot(folders, before), _snapshot(folders, later)))
         later = before
     return pairs
 
 
-def _same_tables(places: Places, one: date, other: date) -> bool:
+def _same_tables(folders: Folders, one: date, other: date) -> bool:
     """A table that one of two nights did without would look like customers who left."""
-    mapped = [snapshots.read_manifest(places.snapshots, day)["mapped"] for day in (one, other)]
+    mapped = [snapshots.read_manifest(folders.snapshots, day)["mapped"] for day in (one, other)]
     return bool(mapped[0].keys() == mapped[1].keys())
 
 
-def _snapshot(places: Places, day: date) -> pd.DataFrame:
-    return to_frame(table_of(places.snapshots, day, snapshots.FEATURES))
+def _snapshot(folders: Folders, day: date) -> pd.DataFrame:
+    return to_frame(table_of(folders.snapshots, day, snapshots.FEATURES))
 
 
-def _from_sources(policies: Policies, places: Places, as_of: date) -> list[Pair]:
-    company = open_sources(policies, places, as_of)
+def _from_sources(policies: Policies, folders: Folders, as_of: date) -> list[Pair]:
+    company = open_sources(policies, folders, as_of)
     try:
         days = [as_of - timedelta(days=churn.HORIZON_DAYS * n) for n in range(_CUTS)]
         frames = []

@@ -15,7 +15,7 @@ from retention.ladder.table_dependence import held_playbooks
 from retention.nights.pull import inspect
 from retention.policies.load import Policies
 from retention.runs import trust
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 from retention.sources.canonical import CANONICAL
 
 MIN_REASON = 10
@@ -62,7 +62,7 @@ def accepted(session: Session, as_of: date) -> dict[tuple[str, str], str]:
 
 
 def trip_of(
-    policies: Policies, places: Places, table: str, as_of: date, nights: list[dict[str, Any]]
+    policies: Policies, folders: Folders, table: str, as_of: date, nights: list[dict[str, Any]]
 ) -> Trip:
     """Return what the gate of `table` finds now.
 
@@ -71,7 +71,7 @@ def trip_of(
     if table not in CANONICAL:
         known = ", ".join(CANONICAL)
         raise NotFoundError(f"table '{table}'", "is no canonical table", f"They are: {known}.")
-    for trip in inspect(policies, places, as_of, nights)[1]:
+    for trip in inspect(policies, folders, as_of, nights)[1]:
         if trip.table == table:
             return trip
     raise NotFoundError(f"gate of {table}", "has found nothing to accept", "Run the night.")
@@ -83,10 +83,10 @@ def history(session: Session, count: int) -> list[dict[str, Any]]:
 
 
 def look(
-    policies: Policies, places: Places, as_of: date, nights: list[dict[str, Any]]
+    policies: Policies, folders: Folders, as_of: date, nights: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return what each table's gate says on a date, and which playbooks would wait."""
-    profiles, trips = inspect(policies, places, as_of, nights)
+    profiles, trips = inspect(policies, folders, as_of, nights)
     found = {trip.table: trip.found for trip in trips}
     tables = [
         {"table": name, "rows": p["rows"], "newest": p["newest"], "found": found.get(name)}

@@ -30,11 +30,11 @@ from retention.nights.score_shards import score_all
 from retention.policies.load import Policies
 from retention.runs import trust
 from retention.snapshots import store as snapshots
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 
 def make_plan(
-    engine: Engine, policies: Policies, places: Places, sender: Sender, as_of: date
+    engine: Engine, policies: Policies, folders: Folders, sender: Sender, as_of: date
 ) -> dict[str, Any]:
     """Return the summary and every move of a night that is not stored.
 
@@ -46,8 +46,8 @@ def make_plan(
         on_paper = make_engine("sqlite://")
         schema.upgrade(on_paper)
     with tempfile.TemporaryDirectory(prefix="retention-plan-") as folder:
-        there = replace(places, snapshots=Path(folder), staging=Path(folder) / "staging")
-        _show_last_night(places.snapshots, there.snapshots, as_of)
+        there = replace(folders, snapshots=Path(folder), staging=Path(folder) / "staging")
+        _show_last_night(folders.snapshots, there.snapshots, as_of)
         with reading(on_paper) as session:
             if _is_done(session, as_of):
                 return {"as_of": as_of.isoformat(), "done": True, "summary": None, "moves": []}

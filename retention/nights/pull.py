@@ -11,7 +11,7 @@ from retention.domain.summaries import PullSummary
 from retention.ladder.table_dependence import held_playbooks
 from retention.policies.load import Policies
 from retention.snapshots import store as snapshots
-from retention.snapshots.folders import Places, staged
+from retention.snapshots.folders import Folders, staged
 from retention.sources.canonical import CANONICAL
 from retention.sources.currencies import convert_currencies
 from retention.sources.extract import count_customers, find_ties
@@ -23,28 +23,32 @@ from retention.sources.winsorise import count_metrics, count_paid_marks, find_ca
 
 
 def inspect(
-    policies: Policies, places: Places, as_of: date, history: list[dict[str, Any]]
+    policies: Policies, folders: Folders, as_of: date, history: list[dict[str, Any]]
 ) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
     """Return the figures of every readable table, and the gates that would trip."""
-    company = _open(policies, places, without_broken=True)
+    company = _open(policies, folders, without_broken=True)
     try:
-        return _judged(company, policies, places, as_of, history)
+        return _judged(company, policies, folders, as_of, history)
     finally:
         company.close()
 
 
 def _judged(
-    company: Company, policies: Policies, places: Places, as_of: date, history: list[dict[str, Any]]
+    company: Company,
+    policies: Policies,
+    folders: Folders,
+    as_of: date,
+    history: list[dict[str, Any]],
 ) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
     profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
-    before = snapshots.latest_before(places.snapshots, as_of)
-    people = snapshots.files(places.snapshots, before, snapshots.PEOPLE) if before else []
+    before = snapshots.latest_before(folders.snapshots, as_of)
+    people = snapshots.files(folders.snapshots, before, snapshots.PEOPLE) if before else []
     return profiles, check_gates(company, profiles, history, policies.guards, as_of, people)
 
 
 def pull(
     policies: Policies,
-    places: Places,
+    folders: Folders,
     as_of: date,
     history: list[dict[str, Any]] | None = None,
     accepted: dict[tuple[str, str], str] | None = None,
@@ -56,9 +60,9 @@ def pull(
     trips counts as missing. Raises GateTrippedError when no playbook is left that could go on,
     SourceError when the customers cannot be read; nothing is written then.
     """
-    company = _open(policies, places, without_broken=True)
+    company = _open(policies, folders, without_broken=True)
     try:
-        profiles, trips = _judged(company, policies, places, as_of, history or [])
+        profiles, trips = _judged(company, policies, folders, as_of, history or [])
         taken = {
             t.table: (accepted or {})[t.table, t.found]
             for t in trips
@@ -70,7 +74,7 @@ def pull(
         leave_out_tripped(company, trips)
         tripped = {trip.table: trip.found for trip in trips}
         mapped = {name: profiles[name] for name in company.mapped}
-        shards = _stage(company, policies, places, as_of)
+        shards = _stage(company, policies, folders, as_of)
         customers, with_email = count_customers(company, as_of)
     finally:
         company.close()
@@ -105,7 +109,7 @@ def _refuse_hopeless(trips: list[Trip], held: set[PlaybookName], policies: Polic
         raise GateTrippedError(first.table, first.found, first.remedy)
 
 
-def _stage(company: Company, policies: Policies, places: Places, as_of: date) -> int:
+def _stage(company: Company, policies: Policies, folders: Folders, as_of: date) -> int:
     """Convert, cap and divide; start the snapshot. Returns the number of shards."""
     costs = policies.costs
     convert_currencies(company, costs.currency, costs.rates(), as_of)
@@ -113,8 +117,8 @@ def _stage(company: Company, policies: Policies, places: Places, as_of: date) ->
     count_metrics(company, as_of)
     count_paid_marks(company)
     customers = int(one_row(company.db, "SELECT count(*) FROM customers")[0])
-    shards = max(1, -(-customers // places.shard_customers))
-    stage(company, staged(places, as_of), shards)
+    shards = max(1, -(-customers // folders.shard_customers))
+    stage(company, staged(folders, as_of), shards)
     mapped = {name: list(columns) for name, columns in company.mapped.items()}
     manifest = {
         "as_of": as_of.isoformat(),
@@ -124,38 +128,38 @@ def _stage(company: Company, policies: Policies, places: Places, as_of: date) ->
         "costs": costs.model_dump(mode="json", by_alias=True),
         "conduct": policies.conduct,
     }
-    find_payers(company, staged(places, as_of))
+    find_payers(company, staged(folders, as_of))
     ties = find_ties(company, as_of)
-    snapshots.begin(places.snapshots, as_of, manifest)
-    snapshots.write_shard(places.snapshots, as_of, snapshots.TIES, 0, ties)
+    snapshots.begin(folders.snapshots, as_of, manifest)
+    snapshots.write_shard(folders.snapshots, as_of, snapshots.TIES, 0, ties)
     return shards
 
 
-def count_source_rows(policies: Policies, places: Places) -> dict[str, int]:
+def count_source_rows(policies: Policies, folders: Folders) -> dict[str, int]:
     """Read and check every source; return the rows per mapped table. Raises SourceError."""
-    company = _open(policies, places)
+    company = _open(policies, folders)
     try:
         return count_rows(company)
     finally:
         company.close()
 
 
-def open_sources(policies: Policies, places: Places, as_of: date) -> Company:
+def open_sources(policies: Policies, folders: Folders, as_of: date) -> Company:
     """Open the company's tables, converted and capped as of a date. Raises SourceError."""
-    company = _open(policies, places)
+    company = _open(policies, folders)
     convert_currencies(company, policies.costs.currency, policies.costs.rates(), as_of)
     find_caps(company, policies.costs.winsorise, as_of)
     return company
 
 
-def _open(policies: Policies, places: Places, *, without_broken: bool = False) -> Company:
+def _open(policies: Policies, folders: Folders, *, without_broken: bool = False) -> Company:
     return open_company(
         policies.sources,
         policies.home,
-        places.environment,
-        places.timezone,
+        folders.environment,
+        folders.timezone,
         rules=FeatureRules(policies.conduct, policies.costs.dunning_days),
         without_broken=without_broken,
-        memory=places.memory,
-        spill=places.staging,
+        memory=folders.memory,
+        spill=folders.staging,
     )

@@ -17,29 +17,29 @@ from retention.scoring.reference import COLUMNS, Reference, make_reference
 from retention.scoring.score import measure_customers, score_customers, to_frame
 from retention.scratch import scratch
 from retention.snapshots import store as snapshots
-from retention.snapshots.folders import Places, clear_staging, staged
+from retention.snapshots.folders import Folders, clear_staging, staged
 from retention.sources.extract import extract_features
 from retention.sources.staging import open_shard
 
 _MONTHS = 12
 
 
-def score_all(costs: Costs, places: Places, pulled: PullSummary) -> ScoreSummary:
-    """Score every shard without Prefect, as many at once as the places say."""
-    with ThreadPoolExecutor(max_workers=places.parallel_shards) as pool:
+def score_all(costs: Costs, folders: Folders, pulled: PullSummary) -> ScoreSummary:
+    """Score every shard without Prefect, as many at once as the folders say."""
+    with ThreadPoolExecutor(max_workers=folders.parallel_shards) as pool:
         shards = range(pulled.shards)
-        list(pool.map(lambda shard: measure_shard(costs, places, pulled.as_of, shard), shards))
-        compare(costs, places, pulled.as_of)
-        list(pool.map(lambda shard: score_shard(costs, places, pulled.as_of, shard), shards))
-    return finish_scores(places, pulled.as_of)
+        list(pool.map(lambda shard: measure_shard(costs, folders, pulled.as_of, shard), shards))
+        compare(costs, folders, pulled.as_of)
+        list(pool.map(lambda shard: score_shard(costs, folders, pulled.as_of, shard), shards))
+    return finish_scores(folders, pulled.as_of)
 
 
-def measure_shard(costs: Costs, places: Places, as_of: date, shard: int) -> int:
+def measure_shard(costs: Costs, folders: Folders, as_of: date, shard: int) -> int:
     """Aggregate one shard's rows and its economics; return its customers. Raises ConfigError."""
-    root = places.snapshots
+    root = folders.snapshots
     manifest = snapshots.read_manifest(root, as_of)
     mapped, left_out = manifest["mapped"], manifest["left_out"]
-    company = open_shard(staged(places, as_of), shard, mapped, left_out, places.timezone)
+    company = open_shard(staged(folders, as_of), shard, mapped, left_out, folders.timezone)
     try:
         made = extract_features(company, as_of)
     finally:
@@ -57,9 +57,9 @@ def measure_shard(costs: Costs, places: Places, as_of: date, shard: int) -> int:
     return int(made.wide.num_rows)
 
 
-def compare(costs: Costs, places: Places, as_of: date) -> None:
+def compare(costs: Costs, folders: Folders, as_of: date) -> None:
     """Compare all customers: peers, ranks, rates, and the profit of those who are tied."""
-    root = places.snapshots
+    root = folders.snapshots
     features = snapshots.scan(root, as_of, snapshots.FEATURES)
     ties = snapshots.scan(root, as_of, snapshots.TIES)
     with scratch() as db:
@@ -79,14 +79,14 @@ def compare(costs: Costs, places: Places, as_of: date) -> None:
     snapshots.write_shard(root, as_of, snapshots.TIED, 0, tied)
     snapshots.write_document(root, as_of, snapshots.REFERENCE, reference.as_json())
     # Chosen once, so that all shards use the same ones.
-    snapshots.note(root, as_of, models=models_in_use(places.models, as_of))
+    snapshots.note(root, as_of, models=models_in_use(folders.models, as_of))
 
 
-def score_shard(costs: Costs, places: Places, as_of: date, shard: int) -> None:
+def score_shard(costs: Costs, folders: Folders, as_of: date, shard: int) -> None:
     """Score one shard with the models that were chosen for the night."""
-    root = places.snapshots
+    root = folders.snapshots
     reference = Reference.from_json(snapshots.read_document(root, as_of, snapshots.REFERENCE))
-    models = load_models(places.models, snapshots.read_manifest(root, as_of)["models"])
+    models = load_models(folders.models, snapshots.read_manifest(root, as_of)["models"])
     scores = score_customers(
         snapshots.read_shard(root, as_of, snapshots.FEATURES, shard),
         snapshots.read_shard(root, as_of, snapshots.TIED, 0),
@@ -97,11 +97,11 @@ def score_shard(costs: Costs, places: Places, as_of: date, shard: int) -> None:
     snapshots.write_scores(root, as_of, shard, scores)
 
 
-def finish_scores(places: Places, as_of: date) -> ScoreSummary:
+def finish_scores(folders: Folders, as_of: date) -> ScoreSummary:
     """Say that the snapshot is complete, remove the company's rows, return how scores lie."""
-    snapshots.note(places.snapshots, as_of, complete=True)
-    clear_staging(places, as_of)
-    return summarise(places.snapshots, as_of)
+    snapshots.note(folders.snapshots, as_of, complete=True)
+    clear_staging(folders, as_of)
+    return summarise(folders.snapshots, as_of)
 
 
 def summarise(root: Path, as_of: date) -> ScoreSummary:

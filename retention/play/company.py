@@ -95,7 +95,7 @@ class DemoCompany:
 
         claim = claim_run.fn(as_of)
         pulled = pull_sources.fn(as_of)
-        scored = score_all(self.shop.policies.costs, self.shop.places, pulled)
+        scored = score_all(self.shop.policies.costs, self.shop.folders, pulled)
         release_decisions.fn(claim, pulled, scored)
         self.last_night = as_of
 
@@ -181,7 +181,7 @@ class DemoCompany:
     def write_report(self, as_of: date, home: Path) -> list[Path]:
         """Write the report in both languages, and its first chart as a picture."""
         for language in ("es", "en"):  # the picture is the last one's
-            made = make_report(self.shop.places, as_of, self.shop.settings.company_name, language)
+            made = make_report(self.shop.folders, as_of, self.shop.settings.company_name, language)
             (home / f"report.{language}.html").write_text(made.html, encoding="utf-8")
         picture = home / "whale_curve.png"
         picture.write_bytes(base64.b64decode(made.picture.partition(",")[2]))
@@ -205,7 +205,7 @@ def _proposals(session: Session, shop: Application, as_of: date) -> list[tuple[A
         .order_by(Action.stage.desc(), Action.id)
     ).all()
     customers = {action.customer_id for action in found}
-    rows = read_rows(shop.places.snapshots, as_of, customers)
+    rows = read_rows(shop.folders.snapshots, as_of, customers)
     return [
         (a, rows[a.customer_id]["reason_codes"] or "", str(rows[a.customer_id]["net_profit_12m"]))
         for a in found

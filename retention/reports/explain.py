@@ -22,17 +22,17 @@ from retention.reports.explain_parts import (
 from retention.scoring.rules import SIGNS
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 
 def explain(
-    session: Session, policies: Policies, places: Places, customer_id: str, as_of: date | None
+    session: Session, policies: Policies, folders: Folders, customer_id: str, as_of: date | None
 ) -> dict[str, Any]:
     """Return everything known about a customer on a date (default: the newest snapshot).
 
     Raises NotFoundError when there is no snapshot or no such customer.
     """
-    root = places.snapshots
+    root = folders.snapshots
     row, day = _row(root, customer_id, as_of)
     return {
         "customer_id": customer_id,
@@ -48,7 +48,7 @@ def explain(
         "months": months_of(root, day, row),
         "contracts": rows_of(root, day, snapshots.CONTRACTS, customer_id, cents=True),
         "evidence": rows_of(root, day, snapshots.EVIDENCE, customer_id),
-        "churn_reasons": churn_reasons(places, day, customer_id),
+        "churn_reasons": churn_reasons(folders, day, customer_id),
         "counterfactuals": counterfactuals(policies, row),
         "freshness": _freshness(session, day),
         "cases": [_case(case) for case in case_queries.list_of_customer(session, customer_id)],

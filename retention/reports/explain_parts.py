@@ -21,7 +21,7 @@ from retention.scoring.profit_split import by_month
 from retention.scoring.rules import VERDICTS
 from retention.scoring.score import to_frame
 from retention.snapshots import store as snapshots
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 _SHOWN_REASONS = 6
 _VERDICT = "CASE " + " ".join(f"WHEN {sql} THEN '{n}'" for n, sql in VERDICTS.items()) + " END"
@@ -60,15 +60,15 @@ def rows_of(
     ]
 
 
-def churn_reasons(places: Places, day: date, customer_id: str) -> list[dict[str, Any]]:
+def churn_reasons(folders: Folders, day: date, customer_id: str) -> list[dict[str, Any]]:
     """Return what moves the probability to leave most, in log-odds; empty without a model."""
-    manifest = snapshots.read_manifest(places.snapshots, day)
-    model = load_models(places.models, manifest["models"]).churn
+    manifest = snapshots.read_manifest(folders.snapshots, day)
+    model = load_models(folders.models, manifest["models"]).churn
     if model is None:
         return []
     features = to_frame(
         pq.read_table(
-            snapshots.files(places.snapshots, day, snapshots.FEATURES),
+            snapshots.files(folders.snapshots, day, snapshots.FEATURES),
             filters=[("customer_id", "=", customer_id)],
             partitioning=None,
         )

@@ -16,7 +16,7 @@ from retention.scoring import model_store as model_files
 from retention.scoring.model_store import CHURN
 from retention.scratch import scratch
 from retention.snapshots import store as snapshots
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 
 _MIN_GROUP = 20
 _BUCKETS = ("1_30", "31_60", "61_90", "over_90")
@@ -37,30 +37,30 @@ class Report:
     picture: str
 
 
-def make_report(places: Places, as_of: date, company: str, language: str) -> Report:
+def make_report(folders: Folders, as_of: date, company: str, language: str) -> Report:
     """Return the report of the newest snapshot up to `as_of`.
 
     Raises NotFoundError without one, ConfigError for a language without words.
     """
-    days = [day for day in snapshots.dates(places.snapshots) if day <= as_of]
+    days = [day for day in snapshots.dates(folders.snapshots) if day <= as_of]
     if not days:
         raise NotFoundError(
             f"snapshot up to {as_of}", "does not exist", "Run 'retention run' first."
         )
-    words = load_words(places.templates, language)
-    data = gather(places, days[-1])
+    words = load_words(folders.templates, language)
+    data = gather(folders, days[-1])
     charts = make_charts(data, words)
-    page = render_page(places.templates, data, charts, company, words)
+    page = render_page(folders.templates, data, charts, company, words)
     whale = base64.b64encode(charts[0].png).decode()
     return Report(
         days[-1], page, tuple(chart.title for chart in charts), f"data:image/png;base64,{whale}"
     )
 
 
-def gather(places: Places, day: date) -> ReportData:
+def gather(folders: Folders, day: date) -> ReportData:
     """Return the figures of one night's scores."""
     with scratch() as db:
-        scores = snapshots.scan(places.snapshots, day, snapshots.SCORES)
+        scores = snapshots.scan(folders.snapshots, day, snapshots.SCORES)
         db.execute(f"CREATE TEMP VIEW s AS SELECT * FROM {scores}")
         profits = db.sql(
             "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM s WHERE net_profit_12m IS NOT NULL"
@@ -74,7 +74,7 @@ def gather(places: Places, day: date) -> ReportData:
         ).fetchall()[0]
         return ReportData(
             as_of=day.isoformat(),
-            currency=snapshots.read_manifest(places.snapshots, day)["costs"]["currency"],
+            currency=snapshots.read_manifest(folders.snapshots, day)["costs"]["currency"],
             customers=customers,
             profits=profits,
             tiers=_totals(db, "tier"),
@@ -87,7 +87,7 @@ def gather(places: Places, day: date) -> ReportData:
             had_contract=had,
             gone=gone,
             moved=moved,
-            churn=_churn(places.models, places.snapshots, day),
+            churn=_churn(folders.models, folders.snapshots, day),
         )
 
 

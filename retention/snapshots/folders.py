@@ -10,7 +10,7 @@ from retention.snapshots import store as snapshots
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Folders:
     """The folders of a night, its limits, and the environment that sources may refer to.
 
     `staging` holds the company's rows while a night is at work; `shard_customers` is how many
@@ -36,11 +36,11 @@ class Places:
         return days[-1]
 
 
-def staged(places: Places, as_of: date) -> Path:
+def staged(folders: Folders, as_of: date) -> Path:
     """Return where the company's rows of a night are."""
-    return places.staging / as_of.isoformat()
+    return folders.staging / as_of.isoformat()
 
 
-def clear_staging(places: Places, as_of: date) -> None:
+def clear_staging(folders: Folders, as_of: date) -> None:
     """Remove the company's rows: only features and scores are kept."""
-    shutil.rmtree(staged(places, as_of), ignore_errors=True)
+    shutil.rmtree(staged(folders, as_of), ignore_errors=True)

@@ -47,7 +47,7 @@ def one_proposal(shop: Application, stage: Stage, position: int | None = None) -
             .unique()
             .all()[3]
         )
-        rows = read_rows(shop.places.snapshots, NIGHT, [case.customer_id])
+        rows = read_rows(shop.folders.snapshots, NIGHT, [case.customer_id])
         for action in case.actions:
             if action.state is ActionState.APPROVED:
                 session.get_one(Action, action.id).state = ActionState.DONE

@@ -209,8 +209,8 @@ class World:
     def night(self, days: int, tripped: tuple[str, ...] = ()) -> None:
         self.unchecked = True
         self.today += timedelta(days=days)
-        places = self.shop.places
-        write_night(places.snapshots, self.today, self.people, self.ties)
+        folders = self.shop.folders
+        write_night(folders.snapshots, self.today, self.people, self.ties)
         for person in self.people:
             if person.complaint or person.disputed or person.vulnerable or person.profit > 0:
                 self.blocked[person.customer_id].add(self.today)
@@ -221,7 +221,7 @@ class World:
                 session, "nightly", self.today, self.now, timedelta(hours=1),
                 today=self.today + timedelta(days=1),
             )  # fmt: skip
-            made = decide_night(session, self.shop.policies, places, self.shop.sender, pulled)
+            made = decide_night(session, self.shop.policies, folders, self.shop.sender, pulled)
             summary = {"pull": as_json(pulled), "decisions": as_json(made)}
             runs.finish(session, claim, RunState.COMPLETED, summary, self.now)
 

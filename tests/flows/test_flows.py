@@ -123,7 +123,7 @@ def test_the_weekly_flows_learn_and_report(prefect_server: None, lite: Applicati
 
     learnt = learn(WeeklyParameters(as_of=NIGHT))
     assert set(learnt) == {"churn", "late_payment"}
-    assert len(list(lite.places.models.glob("*/*.json"))) == 2
+    assert len(list(lite.folders.models.glob("*/*.json"))) == 2
     nightly(NightlyParameters(as_of=NIGHT, late="allow"))
     name = report(WeeklyParameters(as_of=NIGHT))
     pages = sorted((lite.settings.state_dir / "reports").iterdir())
@@ -161,10 +161,10 @@ def test_shards_run_on_a_dask_cluster_and_give_the_same_scores(
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["night"]["pull"]["shards"] == 5
-    pulled = pull(lite.policies, lite.places, NIGHT)
-    score_all(lite.policies.costs, lite.places, pulled)
+    pulled = pull(lite.policies, lite.folders, NIGHT)
+    score_all(lite.policies.costs, lite.folders, pulled)
     alone, shared = (
         table_of(root, NIGHT, snapshots.SCORES).sort_by("customer_id")
-        for root in (lite.places.snapshots, state / "snapshots")
+        for root in (lite.folders.snapshots, state / "snapshots")
     )
     assert shared.equals(alone)

@@ -61,7 +61,7 @@ def test_an_answer_is_confirmed_in_writing(
     fee = 95 if said is Answer.COUNTER else None
     with writing(queued.engine) as session:
         answering.record_answer(
-            session, offered, actor, said, queued.sender, queued.places, counter_fee=fee,  # type: ignore[arg-type]
+            session, offered, actor, said, queued.sender, queued.folders, counter_fee=fee,  # type: ignore[arg-type]
         )  # fmt: skip
     assert deliver() == {"sent": 1}
     receipt = mails(server)[1]
@@ -78,7 +78,7 @@ def test_the_later_answer_replaces_a_receipt_that_has_not_left(
     actor = actor_now(queued, owner(queued, offered))
     for said in (Answer.ACCEPT, Answer.DECLINE):
         with writing(queued.engine) as session:
-            answering.record_answer(session, offered, actor, said, queued.sender, queued.places)
+            answering.record_answer(session, offered, actor, said, queued.sender, queued.folders)
     assert deliver() == {"sent": 1}
     with reading(queued.engine) as session:
         states = session.scalars(
@@ -102,7 +102,7 @@ def test_an_agreed_call_comes_with_a_file_for_the_calendar(
     for number, at in enumerate(times):
         with writing(queued.engine) as session:
             actor = actor_now(queued, owner(queued, call))
-            answering.agree_on_call(session, call, actor, at, queued.sender, queued.places)
+            answering.agree_on_call(session, call, actor, at, queued.sender, queued.folders)
         assert deliver() == {"sent": 1}
         (part,) = [
             p for p in mails(server)[number].walk() if p.get_content_type() == "text/calendar"
@@ -128,13 +128,13 @@ def test_a_call_is_agreed_on_by_its_owner_and_in_time(
 ) -> None:
     actor = actor_now(queued, owner(queued, call) if who == "owner" else who)
     with pytest.raises(NotAllowedError, match=message), writing(queued.engine) as session:
-        answering.agree_on_call(session, call, actor, AFTERNOON + at, queued.sender, queued.places)
+        answering.agree_on_call(session, call, actor, AFTERNOON + at, queued.sender, queued.folders)
 
 
 def test_a_call_has_a_script_in_the_customers_language(queued: Application, call: str) -> None:
     with reading(queued.engine) as session:
         action = session.get_one(Action, call)
-        rows = read_rows(queued.places.snapshots, NIGHT, [action.customer_id])
+        rows = read_rows(queued.folders.snapshots, NIGHT, [action.customer_id])
         row = rows[action.customer_id]
         manager = queued.policies.team.get(action.owner)
         for language, words in (("es", "Antes de llamar"), ("en", "Before you call"),
@@ -150,7 +150,7 @@ def test_a_letter_is_a_pdf_with_an_address_block(queued: Application) -> None:
     with writing(queued.engine) as session:
         action = session.get_one(Action, notice)
         action.kind = ActionKind.LETTER
-        rows = read_rows(queued.places.snapshots, NIGHT, [action.customer_id])
+        rows = read_rows(queued.folders.snapshots, NIGHT, [action.customer_id])
         row = rows[action.customer_id] | {"address": "Calle Mayor 1; 28013 Madrid"}
         manager = queued.policies.team.get(action.owner)
         plan = NoticePlan(30, NIGHT, NIGHT + timedelta(days=60))

@@ -26,10 +26,10 @@ from retention.scoring.additive import AdditiveModel, Term
 from retention.scoring.model_store import models_in_use
 from retention.scoring.risks import add_churn
 from retention.snapshots import store as snapshots
-from retention.snapshots.folders import Places
+from retention.snapshots.folders import Folders
 from retention.snapshots.store import table_of
 from retention.sources.extract import extract_invoices
-from tests.conftest import ROOT, copy_config, make_places
+from tests.conftest import ROOT, copy_config, make_folders
 from tests.factories.commands import answer, data_folder, retention
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -189,7 +189,7 @@ LAST = date(2026, 10, 31)
 
 
 @pytest.fixture(scope="module")
-def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[Policies, Places]:
+def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[Policies, Folders]:
     """A demo company of 2,000 that nobody treats: those who fade leave."""
     folder = tmp_path_factory.mktemp("past")
     simulation = new_simulation(9, 2000, date(2026, 6, 1))
@@ -200,12 +200,12 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[Policies, Places]:
         for part, tables in next_month(simulation):
             writer.write(part, tables)
     config = copy_config(folder / "config", folder / "data")
-    return load_policies(config, ROOT / "templates"), make_places(folder / "snapshots")
+    return load_policies(config, ROOT / "templates"), make_folders(folder / "snapshots")
 
 
-def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Places]) -> None:
-    policies, places = past
-    learnt, data_hash = learning.learn_churn(policies, places, LAST, from_sources=True)
+def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Folders]) -> None:
+    policies, folders = past
+    learnt, data_hash = learning.learn_churn(policies, folders, LAST, from_sources=True)
     assert learnt.backtest.accepted, learnt.backtest.reason
     assert learnt.backtest.auc is not None
     assert learnt.backtest.auc > 0.8
@@ -213,25 +213,25 @@ def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Pl
     assert learnt.backtest.profit_by_value["profit"] > 0
     # A column of our own that tells nearly everything is no leak: it never looks ahead.
     assert "usage_change" in learnt.backtest.columns
-    again, same = learning.learn_churn(policies, places, LAST, from_sources=True)
+    again, same = learning.learn_churn(policies, folders, LAST, from_sources=True)
     assert (again, same) == (learnt, data_hash)
 
 
 def test_nights_use_the_newest_accepted_model_that_knew_nothing_later(
-    past: tuple[Policies, Places],
+    past: tuple[Policies, Folders],
 ) -> None:
-    policies, places = past
+    policies, folders = past
     cut = LAST - timedelta(days=1)
-    learnt, data_hash = learning.learn_churn(policies, places, cut, from_sources=True)
-    kept = learning.keep(places.models, learnt, data_hash)
+    learnt, data_hash = learning.learn_churn(policies, folders, cut, from_sources=True)
+    kept = learning.keep(folders.models, learnt, data_hash)
     assert kept.file is not None
     refused = replace(learnt, backtest=replace(learnt.backtest, accepted=False), model=None,
                       trained_through=LAST)  # fmt: skip
-    learning.keep(places.models, refused, data_hash)
-    assert models_in_use(places.models, LAST)["churn"] == kept.file.stem
-    assert "churn" not in models_in_use(places.models, cut - timedelta(days=1))
-    score_all(policies.costs, places, pull(policies, places, LAST))
-    scores = table_of(places.snapshots, LAST, snapshots.SCORES).to_pandas()
+    learning.keep(folders.models, refused, data_hash)
+    assert models_in_use(folders.models, LAST)["churn"] == kept.file.stem
+    assert "churn" not in models_in_use(folders.models, cut - timedelta(days=1))
+    score_all(policies.costs, folders, pull(policies, folders, LAST))
+    scores = table_of(folders.snapshots, LAST, snapshots.SCORES).to_pandas()
     known = scores[scores["churn_probability"].notna()]
     assert len(known) > 1500
     assert (known["active_contracts"] > 0).all()
@@ -245,9 +245,9 @@ def test_nights_use_the_newest_accepted_model_that_knew_nothing_later(
     assert (known.loc[known["net_profit_12m"] < 0, "churn_threshold"] == 1.0).all()
 
 
-def test_the_demo_teaches_who_pays_very_late(past: tuple[Policies, Places]) -> None:
-    policies, places = past
-    learnt, _ = learning.learn_late_payment(policies, places, LAST)
+def test_the_demo_teaches_who_pays_very_late(past: tuple[Policies, Folders]) -> None:
+    policies, folders = past
+    learnt, _ = learning.learn_late_payment(policies, folders, LAST)
     assert learnt.backtest.accepted
     assert learnt.backtest.auc is not None
     assert learnt.backtest.auc > 0.75
@@ -302,7 +302,7 @@ def test_how_late_payment_is_taught_looks_neither_ahead_nor_away(tmp_path: Path)
         "customer_id,paid_on,amount,invoice_id\n" + "\n".join(paid) + "\n"
     )
     policies = load_policies(config, ROOT / "templates")
-    company = open_sources(policies, make_places(tmp_path / "snapshots"), LAST)
+    company = open_sources(policies, make_folders(tmp_path / "snapshots"), LAST)
     rows = extract_invoices(company, LAST).to_pandas()
     company.close()
     ana = rows[rows["customer_id"] == "A"].sort_values("issued_on")

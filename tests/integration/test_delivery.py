@@ -242,7 +242,7 @@ def test_a_night_takes_back_an_approved_notice_when_the_data_no_longer_supports_
     approve(queued, notice, "diana")
     with reading(queued.engine) as session:
         customer = session.get_one(Action, notice).customer_id
-    last = snapshots.folder(queued.places.snapshots, NIGHT)
+    last = snapshots.folder(queued.folders.snapshots, NIGHT)
     tomorrow = NIGHT + timedelta(days=1)
     with writing(queued.engine) as session:
         folder = shutil.copytree(last, queued.settings.snapshots_dir / f"as_of={tomorrow}")
@@ -250,8 +250,8 @@ def test_a_night_takes_back_an_approved_notice_when_the_data_no_longer_supports_
             table = pq.read_table(folder / name, partitioning=None)
             kept = table.filter(pc.not_equal(table["customer_id"], customer))
             pq.write_table(kept, folder / name)
-        places = replace(queued.places, snapshots=queued.settings.snapshots_dir)
-        decide_night(session, queued.policies, places, queued.sender, pulled_on(tomorrow))
+        folders = replace(queued.folders, snapshots=queued.settings.snapshots_dir)
+        decide_night(session, queued.policies, folders, queued.sender, pulled_on(tomorrow))
     assert state_of(queued, notice) is ActionState.SUPERSEDED
     assert message_of(queued, notice).state is MessageState.CANCELLED
     deliver()
@@ -410,12 +410,12 @@ def test_a_notice_that_no_longer_counts_is_called_back(
     policies = replace(queued.policies, playbooks={book.name: paid})
     tomorrow = NIGHT + timedelta(days=1)
     shutil.copytree(
-        snapshots.folder(queued.places.snapshots, NIGHT),
+        snapshots.folder(queued.folders.snapshots, NIGHT),
         snapshots.folder(queued.settings.snapshots_dir, tomorrow),
     )
-    places = replace(queued.places, snapshots=queued.settings.snapshots_dir)
+    folders = replace(queued.folders, snapshots=queued.settings.snapshots_dir)
     with writing(queued.engine) as session:
-        decide_night(session, policies, places, queued.sender, pulled_on(tomorrow))
+        decide_night(session, policies, folders, queued.sender, pulled_on(tomorrow))
     with reading(queued.engine) as session:
         assert session.get_one(Case, case.id).state is CaseState.RESTORED
         call = session.scalars(select(Action).where(Action.form == "retract_notice")).one()

@@ -15,7 +15,7 @@ from retention.scoring.activity_costs import PARTS
 from retention.scoring.profit_split import by_month
 from retention.snapshots import store as snapshots
 from retention.snapshots.store import table_of
-from tests.conftest import NIGHT, ROOT, copy_config, make_places
+from tests.conftest import NIGHT, ROOT, copy_config, make_folders
 
 D = Decimal
 CUSTOMERS = "customer_id,name,created_on\nA,Ana,2020-01-01\nB,Bo,2020-01-01\n"
@@ -36,15 +36,15 @@ class Shop:
         """Score what the tables say, one row per customer."""
         for name, text in {"customers": CUSTOMERS, **tables}.items():
             (self.data / f"{name}.csv").write_text(text, encoding="utf-8")
-        policies, places = load_policies(self.config, ROOT / "templates"), self.places
-        score_all(policies.costs, places, pull(policies, places, NIGHT))
-        frame: pd.DataFrame = table_of(places.snapshots, NIGHT, snapshots.SCORES).to_pandas()
+        policies, folders = load_policies(self.config, ROOT / "templates"), self.folders
+        score_all(policies.costs, folders, pull(policies, folders, NIGHT))
+        frame: pd.DataFrame = table_of(folders.snapshots, NIGHT, snapshots.SCORES).to_pandas()
         return frame.set_index("customer_id", drop=False)
 
     @property
-    def places(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def folders(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
         """Where it is scored."""
-        return make_places(self.folder / "snapshots")
+        return make_folders(self.folder / "snapshots")
 
     def costs(self, old: str, new: str) -> None:
         """Change costs.yaml."""
@@ -230,7 +230,7 @@ def test_months_and_contracts_add_up_to_the_year(company: Shop) -> None:
         tickets=TICKETS + "1,A,2025-09-10,33,phone,normal,false\n2,A,2026-05-31,7,chat,low,false\n",
     )
     ana = scores.loc["A"]
-    contracts = table_of(company.places.snapshots, NIGHT, snapshots.CONTRACTS).to_pandas()
+    contracts = table_of(company.folders.snapshots, NIGHT, snapshots.CONTRACTS).to_pandas()
     assert contracts["contract_id"].tolist() == ["K1", "K2"]
     for column in ("net_profit_12m", "net_profit_12m_low", "net_profit_12m_high"):
         assert D(int(contracts[column].sum())) / 100 == ana[column]
@@ -239,7 +239,7 @@ def test_months_and_contracts_add_up_to_the_year(company: Shop) -> None:
     costs = load_policies(company.config, ROOT / "templates").costs
     facts = [
         pq.read_table(
-            snapshots.shard_file(company.places.snapshots, NIGHT, what, 0), partitioning=None
+            snapshots.shard_file(company.folders.snapshots, NIGHT, what, 0), partitioning=None
         )
         for what in (snapshots.ACTIVITIES, snapshots.BILLS)
     ]
@@ -360,7 +360,7 @@ def test_capital_is_tied_up_for_as_long_as_money_is_out(
     company: Shop, bills: str, payments: str, days: int
 ) -> None:
     company.scores(invoices=BILL + bills, payments=SOMEBODY + payments)
-    file = snapshots.shard_file(company.places.snapshots, NIGHT, snapshots.BILLS, 0)
+    file = snapshots.shard_file(company.folders.snapshots, NIGHT, snapshots.BILLS, 0)
     assert sum(pq.read_table(file, partitioning=None)["capital"].to_pylist()) == days * 100
 
 

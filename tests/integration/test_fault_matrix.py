@@ -549,7 +549,7 @@ def _propose_to(shop: Application, email: str, **row: str) -> bytes:
     with reading(shop.engine) as session:
         action = session.scalars(select(Action).where(Action.template == "education")).first()
         assert action is not None
-        rows = read_rows(shop.places.snapshots, NIGHT, [action.customer_id])
+        rows = read_rows(shop.folders.snapshots, NIGHT, [action.customer_id])
         found = rows[action.customer_id] | {"email": email} | row
         manager = shop.policies.team.get("marta")
         return compose(action, found, manager, shop.sender, Terms()).raw

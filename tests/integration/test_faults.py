@@ -156,11 +156,11 @@ def night_on(
     config = shutil.copytree(brink.policies.home, home / "config")
     write_sources(config, data)
     settings = brink.settings.model_copy(update={"state_dir": home / "state", "config_dir": config})
-    places = replace(brink.places, snapshots=settings.snapshots_dir,
+    folders = replace(brink.folders, snapshots=settings.snapshots_dir,
                      staging=settings.staging_dir)  # fmt: skip
     engine = make_engine(f"sqlite:///{home / 'state.db'}")
-    shop = replace(brink, settings=settings, places=places, engine=engine,
-                   policies=load_policies(config, brink.places.templates))  # fmt: skip
+    shop = replace(brink, settings=settings, folders=folders, engine=engine,
+                   policies=load_policies(config, brink.folders.templates))  # fmt: skip
     use_application(monkeypatch, shop)
     with suppress(GateTrippedError, SourceError):
         run_night(NIGHT)

@@ -489,7 +489,7 @@ def test_a_counter_offer_is_answered_with_a_new_version(world: World) -> None:
     def revised(fee: str) -> Action:
         with writing(world.shop.engine) as session:
             return revise(session, action.id, world.actor("marta"), Decimal(fee),
-                          world.shop.sender, world.shop.places)  # fmt: skip
+                          world.shop.sender, world.shop.folders)  # fmt: skip
 
     with writing(world.shop.engine) as session:
         found = action_queries.get(session, action.id, lock=True)
@@ -911,7 +911,7 @@ def test_a_changed_receipt_is_found(audited: World) -> None:
 
 def test_personal_data_is_erased_and_the_chain_holds(audited: World) -> None:
     director = audited.shop.policies.team.get("diana")
-    root = audited.shop.places.snapshots
+    root = audited.shop.folders.snapshots
 
     def erase() -> int:
         with writing(audited.shop.engine) as session:

@@ -17,15 +17,15 @@ from retention.nights.score_shards import score_all
 from retention.policies.load import load_policies
 from retention.snapshots import store as snapshots
 from retention.snapshots.store import table_of
-from tests.conftest import NIGHT, ROOT, make_places, write_sources
+from tests.conftest import NIGHT, ROOT, make_folders, write_sources
 
 EARLIER = date(2026, 2, 28)
 
 
 def night(config: Path, state: Path, as_of: date = EARLIER, **more: Any) -> pa.Table:
-    policies, places = load_policies(config, ROOT / "templates"), make_places(state, **more)
-    pulled = pull(policies, places, as_of)
-    score_all(policies.costs, places, pulled)
+    policies, folders = load_policies(config, ROOT / "templates"), make_folders(state, **more)
+    pulled = pull(policies, folders, as_of)
+    score_all(policies.costs, folders, pulled)
     return table_of(state, as_of, snapshots.SCORES).sort_by("customer_id")
 
 
@@ -92,13 +92,13 @@ def test_the_company_s_rows_are_forgotten_after_the_night(config_dir: Path, tmp_
 
 def test_a_replay_gives_the_same_scores_to_the_last_bit(config_dir: Path, tmp_path: Path) -> None:
     night(config_dir, tmp_path / "snapshots", NIGHT, shard_customers=100)
-    places = make_places(tmp_path / "snapshots")
-    found = replay(places, NIGHT)
+    folders = make_folders(tmp_path / "snapshots")
+    found = replay(folders, NIGHT)
     assert (found.customers, found.different) == (300, ())
     # The costs of today do not matter: the snapshot has its own.
     costs = config_dir / "costs.yaml"
     costs.write_text(costs.read_text("utf-8").replace("likely: 0.65", "likely: 0.75"))
-    assert replay(places, NIGHT).different == ()
+    assert replay(folders, NIGHT).different == ()
 
 
 def test_a_replay_notices_a_score_that_was_changed(config_dir: Path, tmp_path: Path) -> None:
@@ -108,12 +108,12 @@ def test_a_replay_notices_a_score_that_was_changed(config_dir: Path, tmp_path: P
     position = scores.column_names.index("payment_index")
     other = pc.add(scores["payment_index"], 1)
     pq.write_table(scores.set_column(position, "payment_index", other), file)
-    assert replay(make_places(tmp_path / "snapshots"), NIGHT).different == ("payment_index",)
+    assert replay(make_folders(tmp_path / "snapshots"), NIGHT).different == ("payment_index",)
 
 
 def test_a_night_that_never_ran_cannot_be_replayed(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="snapshot of 2026-05-31: does not exist"):
-        replay(make_places(tmp_path / "snapshots"), NIGHT)
+        replay(make_folders(tmp_path / "snapshots"), NIGHT)
 
 
 def test_a_snapshot_of_another_schema_is_refused_by_name(config_dir: Path, tmp_path: Path) -> None:
@@ -122,4 +122,4 @@ def test_a_snapshot_of_another_schema_is_refused_by_name(config_dir: Path, tmp_p
     manifest = snapshots.read_document(root, NIGHT, "manifest.json")
     snapshots.write_document(root, NIGHT, "manifest.json", {**manifest, "schema": "1"})
     with pytest.raises(RetentionError, match="has schema 1, this version reads 2"):
-        replay(make_places(root), NIGHT)
+        replay(make_folders(root), NIGHT)

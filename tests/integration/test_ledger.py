@@ -82,7 +82,7 @@ def test_a_back_filled_night_is_scored_and_decides_nothing(shop: Application) ->
         nightly.release_decisions.fn(claim, pulled, nightly.finish_scores.fn(past))
     assert state_of(shop, past) is RunState.BACKFILLED
     assert actions_and_cases(shop) == before
-    assert (shop.places.snapshots / f"as_of={past}" / "manifest.json").exists()
+    assert (shop.folders.snapshots / f"as_of={past}" / "manifest.json").exists()
 
 
 def actions_and_cases(shop: Application) -> tuple[int, int]:
@@ -149,7 +149,7 @@ def test_nights_go_on_across_clock_changes_leap_days_and_years(around: date) -> 
 
 def planned(shop: Application) -> dict[str, Any]:
     with travel(morning_after(NIGHT)):
-        return make_plan(shop.engine, shop.policies, shop.places, shop.sender, NIGHT)
+        return make_plan(shop.engine, shop.policies, shop.folders, shop.sender, NIGHT)
 
 
 def apply(shop: Application, digest: str) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def test_the_effect_is_the_difference_to_the_untreated(measured: World) -> None:
         person.profit += 300 + n + (400 if n % 2 else 0)
     measured.night(30)
     with reading(measured.shop.engine) as session:
-        found = measure_programme(session, measured.shop.places.snapshots, measured.today)
+        found = measure_programme(session, measured.shop.folders.snapshots, measured.today)
     restore = found["playbooks"]["restore"]
     assert (restore["treated"], restore["held_out"]) == (20, 20)
     effect = restore["effect"]["profit"]
@@ -261,7 +261,7 @@ def test_an_improvement_that_everybody_has_is_no_effect(measured: World) -> None
         person.profit += 300 + (n // 2) % 7
     measured.night(30)
     with reading(measured.shop.engine) as session:
-        found = measure_programme(session, measured.shop.places.snapshots, measured.today)
+        found = measure_programme(session, measured.shop.folders.snapshots, measured.today)
     effect = found["playbooks"]["restore"]["effect"]["profit"]
     assert effect["change"] > 299
     assert effect["difference"]["low"] <= 0 <= effect["difference"]["high"]
@@ -274,7 +274,7 @@ def test_the_ladder_stops_when_tied_leave(measured: World, leave: int, *, stops:
         person.left_on = measured.today
     measured.night(5)
     with writing(measured.shop.engine) as session:
-        root = measured.shop.places.snapshots
+        root = measured.shop.folders.snapshots
         found = measure_others(session, root, measured.today)
         assert found is not None
         assert found["spillover"]["tied_left"] == leave

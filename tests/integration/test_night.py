@@ -139,7 +139,7 @@ def test_a_tripped_gate_holds_the_night_and_changes_nothing(
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "customers.csv").write_text("customer_id,name\nC0000001,Ana\n", "utf-8")
     write_sources(config_dir, tmp_path / "half")
-    broken = load_policies(config_dir, shop.places.templates)
+    broken = load_policies(config_dir, shop.folders.templates)
     object.__setattr__(shop, "policies", broken)
     with pytest.raises(GateTrippedError, match="customers of the last night have vanished"):
         run_night(NIGHT)
@@ -149,7 +149,7 @@ def test_a_tripped_gate_holds_the_night_and_changes_nothing(
     with writing(shop.engine) as session:
         session.delete(session.get_one(Run, run.id))
     assert print_of(shop) == before
-    assert snapshots.dates(shop.places.snapshots)[-1] == NIGHT - timedelta(days=1)
+    assert snapshots.dates(shop.folders.snapshots)[-1] == NIGHT - timedelta(days=1)
 
 
 def test_an_older_date_is_refused(shop: Application) -> None:
@@ -173,7 +173,7 @@ def test_a_lost_table_or_column_holds_the_night(
     less = shutil.copytree(company_data, tmp_path / "less")
     shutil.rmtree(less / "tickets")
     write_sources(config_dir, less)
-    object.__setattr__(shop, "policies", load_policies(config_dir, shop.places.templates))
+    object.__setattr__(shop, "policies", load_policies(config_dir, shop.folders.templates))
     with pytest.raises(GateTrippedError, match="missing tonight: tickets"):
         run_night(NIGHT)
     shutil.copytree(company_data / "tickets", less / "tickets")
@@ -186,7 +186,7 @@ def test_a_lost_table_or_column_holds_the_night(
     with writing(shop.engine) as session:
         diana = shop.policies.team.get("diana")
         history = gates.history(session, 14)
-        trip = gates.trip_of(shop.policies, shop.places, "payments", NIGHT, history)
+        trip = gates.trip_of(shop.policies, shop.folders, "payments", NIGHT, history)
         gates.accept(session, trip, diana, "half of it was moved", NIGHT, utc_now())
     pulled = pull_sources.fn(NIGHT)
     assert pulled.rows["payments"] > 0
@@ -219,9 +219,9 @@ def test_a_run_that_was_taken_over_writes_nothing(shop: Application) -> None:
 def test_a_plan_shows_the_night_and_stores_nothing(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 2)
     before = print_of(shop)
-    planned = make_plan(shop.engine, shop.policies, shop.places, shop.sender, NIGHT)
+    planned = make_plan(shop.engine, shop.policies, shop.folders, shop.sender, NIGHT)
     assert print_of(shop) == before
-    assert snapshots.dates(shop.places.snapshots)[-1] == NIGHT - timedelta(days=1)
+    assert snapshots.dates(shop.folders.snapshots)[-1] == NIGHT - timedelta(days=1)
     really = run_night(NIGHT)
     assert planned["summary"] == really
     assert {m["customer_id"] for m in planned["moves"]}

@@ -15,7 +15,7 @@ from retention.policies.load import Policies, load_policies
 from retention.scoring.costs import load_costs
 from retention.snapshots import store as snapshots
 from retention.snapshots.store import table_of
-from tests.conftest import NIGHT, ROOT, make_places, write_sources
+from tests.conftest import NIGHT, ROOT, make_folders, write_sources
 
 AS_OF = date(2026, 5, 31)
 
@@ -25,9 +25,9 @@ def policies_of(config: Path) -> Policies:
 
 
 def scored(config: Path, state: Path, as_of: date = NIGHT) -> pd.DataFrame:
-    places = make_places(state)
+    folders = make_folders(state)
     policies = policies_of(config)
-    score_all(policies.costs, places, pull(policies, places, as_of))
+    score_all(policies.costs, folders, pull(policies, folders, as_of))
     frame: pd.DataFrame = table_of(state, as_of, snapshots.SCORES).to_pandas()
     return frame.set_index("customer_id", drop=False)
 

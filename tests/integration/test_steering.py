@@ -50,7 +50,7 @@ stages:
 def two_playbooks(shop: Application, config_dir: Path) -> Application:
     """Beside `restore`, a playbook that looks at payments only."""
     (config_dir / "playbooks" / "retain.yaml").write_text(PAYING, encoding="utf-8")
-    object.__setattr__(shop, "policies", load_policies(config_dir, shop.places.templates))
+    object.__setattr__(shop, "policies", load_policies(config_dir, shop.folders.templates))
     return shop
 
 
@@ -76,7 +76,7 @@ def test_bad_ticket_data_holds_one_playbook_and_not_the_other(
     write_sources(config_dir, data)
     good = two_playbooks.policies
     object.__setattr__(two_playbooks, "policies",
-                       load_policies(config_dir, two_playbooks.places.templates))  # fmt: skip
+                       load_policies(config_dir, two_playbooks.folders.templates))  # fmt: skip
     held = run_night(NIGHT)
     assert held["pull"]["held_playbooks"] == ["restore"]
     assert "not a valid moment" in held["pull"]["tripped"]["tickets"]
@@ -87,7 +87,7 @@ def test_bad_ticket_data_holds_one_playbook_and_not_the_other(
     # However long it is gone, the table is still expected: its protections must not be forgotten.
     (data / "tickets.csv").unlink()
     object.__setattr__(two_playbooks, "policies",
-                       load_policies(config_dir, two_playbooks.places.templates))  # fmt: skip
+                       load_policies(config_dir, two_playbooks.folders.templates))  # fmt: skip
     for later in range(1, 3):
         gone = run_night(NIGHT + timedelta(days=later))
         assert gone["pull"]["tripped"]["tickets"].startswith("missing tonight: tickets")
@@ -117,9 +117,9 @@ def test_accepting_needs_a_role_and_a_reason(shop: Application) -> None:
 
 def test_only_what_has_tripped_can_be_accepted(shop: Application) -> None:
     with pytest.raises(NotFoundError, match="table 'ticket': is no canonical table"):
-        gates.trip_of(shop.policies, shop.places, "ticket", NIGHT, [])
+        gates.trip_of(shop.policies, shop.folders, "ticket", NIGHT, [])
     with pytest.raises(NotFoundError, match="gate of tickets: has found nothing to accept"):
-        gates.trip_of(shop.policies, shop.places, "tickets", NIGHT, [])
+        gates.trip_of(shop.policies, shop.folders, "tickets", NIGHT, [])
 
 
 def test_gates_on_the_command_line(config_dir: Path, company_data: Path, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_gates_on_the_command_line(config_dir: Path, company_data: Path, tmp_pat
 
 def explained(shop: Application, customer: str) -> dict[str, Any]:
     with reading(shop.engine) as session:
-        return explain(session, shop.policies, shop.places, customer, None)
+        return explain(session, shop.policies, shop.folders, customer, None)
 
 
 def test_an_explanation_holds_together(shop: Application) -> None:
@@ -213,7 +213,7 @@ class Page(HTMLParser):
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_the_report_is_one_page_that_needs_nothing_else(shop: Application, language: str) -> None:
     run_night(NIGHT)
-    made = reporting.make_report(shop.places, NIGHT, "Café & Söhne <GmbH>", language)
+    made = reporting.make_report(shop.folders, NIGHT, "Café & Söhne <GmbH>", language)
     page = Page()
     page.feed(made.html)
     assert page.links == []
@@ -224,16 +224,16 @@ def test_the_report_is_one_page_that_needs_nothing_else(shop: Application, langu
     assert "@import" not in made.html
     assert "customers.example" not in made.html
     assert all(title and "{" not in title for title in made.titles)
-    again = reporting.make_report(shop.places, NIGHT, "Café & Söhne <GmbH>", language)
+    again = reporting.make_report(shop.folders, NIGHT, "Café & Söhne <GmbH>", language)
     assert again.html == made.html
 
 
 def test_a_report_without_a_night_or_a_language_says_so(shop: Application) -> None:
     with pytest.raises(NotFoundError, match="Run 'retention run' first"):
-        reporting.make_report(shop.places, NIGHT, "X", "en")
+        reporting.make_report(shop.folders, NIGHT, "X", "en")
     run_night(NIGHT)
     with pytest.raises(ConfigError, match="language 'fr': has no words. Choose one of: en, es"):
-        reporting.make_report(shop.places, NIGHT, "X", "fr")
+        reporting.make_report(shop.folders, NIGHT, "X", "fr")
 
 
 def test_tonight_s_risk_is_that_of_an_invoice_issued_tonight(company_data: Path) -> None:
@@ -254,7 +254,7 @@ def test_tonight_s_risk_is_that_of_an_invoice_issued_tonight(company_data: Path)
 def test_a_report_changes_nothing(shop: Application) -> None:
     run_night(NIGHT)
     before = print_of(shop)
-    reporting.make_report(shop.places, NIGHT, "X", "en")
+    reporting.make_report(shop.folders, NIGHT, "X", "en")
     assert print_of(shop) == before
 
 
@@ -272,7 +272,7 @@ def test_payments_that_are_left_out_make_nobody_late(
             (data / table.name).symlink_to(table)
     (data / "payments.csv").write_text("customer_id,paid_on,amount\nC0000001,soon,1\n")
     write_sources(config_dir, data)
-    object.__setattr__(shop, "policies", load_policies(config_dir, shop.places.templates))
+    object.__setattr__(shop, "policies", load_policies(config_dir, shop.folders.templates))
     night = run_night(NIGHT)
     assert night["pull"]["held_playbooks"] == ["restore"]
     assert {"overdue_amount", "payment_index", "profit_credit_loss", "profit_collection",

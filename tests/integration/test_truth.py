@@ -12,7 +12,7 @@ from retention.nights.score_shards import score_all
 from retention.policies.load import load_policies
 from retention.snapshots import store as snapshots
 from retention.snapshots.store import table_of
-from tests.conftest import NIGHT, ROOT, copy_config, make_places
+from tests.conftest import NIGHT, ROOT, copy_config, make_folders
 
 SIZE = 20_000
 
@@ -27,9 +27,9 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         writer.write(part, tables)
     config = copy_config(folder / "config", folder / "data")
     policies = load_policies(config, ROOT / "templates")
-    places = make_places(folder / "snapshots", shard_customers=7_000)
-    score_all(policies.costs, places, pull(policies, places, NIGHT))
-    frame: pd.DataFrame = table_of(places.snapshots, NIGHT, snapshots.SCORES).to_pandas()
+    folders = make_folders(folder / "snapshots", shard_customers=7_000)
+    score_all(policies.costs, folders, pull(policies, folders, NIGHT))
+    frame: pd.DataFrame = table_of(folders.snapshots, NIGHT, snapshots.SCORES).to_pandas()
     frame = frame.set_index("customer_id").sort_index()
     archetypes = truth(simulation).to_pandas().set_index("customer_id")["archetype"]
     frame["truth"] = archetypes
