@@ -7,7 +7,7 @@ from typing import Any
 from prefect.deployments import run_deployment
 
 from retention.alerts import open_alerts, troubles
-from retention.alerts.letters import letters
+from retention.alerts.alert_mail import letters
 from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema

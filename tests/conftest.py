@@ -4,7 +4,10 @@ import atexit
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
+import uuid
 import zlib
 from collections.abc import Iterator
 from datetime import date
@@ -21,11 +24,13 @@ from retention.db import schema
 from retention.demo.data import write_company
 from retention.settings import Settings, keep_prefect_quiet
 from retention.snapshots.folders import Folders
+from tests.factories.guard import MARK
 
 ROOT = Path(__file__).parent.parent
 NIGHT = date(2026, 5, 31)
 SIZE = 300
 SEED = 11
+GUARD = pytest.StashKey[subprocess.Popen[bytes]]()
 FAST = "per_second: 5000, per_domain: 5000, connections: 1"
 
 PREFECT_HOME = Path(tempfile.mkdtemp(prefix="retention-prefect-"))
@@ -42,6 +47,18 @@ LONG = [
 
 
 DATABASES = ("sqlite", "postgresql")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whatever this run starts carries its mark, and is ended with it, however it ends."""
+    if hasattr(config, "workerinput") or MARK in os.environ:
+        return  # a process of the run
+    mark = os.environ[MARK] = uuid.uuid4().hex
+    guard = [sys.executable, str(ROOT / "tests" / "factories" / "guard.py"), mark]
+    without = {name: value for name, value in os.environ.items() if name != MARK}
+    config.stash[GUARD] = subprocess.Popen(
+        guard, stdin=subprocess.PIPE, start_new_session=True, env=without
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -23,13 +23,14 @@ def stamped(document: Document, version: int) -> Document:
 
 
 def current_summary(document: Document | None, subject: str) -> Document:
-    """Return the summary of a run in today's shape; an empty one when there is none.
+    """Return the summary of a run in today's shape, as the night gave it; an empty one for none.
 
     Raises RetentionError for one of a later version.
     """
     if not document:
         return {}
-    return _converted(document, subject, SUMMARY, {1: _summary_of_the_first})
+    found = _converted(document, subject, SUMMARY, {1: _summary_of_the_first})
+    return {key: value for key, value in found.items() if key != SCHEMA}
 
 
 def current_receipt(document: Document, subject: str) -> Document:

@@ -98,7 +98,7 @@ def test_a_lease_is_renewed_while_its_process_lives(shop: Application) -> None:
     with travel(almost):
         renew_lease(claim)
     with pytest.raises(RunLockedError):
-        claim_on(shop, NIGHT, almost + timedelta(minutes=30))
+        claim_on(shop, NIGHT, almost + shop.lease / 2)
     taken = claim_on(shop, NIGHT, almost + shop.lease + timedelta(minutes=1))
     assert taken.fence == claim.fence + 1
     with pytest.raises(RunLockedError), writing(shop.engine) as session:
