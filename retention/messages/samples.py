@@ -74,6 +74,8 @@ class Sample:
                 "stands_in_for": "James Carter" if self.said == "counter" else "",
                 "mail_stopped": int(self.said == "ask"),
             },
+            "began": self._troubles(began=True),
+            "over": self._troubles(began=False),
             "receipt": {
                 "said": self.said,
                 "new_fee": self.new_fee,
@@ -81,6 +83,16 @@ class Sample:
                 "until": date(2026, 12, 30),
             },
         }
+
+    def _troubles(self, *, began: bool) -> dict[str, Plain]:
+        """What ops are told: all that may be wrong to some, one thing or its end to others."""
+        kinds = "night_failed night_held night_late delivery_stopped delivery_silent round_failed"
+        said: dict[str, Plain] = dict.fromkeys(f"{kinds} queue_old".split(), "")
+        if began and self.usage_fell:
+            said = dict.fromkeys(said, f"2026-10-31: {self.customer}: does not answer")
+        elif began != (self.said == "ask"):
+            said["night_held"] = "2026-10-31: payments: 40 % fewer rows than usual"
+        return said | {"any": sum(bool(text) for text in said.values())}
 
 
 _EUROPE = {"en": "GB", "es": "ES"}

@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from email import message_from_bytes
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from retention.messages.compose import compose
 from retention.messages.rendering import MAX_HTML_BYTES, Manner, Rendered, render
 from retention.messages.samples import SAMPLES, Sample
 from retention.messages.sender import Sender
+from retention.messages.team_mail import compose_for
 from retention.messages.templates import list_templates, load_template
 from retention.messages.terms import Terms
 from tests.conftest import NIGHT, ROOT
@@ -118,7 +121,13 @@ def as_sent(purpose: str, language: str, folder: Path) -> Path:
         id="0ebb5216-a5e9-5941-873c-a8c8539aa6e1", template=purpose, kind=ActionKind.EMAIL,
         proposed_on=NIGHT,
     )  # fmt: skip
-    raw = compose(action, row, MARTA, SENDER, Terms(more=more)).raw  # type: ignore[arg-type]
+    if purpose == "ops_alert":
+        who, told = replace(MARTA, language=language), {n: values[n] for n in ("began", "over")}
+        raw = compose_for(
+            who, purpose, told, SENDER, datetime(2026, 6, 1, 4, tzinfo=UTC), "alert-1"
+        )
+    else:
+        raw = compose(action, row, MARTA, SENDER, Terms(more=more)).raw  # type: ignore[arg-type]
     received = (
         b"Return-Path: <bounces@acme-telecom.es>\r\n"
         b"Received: from mail.acme-telecom.es (mail.acme-telecom.es [203.0.113.7])\r\n"

@@ -61,7 +61,7 @@ def test_telco_has_skill_and_is_calibrated() -> None:
 
 
 @needs_telco
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.gate) for n in (2, 3))])
 def test_shuffled_labels_are_refused_as_no_skill(seed: int) -> None:
     data = telco()
     data.label = np.random.default_rng(seed).permutation(data.label)
@@ -190,9 +190,9 @@ LAST = date(2026, 10, 31)
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[Policies, Folders]:
-    """A demo company of 2,000 that nobody treats: those who fade leave."""
+    """A demo company of 1,500 that nobody treats: those who fade leave."""
     folder = tmp_path_factory.mktemp("past")
-    simulation = new_simulation(9, 2000, date(2026, 6, 1))
+    simulation = new_simulation(9, 1500, date(2026, 6, 1))
     writer = ParquetWriter(folder / "data")
     for part, tables in history(simulation):
         writer.write(part, tables)
@@ -233,7 +233,7 @@ def test_nights_use_the_newest_accepted_model_that_knew_nothing_later(
     score_all(policies.costs, folders, pull(policies, folders, LAST))
     scores = table_of(folders.snapshots, LAST, snapshots.SCORES).to_pandas()
     known = scores[scores["churn_probability"].notna()]
-    assert len(known) > 1500
+    assert len(known) > 1100
     assert (known["active_contracts"] > 0).all()
     assert known["churn_probability"].between(0, 1).all()
     worth = known["churn_probability"] >= known["churn_threshold"]

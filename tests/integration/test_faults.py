@@ -223,7 +223,7 @@ def _cases() -> Iterator[ParameterSet]:
             yield pytest.param(table, fault, marks=() if daily else pytest.mark.gate)
 
 
-@pytest.mark.parametrize(("table", "fault"), _cases())
+@pytest.mark.parametrize(("table", "fault"), list(_cases()))
 def test_bad_data_worsens_nobodys_position(
     table: str,
     fault: str,

@@ -44,7 +44,8 @@ def test_a_model_predicts_what_the_library_predicts(table: tuple[pd.DataFrame, n
     ours = fit_additive(frame, label)
     theirs = ExplainableBoostingClassifier(
         feature_types=["continuous", "continuous", "nominal"], interactions=0, max_bins=64,
-        outer_bags=4, min_samples_leaf=20, n_jobs=1, random_state=7,
+        outer_bags=4, min_samples_leaf=20, n_jobs=1, random_state=7, learning_rate=0.1,
+        max_rounds=1000,
     )  # fmt: skip
     with pytest.warns(UserWarning, match="Missing values"):
         theirs.fit(as_matrix(frame), label)
