@@ -8,9 +8,10 @@ from sqlalchemy import Engine
 
 from retention.db.session import make_engine
 from retention.delivery.mail_server import MailServer, with_preset
+from retention.environment import environment
 from retention.messages.sender import Sender
 from retention.policies.load import Policies, load_policies
-from retention.settings import Settings, environment, get_settings
+from retention.settings import Settings, get_settings
 from retention.snapshots.folders import Folders
 
 

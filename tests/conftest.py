@@ -22,7 +22,8 @@ from retention import bootstrap as workshop
 from retention.bootstrap import Application
 from retention.db import schema
 from retention.demo.data import write_company
-from retention.settings import Settings, keep_prefect_quiet
+from retention.environment import keep_prefect_quiet
+from retention.settings import Settings
 from retention.snapshots.folders import Folders
 from tests.factories.guard import MARK
 

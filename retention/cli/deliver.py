@@ -14,7 +14,7 @@ def deliver(limit: Limit = 500, *, as_json: AsJson = False) -> None:
     """Send what people have approved and is due."""
     ready()
     with make_console(stderr=True).status("Delivering ..."):
-        from retention.settings import keep_prefect_quiet
+        from retention.environment import keep_prefect_quiet
 
         keep_prefect_quiet()
         from flows.deliver import deliver as deliver_flow

@@ -22,10 +22,10 @@ class Check(NamedTuple):
 def check_schedules(shop: "Application") -> list[Check]:
     """Are there future runs, does a worker poll, did the last runs go well?"""
     from retention.domain.errors import RetentionError
+    from retention.environment import keep_prefect_quiet, knows_a_server, point_at_prefect
     from retention.scheduling.declared import read_deployments
     from retention.scheduling.health import ask
     from retention.scheduling.server import connected
-    from retention.settings import keep_prefect_quiet, knows_a_server, point_at_prefect
 
     point_at_prefect()
     if not knows_a_server():

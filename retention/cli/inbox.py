@@ -18,7 +18,7 @@ def read(limit: Limit = 500, *, as_json: AsJson = False) -> None:
     """Read the configured mailbox; each message takes effect once."""
     ready()
     with make_console(stderr=True).status("Reading the mailbox ..."):
-        from retention.settings import keep_prefect_quiet
+        from retention.environment import keep_prefect_quiet
 
         keep_prefect_quiet()
         from flows.inbox import inbox as inbox_flow

@@ -71,10 +71,11 @@ def deploy(
     With --json and without --yes it only shows. What was paused by hand stays paused.
     """
     from retention.cli.serve import described
+    from retention.environment import environment, keep_prefect_quiet
     from retention.scheduling.deploying import Files, apply, look
     from retention.scheduling.differences import Kind
     from retention.scheduling.server import connected
-    from retention.settings import environment, get_settings, keep_prefect_quiet
+    from retention.settings import get_settings
 
     keep_prefect_quiet()
     files = Files.of(get_settings())

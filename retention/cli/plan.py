@@ -39,7 +39,7 @@ def apply(
         make_console().print(f"The night of {day} was done before; there is nothing to apply.")
         return
     with make_console(stderr=True).status("Running the planned night ..."):
-        from retention.settings import keep_prefect_quiet
+        from retention.environment import keep_prefect_quiet
 
         keep_prefect_quiet()
         from flows.nightly import nightly

@@ -30,7 +30,7 @@ def run(
     if allow_late or backfill:
         late = "backfill" if backfill else "allow"
     with make_console(stderr=True).status("Running the night ..."):
-        from retention.settings import keep_prefect_quiet
+        from retention.environment import keep_prefect_quiet
 
         keep_prefect_quiet()
         from flows.nightly import nightly

@@ -28,10 +28,11 @@ def serve(port: Port = 4200) -> None:
 
     Deployments that are missing are added. What people have paused or moved there stays so.
     """
+    from retention.environment import prefect_environment, serving, set_environment
     from retention.scheduling.deploying import Files
     from retention.scheduling.processes import Watched, require_free
     from retention.scheduling.server import POOL
-    from retention.settings import get_settings, prefect_environment, serving, set_environment
+    from retention.settings import get_settings
 
     settings = get_settings()
     api = f"http://127.0.0.1:{port}/api"

@@ -56,8 +56,8 @@ def play(game: Game, home: Path, config: Path) -> dict[str, Any]:
 def _in(home: Path, port: int, game: Game) -> Iterator[None]:
     """Point this process at a folder of its own for a while."""
     from retention import bootstrap as workshop
+    from retention.environment import kept_environment
     from retention.play.story import point_at
-    from retention.settings import kept_environment
 
     try:
         with kept_environment():

@@ -20,15 +20,10 @@ from retention.demo.simulation import new_simulation
 from retention.demo.writers import ParquetWriter
 from retention.domain.dates import months_before
 from retention.domain.errors import ConfigError
+from retention.environment import environment, keep_prefect_quiet, knows_a_server, set_environment
 from retention.play.company import DemoCompany, morning_of
 from retention.scheduling.processes import Watched, free_port
-from retention.settings import (
-    environment,
-    keep_prefect_quiet,
-    knows_a_server,
-    set_environment,
-    shipped,
-)
+from retention.settings import shipped
 from retention.terminal import make_console
 
 _PLAYED_MONTHS = 7

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from retention.audit.fingerprint import fingerprint
 from retention.bootstrap import get_application
 from retention.db.session import make_engine, reading
-from retention.settings import keep_prefect_quiet, set_environment
+from retention.environment import keep_prefect_quiet, set_environment
 
 keep_prefect_quiet()
 from tests.factories.nights import approve_all, complete_all, run_night  # noqa: E402 - told first

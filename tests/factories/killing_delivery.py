@@ -28,7 +28,7 @@ from retention.db.models import DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
 from retention.delivery import worker
 from retention.domain.messages import MessageState, SendPolicy
-from retention.settings import keep_prefect_quiet, set_environment
+from retention.environment import keep_prefect_quiet, set_environment
 from tasks.delivery import deliver_due, recover_lost
 from tests.factories.killing import Reaper, Stage, in_child
 from tests.factories.servers import ScriptedServer

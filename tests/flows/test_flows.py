@@ -16,10 +16,10 @@ from retention import bootstrap as workshop
 from retention.bootstrap import Application
 from retention.db import schema
 from retention.domain.errors import GateTrippedError
+from retention.environment import environment
 from retention.nights.pull import pull
 from retention.nights.score_shards import score_all
 from retention.policies.load import load_policies
-from retention.settings import environment
 from retention.snapshots import store as snapshots
 from retention.snapshots.store import table_of
 from tests.conftest import NIGHT, ROOT, make_settings, use_application, write_sources
