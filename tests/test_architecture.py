@@ -38,6 +38,7 @@ scheduling  -> domain yaml_files
 demo        -> domain
 bootstrap   -> policies snapshots messages delivery db settings environment
 environment -> settings
+reader      -> db domain settings policies yaml_files
 play        -> ANY
 cli         -> ANY
 """

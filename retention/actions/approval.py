@@ -4,26 +4,22 @@ Every decision is bound to the hash of what the person saw, and is worth somethi
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.actions import offers
 from retention.actions.lifecycle import give_up, set_state
+from retention.actions.needed import given, slots_of
 from retention.cases import lifecycle as cases
 from retention.db.models import Action, Approval, Viewing
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.approving import (
-    Given,
     ReasonCode,
-    Slot,
     is_approved,
-    open_slots,
-    parse_slot,
     role_for_approval,
-    slot_text,
 )
 from retention.domain.messages import MessageState
 from retention.domain.offers import OfferState, VoidReason
@@ -33,31 +29,6 @@ from retention.messages import outbox
 from retention.messages.content_hash import content_of
 from retention.people.actor import Actor, may, standing_in
 from retention.safeguards.customer_blocks import kept_apart, look_around, stopped_by
-
-
-def slots_of(action: Action) -> list[Slot]:
-    """Return who must approve an action; one that was escalated may be decided by a director."""
-    slots = [parse_slot(text) for text in action.required_roles]
-    if action.escalated_on is None:
-        return slots
-    return [slot | {Role.DIRECTOR} for slot in slots]
-
-
-def given(action: Action, now: datetime, valid: timedelta) -> list[Given]:
-    """Return the approvals that are still worth something: same content, not refused, not stale."""
-    if not action.approvals:
-        return []
-    content = content_of(action)
-    return [
-        Given(a.person_id, a.role)
-        for a in action.approvals
-        if a.approved and a.content_hash == content and a.decided_at > now - valid
-    ]
-
-
-def still_needed(action: Action, now: datetime, valid: timedelta) -> list[str]:
-    """Return the slots that nobody has filled yet, as text."""
-    return [slot_text(slot) for slot in open_slots(slots_of(action), given(action, now, valid))]
 
 
 def validity(actor: Actor) -> timedelta:

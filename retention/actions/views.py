@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from retention.actions.approval import still_needed
+from retention.actions.needed import still_needed
 from retention.db.models import Action
 from retention.domain.forms import FORMS
 from retention.messages.content_hash import content_of

@@ -10,6 +10,7 @@ from retention.terminal import emit, make_console
 if TYPE_CHECKING:
     from retention.bootstrap import Application
     from retention.people.actor import Actor
+    from retention.reader import Reader
 
 Who = Annotated[str, typer.Option("--as", metavar="PERSON", help="Your id in config/team.yaml.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
@@ -27,6 +28,18 @@ def ready() -> "Application":
     if not schema.exists(shop.engine):
         raise NotFoundError("the database", "no night has run yet", "Run 'retention run' first.")
     return shop
+
+
+def looking() -> "Reader":
+    """Return a reader, for commands that only look. Raises NotFoundError before the first night."""
+    from retention.db import schema
+    from retention.domain.errors import NotFoundError
+    from retention.reader import get_reader
+
+    reader = get_reader()
+    if not schema.exists(reader.engine):
+        raise NotFoundError("the database", "no night has run yet", "Run 'retention run' first.")
+    return reader
 
 
 def validity(shop: "Application") -> timedelta:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.acting import ready
+from retention.cli.acting import looking
 from retention.cli.night_printing import emit_night
 from retention.terminal import AsJson, emit, make_console, parse_day, print_table
 
@@ -25,13 +25,13 @@ def list_(context: typer.Context, limit: Limit = 14, *, as_json: AsJson = False)
     from retention.db.session import reading
     from retention.runs.history import list_nights
 
-    shop = ready()
-    with reading(shop.engine) as session:
+    reader = looking()
+    with reading(reader.engine) as session:
         nights = list_nights(session, NIGHTLY, limit)
     if as_json:
         emit({"nights": [asdict(night) for night in nights]})
         return
-    zone = shop.settings.timezone
+    zone = reader.settings.timezone
     columns = ("on", "state", "began", "read", "moved", "held", "sent")
     print_table("Nights", columns, [_row(night, zone) for night in nights], right=(3, 4, 6))
     console = make_console()
@@ -61,6 +61,6 @@ def show(
     from retention.db.session import reading
     from retention.runs.history import summary_of
 
-    with reading(ready().engine) as session:
+    with reading(looking().engine) as session:
         summary = summary_of(session, NIGHTLY, parse_day(day))
     emit_night(summary, as_json=as_json)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.acting import Reason, Who, actor_of, choice, ready
+from retention.cli.acting import Reason, Who, actor_of, choice, looking, ready
 from retention.terminal import AsJson, emit, make_console, print_table
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def list_(
     from retention.delivery import circuit_breaker as health
     from retention.domain.messages import MessageState
 
-    shop = ready()
-    with reading(shop.engine) as session:
+    with reading(looking().engine) as session:
         found = messages.list_messages(session, choice(MessageState, state), limit)
         rows = [_row(message, action) for message, action in found]
         stopped = health.why_stopped(session)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Reason, Who, actor_of, answers_of, choice, ready, validity
+from retention.cli.acting import Reason, Who, actor_of, answers_of, choice, looking, ready, validity
 from retention.cli.queue_printing import SHORT, print_details, report, waits_for
 from retention.terminal import AsJson, emit, parse_day, print_table
 
@@ -36,19 +36,19 @@ def list_(
     from retention.domain.stages import Stage
     from retention.snapshots.customers import people_of
 
-    shop = ready()
+    reader = looking()
     now = utc_now()
-    with reading(shop.engine) as session:
+    with reading(reader.engine) as session:
         found = queries.list_waiting(
             session,
             state=choice(ActionState, state),
             stage=choice(Stage, stage),
             owner=owner,
             limit=limit,
-            awake_on=None if snoozed else date_in(now, shop.settings.timezone),
+            awake_on=None if snoozed else date_in(now, reader.settings.timezone),
         )
-        people = people_of(shop.folders.snapshots, {action.customer_id for action in found})
-        rows = [summary(action, people, validity(shop), now) for action in found]
+        people = people_of(reader.snapshots, {action.customer_id for action in found})
+        rows = [summary(action, people, reader.approvals_valid, now) for action in found]
     if as_json:
         emit({"actions": rows})
         return

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from retention.cli.acting import Reason, Who, actor_of, ready, say
+from retention.cli.acting import Reason, Who, actor_of, looking, ready, say
 from retention.terminal import AsJson, emit, parse_day, print_table
 
 team_app = typer.Typer(help="Who may do what, and who acts for whom.", no_args_is_help=True)
@@ -18,13 +18,13 @@ def show_team(*, as_json: AsJson = False) -> None:
     from retention.domain.dates import date_in
     from retention.people.delegations import list_delegations
 
-    shop = ready()
+    reader = looking()
     people: list[dict[str, Any]] = [
         {"id": p.person_id, "name": p.name, "roles": sorted(p.roles), "all": p.all_accounts}
-        for p in shop.policies.team.people.values()
+        for p in reader.team.people.values()
     ]
-    with reading(shop.engine) as session:
-        on = date_in(utc_now(), shop.settings.timezone)
+    with reading(reader.engine) as session:
+        on = date_in(utc_now(), reader.settings.timezone)
         lent = [
             {
                 "number": row.id,

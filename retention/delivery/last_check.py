@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload, load_only, selectinload
 
-from retention.actions.approval import given, slots_of
+from retention.actions.needed import given, slots_of
 from retention.db.models import Action, Case, Rendering
 from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.actions import RECEIPT_STEP, ActionState

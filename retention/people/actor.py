@@ -1,7 +1,8 @@
-"""A person at work: who, when, and for whom they stand in. Every decision comes from a actor."""
+"""A person at work: who, when, and for whom they stand in. Every decision comes from an actor."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,7 +11,9 @@ from retention.db.chain import Entry, record
 from retention.db.models import Action, Delegation
 from retention.domain.approving import StandIn
 from retention.domain.people import Permission, Person, Role
-from retention.policies.load import Policies
+
+if TYPE_CHECKING:  # who only lists reads no policy
+    from retention.policies.load import Policies
 
 MIN_REASON = 4
 _NEVER_DEPUTIES = frozenset({Role.OPS, Role.AUDITOR})
@@ -21,7 +24,7 @@ _NEVER_DEPUTIES = frozenset({Role.OPS, Role.AUDITOR})
 class Actor:
     """Who decides. `on` is the company's calendar date at `now`."""
 
-    policies: Policies
+    policies: "Policies"
     person: Person
     now: datetime
     on: date

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
-from retention.actions import offers
+from retention.actions import needed, offers
 from retention.bootstrap import Application
 from retention.cases import waivers
 from retention.clock import utc_now
@@ -102,7 +102,7 @@ class Workforce:
     def _approve(self, session: Session, action: Action) -> list[Person]:
         team = self._shop.policies.team
         approving = []
-        for slot in approvals.slots_of(action):
+        for slot in needed.slots_of(action):
             owner = team.get(action.owner)
             person = owner if slot & owner.roles else self._one_with(min(slot))
             approvals.approve(session, action.id, self._actor(person))

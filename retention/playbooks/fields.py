@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BeforeValidator
 from retention.domain.approving import Slot, parse_slot
 from retention.domain.dates import Period
 from retention.domain.people import Role
-from retention.playbooks.conditions import check_condition, probe
 
 _PERIOD = re.compile(r"^(\d{1,4}) (days?|workdays?)$")
 _MAX_QUORUM = 5
@@ -24,6 +23,8 @@ def _period(value: object) -> object:
 
 
 def _checked(text: str) -> str:
+    from retention.playbooks.conditions import check_condition, probe  # a parser and a database
+
     canonical = check_condition(text)
     probe(canonical)
     return canonical

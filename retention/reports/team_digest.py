@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from retention.actions.approval import slots_of, still_needed
+from retention.actions.needed import slots_of, still_needed
 from retention.db.models import Action, Message
 from retention.delivery import circuit_breaker as health
 from retention.domain.actions import ActionState

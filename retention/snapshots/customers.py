@@ -5,8 +5,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from retention.scratch import scratch
 from retention.snapshots import store as snapshots
 
@@ -51,6 +49,8 @@ def read_rows(root: Path, as_of: date, customers: Iterable[str]) -> dict[str, di
 def _read(
     root: Path, as_of: date, customers: Iterable[str], columns: str
 ) -> dict[str, dict[str, Any]]:
+    import pyarrow as pa
+
     wanted = pa.table({"customer_id": pa.array(sorted(customers), pa.string())})
     scores = snapshots.scan(root, as_of, snapshots.SCORES)
     people = snapshots.scan(root, as_of, snapshots.PEOPLE)

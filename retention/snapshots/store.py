@@ -11,14 +11,13 @@ import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from retention.domain.errors import RetentionError
 from retention.domain.scores import BY_NAME, Kind
+
+if TYPE_CHECKING:  # who only asks which nights there are needs no Arrow
+    import pyarrow as pa
 
 SCHEMA_VERSION = "3"
 _READABLE = frozenset({"2", SCHEMA_VERSION})
@@ -28,7 +27,6 @@ EVIDENCE, PEOPLE, SCORES = "evidence", "people", "scores"
 CONTRACTS, TIES, TIED = "contracts", "ties", "tied"
 REFERENCE = "reference.json"
 _MANIFEST = "manifest.json"
-_MONEY = pa.decimal128(18, 2)
 _FOLDER = "as_of="
 
 
@@ -93,29 +91,36 @@ def read_document(root: Path, as_of: date, name: str) -> dict[str, Any]:
     return document
 
 
-def write_shard(root: Path, as_of: date, what: str, shard: int, table: pa.Table) -> None:
+def write_shard(root: Path, as_of: date, what: str, shard: int, table: "pa.Table") -> None:
     """Write one shard's table."""
     _write(table, shard_file(root, as_of, what, shard), as_of)
 
 
-def read_shard(root: Path, as_of: date, what: str, shard: int) -> pa.Table:
+def read_shard(root: Path, as_of: date, what: str, shard: int) -> "pa.Table":
     """Return one shard's table."""
+    import pyarrow.parquet as pq
+
     return pq.read_table(shard_file(root, as_of, what, shard), partitioning=None)
 
 
-def read_column(root: Path, as_of: date, what: str, shard: int, name: str) -> pa.ChunkedArray:
+def read_column(root: Path, as_of: date, what: str, shard: int, name: str) -> "pa.ChunkedArray":
     """Return one column of one shard's table."""
+    import pyarrow.parquet as pq
+
     file = shard_file(root, as_of, what, shard)
     return pq.read_table(file, columns=[name], partitioning=None).column(name)
 
 
-def write_scores(root: Path, as_of: date, shard: int, scores: pa.Table) -> None:
+def write_scores(root: Path, as_of: date, shard: int, scores: "pa.Table") -> None:
     """Write one shard's scores; money comes in cents and is written as DECIMAL(18, 2)."""
     write_shard(root, as_of, SCORES, shard, with_decimal_money(scores))
 
 
 def erase_person(root: Path, customer_id: str) -> None:
     """Remove a customer's name and addresses from every date; the scores stay."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
     for path in sorted(root.glob(f"{_FOLDER}*/{PEOPLE}-*.parquet")):
         people = pq.read_table(path, partitioning=None)
         kept = people.filter(pc.not_equal(people.column("customer_id"), customer_id))
@@ -136,17 +141,22 @@ def dates(root: Path) -> list[date]:
     return [date.fromisoformat(path.parent.name.removeprefix(_FOLDER)) for path in whole]
 
 
-def with_decimal_money(scores: pa.Table) -> pa.Table:
+def with_decimal_money(scores: "pa.Table") -> "pa.Table":
     """Return scores whose money is DECIMAL(18, 2) instead of cents."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     for position, name in enumerate(scores.column_names):
         if BY_NAME[name].kind is Kind.MONEY:
             units = scores.column(name).cast(pa.decimal128(19, 0))
-            amount = pc.multiply(units, pa.scalar(Decimal("0.01"))).cast(_MONEY)
+            amount = pc.multiply(units, pa.scalar(Decimal("0.01"))).cast(pa.decimal128(18, 2))
             scores = scores.set_column(position, name, amount)
     return scores
 
 
-def _write(table: pa.Table, target: Path, as_of: date) -> None:
+def _write(table: "pa.Table", target: Path, as_of: date) -> None:
+    import pyarrow.parquet as pq
+
     marked = table.replace_schema_metadata(
         {"retention.schema": SCHEMA_VERSION, "retention.as_of": as_of.isoformat()}
     )
@@ -158,8 +168,10 @@ def _write(table: pa.Table, target: Path, as_of: date) -> None:
     partial.replace(target)
 
 
-def table_of(root: Path, as_of: date, what: str) -> pa.Table:
+def table_of(root: Path, as_of: date, what: str) -> "pa.Table":
     """Return the rows of all shards of a date."""
+    import pyarrow as pa
+
     parts = [
         read_shard(root, as_of, what, shard)
         for shard in range(read_manifest(root, as_of)["shards"])

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
+from retention.actions import needed
 from retention.audit.fingerprint import fingerprint
 from retention.bootstrap import Application
 from retention.clock import travel
@@ -117,7 +118,7 @@ def approve_all(shop: Application, as_of: date) -> int:
     with writing(shop.engine) as session:
         todo = [a for a in pending(session) if a.rendering is not None]
         for action in todo:
-            for slot in approvals.slots_of(action):
+            for slot in needed.slots_of(action):
                 owner = shop.policies.team.get(action.owner)
                 people = [owner, *shop.policies.team.people.values()]
                 person = next(p for p in people if slot & p.roles_for(action.owner))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -137,6 +138,12 @@ class Served:
             A_MOMENT.wait(1)  # the server has other things to do than to answer us
         raise AssertionError(f"no run of {name} at {at}")
 
+    def order(self, name: str, as_of: str) -> str:
+        """Order a run of a deployment for a business date; return its id."""
+        body = {"parameters": {"parameters": {"as_of": as_of}}}
+        found = self.deployment(name)["id"]
+        return str(self.ask(f"/deployments/{found}/create_flow_run", body)["id"])
+
     def watch(self, run_id: str) -> Any:
         """Wait, without touching it, until a run has ended; return it."""
         command = [sys.executable, "-m", "prefect", "flow-run", "watch", run_id]
@@ -242,16 +249,29 @@ def test_a_second_server_on_the_port_is_refused_with_a_remedy(served: Served) ->
     assert "Choose another with --port" in done.stderr
 
 
-def test_a_failed_scheduled_night_is_told_and_leaves_its_story_to_its_owner(
-    served: Served, tmp_path: Path
-) -> None:
-    """The step's own error is told; what another library said of it is not."""
-    found = served.deployment("nightly")
-    body = {"parameters": {"parameters": {"as_of": "2020-01-01"}}}
-    run = served.ask(f"/deployments/{found['id']}/create_flow_run", body)
-    ended = served.watch(run["id"])
+def test_a_refused_night_says_why_on_its_page(served: Served) -> None:
+    ended = served.watch(served.order("nightly", "2020-01-01"))
     assert ended["state_type"] == "FAILED"
-    assert "is too late" in ended["state"]["message"] or "older" in ended["state"]["message"]
+    assert "the night of 2020-01-01: is too late" in ended["state"]["message"]
+
+
+def test_an_unforeseen_failure_is_a_sentence_for_prefect_and_a_story_for_its_owner(
+    served: Served,
+) -> None:
+    staging = served.home / "state" / "staging"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.write_text("a file where a folder should be", encoding="utf-8")
+    ended = served.watch(served.order("nightly", str(YESTERDAY + timedelta(days=1))))
+    staging.unlink()
+    assert ended["state_type"] == "FAILED"
+    assert "its story is in failures/" in ended["state"]["message"]
+    assert "staging" not in ended["state"]["message"]
+    (story,) = (served.home / "state" / "failures").iterdir()
+    assert "Traceback" in story.read_text("utf-8")
+    assert story.stat().st_mode & 0o077 == 0
+    (line, _) = answer(served.retention("nights", "--json"))["nights"]
+    assert line["state"] == "failed"
+    assert "its story is in failures/" in line["why"]
 
 
 def test_a_restart_keeps_what_people_did_and_deploy_shows_it(home: Served, served: Served) -> None:

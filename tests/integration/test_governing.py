@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from retention.actions import approval as approvals
 from retention.actions import assignment as handling
 from retention.actions import completion as completing
-from retention.actions import offers
+from retention.actions import needed, offers
 from retention.actions.approval_statistics import how_people_decide
 from retention.actions.offer_revision import revise
 from retention.audit import erasure
@@ -295,7 +295,7 @@ def test_whatever_changes_voids_an_approval(world: World) -> None:
             session.execute(change)
             found = action_queries.get(session, action.id)
             valid = timedelta(hours=72)
-            assert approvals.given(found, world.now, valid) == []
+            assert needed.given(found, world.now, valid) == []
             session.rollback()
 
 

@@ -1,0 +1,54 @@
+"""What a command that only reads needs: the database, the team, where snapshots are.
+
+No playbook is checked and nothing is computed, so such a command answers at once.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from retention.db.session import make_engine
+from retention.domain.people import Team
+from retention.settings import Settings, get_settings
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads what it is asked for, no more. A broken policy file raises ConfigError when read."""
+
+    settings: Settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The state's database."""
+        return make_engine(self.settings.database)
+
+    @property
+    def snapshots(self) -> Path:
+        """Where snapshots are."""
+        return self.settings.snapshots_dir
+
+    @cached_property
+    def team(self) -> Team:
+        """Everybody who may decide."""
+        from retention.policies.team import TeamDoc
+        from retention.yaml_files import read_policy
+
+        return read_policy(self.settings.config_dir / "team.yaml", TeamDoc).to_team()
+
+    @cached_property
+    def approvals_valid(self) -> timedelta:
+        """For how long an approval counts."""
+        from retention.policies.guards import GuardsDoc
+        from retention.yaml_files import read_policy
+
+        doc = read_policy(self.settings.config_dir / "guards.yaml", GuardsDoc)
+        return timedelta(hours=doc.approvals.valid_hours)
+
+
+def get_reader() -> Reader:
+    """Return a reader of what this process's settings name."""
+    return Reader(get_settings())
