@@ -269,7 +269,7 @@ def test_an_unforeseen_failure_is_a_sentence_for_prefect_and_a_story_for_its_own
     (story,) = (served.home / "state" / "failures").iterdir()
     assert "Traceback" in story.read_text("utf-8")
     assert story.stat().st_mode & 0o077 == 0
-    (line, _) = answer(served.retention("nights", "--json"))["nights"]
+    line = answer(served.retention("nights", "--json"))["nights"][0]
     assert line["state"] == "failed"
     assert "its story is in failures/" in line["why"]
 
