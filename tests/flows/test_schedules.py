@@ -123,7 +123,7 @@ class Served:
     def next_minute(self, *names: str) -> list[str]:
         """Move schedules to the next minutes, one after the other; return the ids of their runs."""
         now = datetime.now(MADRID)
-        at = now.replace(second=0, microsecond=0) + timedelta(minutes=1 if now.second < 40 else 2)
+        at = now.replace(second=0, microsecond=0) + timedelta(minutes=1 if now.second < 20 else 2)
         times = {name: at + timedelta(minutes=n) for n, name in enumerate(names)}
         for name, moment in times.items():
             self.move(name, {"cron": f"{moment.minute} {moment.hour} * * *"})
