@@ -52,10 +52,10 @@ check: $(DEV) ## Lint and type-check
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-test: check $(NODE) ## What to run every day: lint, types, every test once (at most 8 minutes)
+test: check $(NODE) ## What to run every day: lint, types, every test once
 	@$(BIN)/python -m pytest $(PYTEST)
 
-gate: check $(NODE) ## Everything: every sweep in full, on both databases (at most 25 minutes)
+gate: check $(NODE) ## Everything: every sweep in full, on both databases
 	@$(BIN)/python -m pytest $(PYTEST) --gate
 
 fmt: $(DEV) ## Format the code and mend what the linter can mend
