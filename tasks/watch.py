@@ -42,8 +42,8 @@ def take_up_dead_nights() -> list[str]:
 
 
 def start_night(as_of: str) -> None:
-    """Order a run of the deployed night for a business date."""
-    parameters: dict[str, Any] = {"parameters": {"as_of": as_of, "late": "allow"}}
+    """Order a run of the deployed night for a business date; one that is late by now is refused."""
+    parameters: dict[str, Any] = {"parameters": {"as_of": as_of}}
     run_deployment(NIGHTLY, parameters=parameters, timeout=0, as_subflow=False)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select, union
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from retention.db.models import Alert
@@ -37,9 +38,19 @@ def settle(session: Session, troubles: Iterable[Trouble], now: datetime) -> None
             alert.why, alert.count = wrong[which].why, wrong[which].count
     for which, trouble in wrong.items():
         if which not in there:
-            session.add(Alert(kind=trouble.kind, key=trouble.key, why=trouble.why,
-                              count=trouble.count, opened_at=now))  # fmt: skip
+            _begin(session, trouble, now)
     session.flush()
+
+
+def _begin(session: Session, trouble: Trouble, now: datetime) -> None:
+    """Open an alert, unless another process has opened it a moment ago: that one tells it."""
+    row = Alert(kind=trouble.kind, key=trouble.key, why=trouble.why, count=trouble.count,
+                opened_at=now)  # fmt: skip
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return
 
 
 def _open(session: Session) -> list[Alert]:

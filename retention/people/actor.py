@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # who only lists reads no policy
     from retention.policies.load import Policies
 
 MIN_REASON = 4
-_NEVER_DEPUTIES = frozenset({Role.OPS, Role.AUDITOR})
+NEVER_DEPUTIES = frozenset({Role.OPS, Role.AUDITOR})
 """Who runs the nights, or reads the audit, approves nothing, in nobody's place."""
 
 
@@ -48,7 +48,7 @@ def standing_in(session: Session, actor: Actor) -> list[StandIn]:
         )
         .order_by(Delegation.id)
     )
-    if actor.person.roles & _NEVER_DEPUTIES:
+    if actor.person.roles & NEVER_DEPUTIES:
         return []
     people = actor.policies.team.people
     known = [people[principal] for principal in dict.fromkeys(rows) if principal in people]

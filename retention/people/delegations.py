@@ -9,7 +9,7 @@ from retention.db.chain import Entry, record
 from retention.db.models import Delegation
 from retention.domain.errors import NotFoundError
 from retention.domain.people import Person, Role, refuse
-from retention.people.actor import _NEVER_DEPUTIES, MIN_REASON, Actor
+from retention.people.actor import MIN_REASON, NEVER_DEPUTIES, Actor
 
 
 def delegate(
@@ -35,7 +35,7 @@ def delegate(
         deputy.person_id == principal.person_id or principal != actor.person
     ):
         refuse(subject, "nobody lends a role to themselves", "Name somebody else.")
-    if deputy.roles & _NEVER_DEPUTIES:
+    if deputy.roles & NEVER_DEPUTIES:
         refuse(subject, f"'{deputy.person_id}' runs or audits the programme", "Name another.")
     if len(reason.strip()) < MIN_REASON:
         refuse(subject, "the reason says nothing", "Say why.")

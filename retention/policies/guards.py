@@ -1,4 +1,4 @@
-"""The shapes of the policy files that ops edit, other than sources, costs and playbooks."""
+"""guards.yaml: how much the data may change, how far a night may go, what approvals are worth."""
 
 from typing import Self
 
@@ -11,8 +11,8 @@ from retention.playbooks.fields import PeriodText
 from retention.sources.canonical import CANONICAL
 from retention.yaml_files import PolicyModel
 
-_ID = "^[a-z][a-z0-9_.-]*$"
-_COUNTRY = "^[A-Z]{2}$"
+ID = "^[a-z][a-z0-9_.-]*$"
+COUNTRY = "^[A-Z]{2}$"
 
 
 class BandDoc(PolicyModel):

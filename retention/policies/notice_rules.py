@@ -6,17 +6,17 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from retention.domain.notices import NoticeRule, NoticeRules, Proof
-from retention.policies.guards import _COUNTRY, _ID
+from retention.policies.guards import COUNTRY, ID
 from retention.yaml_files import PolicyModel
 
 
 class NoticeRuleDoc(PolicyModel):
     """One rule about notice, and where it comes from."""
 
-    id: str = Field(pattern=_ID)
+    id: str = Field(pattern=ID)
     days: int = Field(0, ge=0, le=3650)
     months: int = Field(0, ge=0, le=120)
-    country: str | None = Field(None, pattern=_COUNTRY)
+    country: str | None = Field(None, pattern=COUNTRY)
     kind: str | None = Field(None, pattern="^b2[bc]$")
     proof: Proof = Proof.EMAIL_OK
     source: str = Field(min_length=1)

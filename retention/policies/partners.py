@@ -3,14 +3,14 @@
 from pydantic import Field
 
 from retention.domain.handovers import Partner
-from retention.policies.guards import _ID
+from retention.policies.guards import ID
 from retention.yaml_files import PolicyModel
 
 
 class PartnerDoc(PolicyModel):
     """One partner who takes customers over."""
 
-    id: str = Field(pattern=_ID)
+    id: str = Field(pattern=ID)
     name: str = Field(min_length=1)
     email: str
     phone: str

@@ -5,14 +5,14 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from retention.domain.people import Person, Role, Team
-from retention.policies.guards import _ID
+from retention.policies.guards import ID
 from retention.yaml_files import PolicyModel
 
 
 class PersonDoc(PolicyModel):
     """One member of the team. `accounts: all` makes account roles count for every account."""
 
-    id: str = Field(pattern=_ID)
+    id: str = Field(pattern=ID)
     name: str = Field(min_length=1)
     email: str
     phone: str

@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import update
 
+from retention.alerts import open_alerts
 from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Message, Run
 from retention.db.session import reading, writing
 from retention.delivery import circuit_breaker
-from retention.domain.alerts import AlertRules
+from retention.domain.alerts import AlertRules, Trouble, TroubleKind
 from retention.domain.errors import SourceError
 from retention.domain.messages import MessageState
 from retention.domain.runs import RunState
@@ -177,3 +178,13 @@ def test_the_nights_are_listed_with_what_left_after_them(queued: Application) ->
     assert done.moved == sum(
         summary["decisions"]["decisions"].get(kind, 0) for kind in ("open", "advance", "close")
     )
+
+
+def test_two_who_look_at_once_open_one_alert(quiet: Application) -> None:
+    """On PostgreSQL the second waits for the first; on SQLite nobody else writes meanwhile."""
+    trouble = Trouble(TroubleKind.ROUND_FAILED, "inbox", "it broke")
+    with writing(quiet.engine) as session:
+        open_alerts.settle(session, [trouble], MORNING)
+        open_alerts._begin(session, trouble, MORNING)
+    with reading(quiet.engine) as session:
+        assert [alert.key for alert in open_alerts.list_open(session)] == ["inbox"]

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from retention.db.models.foundation import Base
@@ -57,6 +57,12 @@ class Alert(Base):
     """
 
     __tablename__ = "alert"
+    __table_args__ = (
+        Index(
+            "uq_alert_open", "kind", "key", unique=True,
+            sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[TroubleKind]

@@ -45,6 +45,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
     )
     op.create_index("ix_alert_opened_at", "alert", ["opened_at"])
+    still_open = sa.text("closed_at IS NULL")
+    op.create_index("uq_alert_open", "alert", ["kind", "key"], unique=True,
+                    sqlite_where=still_open, postgresql_where=still_open)  # fmt: skip
 
 
 def _one_of(name: str, *values: str) -> sa.Enum:
