@@ -11,6 +11,7 @@ from retention.db.models import Action, Message, Round, Run, Switch
 from retention.domain.actions import ActionState
 from retention.domain.alerts import AlertRules, Trouble, TroubleKind
 from retention.domain.dates import Calendar
+from retention.domain.documents import why_of
 from retention.domain.messages import MessageState
 from retention.domain.runs import RoundState, RunState
 from retention.safeguards.kill_switch import MAIL
@@ -44,18 +45,12 @@ def _nights(
     if newest is None:
         return
     if newest.state in _BAD:
-        yield Trouble(_BAD[newest.state], str(newest.business_date), why_of(newest))
+        yield Trouble(_BAD[newest.state], str(newest.business_date), why_of(newest.summary))
     expected = rules.expected_night(local)
     works = newest.state is RunState.RUNNING and newest.lease_until > now
     if newest.business_date < expected and not works:
         late = Trouble(TroubleKind.NIGHT_LATE, str(expected), f"the last is {newest.business_date}")
         yield late
-
-
-def why_of(run: Run) -> str:
-    """Return why a run failed or was held, in words without personal data."""
-    summary = run.summary or {}
-    return str(summary.get("why") or summary.get("reason") or "")
 
 
 def _rounds(session: Session) -> Iterator[Trouble]:

@@ -33,6 +33,12 @@ def current_summary(document: Document | None, subject: str) -> Document:
     return {key: value for key, value in found.items() if key != SCHEMA}
 
 
+def why_of(summary: Document | None) -> str:
+    """Return why a run failed or was held, in words that name nobody; empty for any other."""
+    found = summary or {}
+    return str(found.get("why") or found.get("reason") or "")
+
+
 def current_receipt(document: Document, subject: str) -> Document:
     """Return a receipt in today's shape. Raises RetentionError for one of a later version."""
     return _converted(document, subject, RECEIPT, {1: _receipt_of_the_first})

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Round, Run
-from retention.domain.documents import current_summary
+from retention.domain.documents import current_summary, why_of
 from retention.domain.errors import NotFoundError
 from retention.domain.runs import RunState
 
@@ -64,7 +64,7 @@ def _night(run: Run, rounds: list[Round]) -> Night:
     pull, decided = summary.get("pull", {}), summary.get("decisions", {})
     decisions = decided.get("decisions")
     tripped = [f"{name}: {found}" for name, found in pull.get("tripped", {}).items()]
-    why = summary.get("why") or summary.get("reason") or "; ".join(tripped)
+    why = why_of(summary) or "; ".join(tripped)
     return Night(
         as_of=run.business_date,
         state=run.state,
@@ -93,6 +93,6 @@ def summary_of(session: Session, flow: str, as_of: date) -> dict[str, Any]:
         raise NotFoundError(f"the night of {as_of}", "has not run", "See 'retention nights'.")
     summary = current_summary(run.summary, f"the night of {as_of}")
     if "pull" not in summary:
-        why = summary.get("why") or summary.get("reason") or "it has left nothing"
+        why = why_of(summary) or "it has left nothing"
         raise NotFoundError(f"the night of {as_of}", f"is {run.state}: {why}", "Run it again.")
     return summary
