@@ -31,8 +31,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, selectinload
 
-from retention.actions import lifecycle as actions
-from retention.actions.lifecycle import Work
+from retention.actions import proposing
+from retention.actions.proposing import Work
 from retention.bootstrap import Application, build_application
 from retention.clock import travel
 from retention.db import schema
@@ -145,7 +145,7 @@ def propose(shop: Application, count: int) -> None:
             for case in open_cases(session, book, start, min(CHUNK, count - start)):
                 row = row_of(case.customer_id)
                 work = Work(row, manager, shop.sender, WEEKDAYS, AS_OF)
-                actions.propose(session, case, 0, step, Terms(), work)
+                proposing.propose(session, case, 0, step, Terms(), work)
 
 
 def open_cases(session: Session, book: Playbook, start: int, count: int) -> list[Case]:

@@ -54,4 +54,15 @@ def _read_all(shop: Application, box: Box, limit: int) -> InboxSummary:
 def _take_in(shop: Application, received: Received) -> Incoming | None:
     """Put a message on record; None for one that was there before."""
     with writing(shop.engine) as session:
-        return inbox.take_in(session, received, utc_now(), shop.settings.timezone)
+        return inbox.take_in(session, received, utc_now(), rules_of(shop))
+
+
+def rules_of(shop: Application) -> inbox.InboxRules:
+    """Return what the company says about what comes back."""
+    policies = shop.policies
+    return inbox.InboxRules(
+        timezone=shop.settings.timezone,
+        answer_within=policies.conversations.answer_within,
+        workdays=policies.calendars.of_company,
+        soft_bounces=policies.sending.soft_bounces,
+    )

@@ -68,7 +68,8 @@ def complete(
     if action.form == _REASSESSMENT:
         _ask_for_waivers(session, action, actor, outcome, note)
     if action.form == REPLY:
-        contested_replies.after_reading(session, action, outcome, actor.on, actor.now)
+        hold = actor.policies.conversations.contested_hold
+        contested_replies.after_reading(session, action, outcome, actor.on, actor.now, hold)
     _settle(action, actor, outcome)
     actor.tell(session, "action.completed", action, form=form.name, outcome=outcome, note=note,
               answers=answers)  # fmt: skip

@@ -9,11 +9,11 @@ from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.forms import CONTESTED
 from retention.safeguards import exclusions
 
-_LOOKED_AT_WITHIN = timedelta(days=60)
 
-
-def after_reading(session: Session, task: Action, outcome: str, on: date, now: datetime) -> None:
-    """A customer who contests is left alone until somebody has looked into it."""
+def after_reading(
+    session: Session, task: Action, outcome: str, on: date, now: datetime, hold: timedelta
+) -> None:
+    """A customer who contests is left alone, for `hold` at most, until somebody has looked."""
     if outcome != CONTESTED:
         return
     wish = exclusions.Wish(
@@ -21,7 +21,7 @@ def after_reading(session: Session, task: Action, outcome: str, on: date, now: d
         kind=ExclusionKind.HOLD,
         reason=ExclusionReason.CONTESTED,
         starts_on=on,
-        ends_on=on + _LOOKED_AT_WITHIN,
+        ends_on=on + hold,
         scope=ALL,
         note=task.note or "",
     )

@@ -1,53 +1,23 @@
-"""The only writer of actions: propose, change state, give up."""
+"""The only writer of an action's state: change it, finish it, give it up."""
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Collection, Iterable
+from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from retention.actions import offers
-from retention.cases.lifecycle import NIGHT, is_posted
-from retention.db.chain import canonical
+from retention.cases.lifecycle import is_posted
 from retention.db.models import Action, Case, Message
-from retention.domain import keys
-from retention.domain.actions import ACTION_MOVES, OPEN_ACTION_STATES, ActionKind, ActionState
-from retention.domain.approving import slot_text
+from retention.domain.actions import ACTION_MOVES, OPEN_ACTION_STATES, ActionState
 from retention.domain.cases import CaseState
-from retention.domain.dates import Calendar
 from retention.domain.forms import REPLY
 from retention.domain.messages import MessageState
-from retention.domain.notices import Proof
 from retention.domain.offers import OfferState, VoidReason
-from retention.domain.people import Person
-from retention.domain.playbook import Step
-from retention.domain.scores import BY_NAME
 from retention.domain.transitions import require_move
 from retention.messages import outbox
-from retention.messages.compose import compose, written_at
-from retention.messages.sender import Sender
-from retention.messages.terms import Terms
 
 _MANY = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a new action needs besides its case: who looks after it, who sends, which workdays.
-
-    `at` is set for what is written by day: it may leave at once.
-    """
-
-    row: dict[str, Any]
-    manager: Person
-    sender: Sender
-    days_of: Calendar
-    as_of: date
-    author: str = NIGHT
-    at: datetime | None = None
 
 
 def set_state(action: Action, target: ActionState) -> None:
@@ -56,69 +26,39 @@ def set_state(action: Action, target: ActionState) -> None:
     action.state = target
 
 
-def propose(
-    session: Session,
-    case: Case,
-    position: int,
-    step: Step,
-    terms: Terms,
-    work: Work,
-    number: int = 1,
-) -> Action:
-    """Write the action of a step; a message is composed now, byte for byte.
+def finish_sent(action: Action, on: date) -> None:
+    """End an action whose message the server has taken; its offer may be answered from now on."""
+    if action.state is ActionState.APPROVED:
+        set_state(action, ActionState.DONE)
+        offers.follow(action, OfferState.SENT)
+    action.done_on = on
 
-    `number` tells versions apart that are written on the same day.
 
-    Without approvers an e-mail goes straight to the outbox; everything else waits for a person. A
-    notice that needs a proof of receipt becomes a letter. Raises TemplateError.
-    """
-    kind = step.action
-    notice = terms.notice if step.notice else None
-    if notice is not None and notice.proof is Proof.RECEIPT:
-        kind = ActionKind.LETTER
-    action = Action(
-        id=keys.action_id(case.id, case.stage, position, work.as_of, number),
-        case_id=case.id,
-        customer_id=case.customer_id,
-        stage=case.stage,
-        step=position,
-        kind=kind,
-        template=step.template,
-        form="letter" if kind is ActionKind.LETTER else step.form,
-        state=ActionState.PROPOSED,
-        owner=work.manager.person_id,
-        required_roles=[slot_text(slot) for slot in step.approval],
-        proposed_by=work.author,
-        proposed_on=work.as_of,
-        due_on=step.due.after(work.as_of, work.days_of),
-        effective_on=notice.effective_on if notice else None,
-        proof=str(notice.proof) if notice else None,
-        snapshot_hash=_hash_of(work.row),
-        batch=f"{work.as_of}:{case.playbook}:{case.stage}:{step.template or kind}",
-        approvals=[],
-        message=None,
-        offer=None,
+def finish_all_sent(session: Session, ids: Collection[str], on: date) -> None:
+    """What `finish_sent` does, for many actions at once."""
+    session.connection().execute(_FINISH, {"ids": list(ids), "on": on})
+    offers.follow_sent(session, ids)
+
+
+_FINISH = (
+    update(Action)
+    .where(Action.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=case((Action.state == ActionState.APPROVED, ActionState.DONE), else_=Action.state),
+        done_on=bindparam("on"),
     )
-    if step.template is not None:
-        action.rendering = compose(action, work.row, work.manager, work.sender, terms, work.at)
-    session.add(action)
-    case.actions.append(action)
-    if terms.offer is not None:
-        session.flush()
-        offers.draft(session, action, terms.offer, work.sender.currency)
-    if kind is ActionKind.EMAIL and not step.approval:
-        set_state(action, ActionState.APPROVED)
-        offers.follow(action, OfferState.APPROVED)
-        at = work.at or written_at(work.as_of, work.sender.timezone)
-        outbox.enqueue(session, action, at)
-    else:
-        set_state(action, ActionState.PENDING_APPROVAL)
-    return action
+)
 
 
-def _hash_of(row: dict[str, Any]) -> str:
-    """Return the hash of the scores that a proposal rests on."""
-    return hashlib.sha256(canonical({name: row.get(name) for name in BY_NAME}).encode()).hexdigest()
+def drop_approved(session: Session, ids: Collection[str], target: ActionState) -> None:
+    """Give up approved actions whose messages may not leave any more, many at once."""
+    require_move(ACTION_MOVES, ActionState.APPROVED, target, subject="approved actions")
+    session.execute(
+        update(Action)
+        .where(Action.id.in_(ids), Action.state == ActionState.APPROVED)
+        .values(state=target)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def give_up(session: Session, actions: Iterable[Action], target: ActionState) -> int:

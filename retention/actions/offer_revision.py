@@ -5,10 +5,9 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from retention.actions import lifecycle as actions
 from retention.actions import offers
 from retention.actions.completion import playbook_of
-from retention.actions.lifecycle import Work
+from retention.actions.proposing import Work, propose
 from retention.db.models import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionState
@@ -42,7 +41,7 @@ def revise(
         refuse(subject, f"'{actor.person.person_id}' may not revise it", f"Ask {old.owner}.")
     playbook = playbook_of(session, old, actor.policies)
     offer, case = old.offer, action_queries.case_of(session, old)
-    if offer is None or offer.new_fee is None or offer.current_fee is None:
+    if old.step is None or offer is None or offer.new_fee is None or offer.current_fee is None:
         refuse(subject, "it names no fee", "Only a fee can be revised.")
     if offer.state not in _OPEN or case.state is not CaseState.OPEN or case.stage is not old.stage:
         refuse(subject, f"is {offer.state}, its case is {case.state}", "Too late to revise it.")
@@ -73,7 +72,7 @@ def revise(
     )
     # Its author cannot approve it, so a director may in anybody's place.
     asked = tuple(slot | {Role.DIRECTOR} for slot in step.approval) or (frozenset({Role.DIRECTOR}),)
-    made = actions.propose(
+    made = propose(
         session, case, old.step, replace(step, approval=asked), Terms(proposal), work,
         number=offer.version + 1,
     )  # fmt: skip

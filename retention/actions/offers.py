@@ -18,9 +18,8 @@ from retention.domain.offers import (
     Proposal,
     VoidReason,
 )
-from retention.domain.people import Permission, refuse
 from retention.domain.transitions import require_move
-from retention.people.actor import Actor, may
+from retention.people.actor import Author
 
 _UNANSWERED = (OfferState.SENT, OfferState.VIEWED)
 _ANSWERABLE = frozenset(
@@ -116,32 +115,30 @@ def of_action(action: Action) -> Offer:
 def answer(
     session: Session,
     action: Action,
-    actor: Actor,
+    author: Author,
     said: Answer,
     *,
     counter_fee: Decimal | None = None,
     note: str = "",
 ) -> Offer:
-    """Record what a customer has told us about an offer; a later answer counts.
+    """Record what a customer says to an offer, whoever writes it down; a later answer counts.
 
     Raises NotFoundError when the action offers nothing, NotAllowedError for an offer that the
     customer does not have, a date after its expiry, or a counter-offer without a fee.
     """
     offer = of_action(action)
     subject = f"offer of action {action.id[:8]}"
-    if not may(session, actor, Permission.ANSWER, action.owner):
-        refuse(subject, f"'{actor.person.person_id}' may not answer it", f"Ask {action.owner}.")
     if offer.state not in _ANSWERABLE:
         raise NotAllowedError(subject, f"is {offer.state}", "Only a sent offer can be answered.")
-    if actor.on > offer.expires_on:
+    if author.on > offer.expires_on:
         raise NotAllowedError(subject, f"ran until {offer.expires_on}", "Propose a new one.")
     if said is Answer.COUNTER and (counter_fee is None or counter_fee < 0):
         raise NotAllowedError(subject, "a counter-offer needs a fee", "Say it with --fee.")
     target = STATE_AFTER.get(said)
     if target is not None and target is not offer.state:
         set_state(offer, target)
-        offer.answered_on = actor.on
-    offer.answered_by, offer.note = actor.person.person_id, note or offer.note
+        offer.answered_on = author.on
+    offer.answered_by, offer.note = author.name, note or offer.note
     offer.counter_fee = counter_fee if said is Answer.COUNTER else offer.counter_fee
-    actor.tell(session, f"offer.{said}", action, offer=offer.id, fee=counter_fee, note=note)
+    author.tell(session, f"offer.{said}", action, offer=offer.id, fee=counter_fee, note=note)
     return offer

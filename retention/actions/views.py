@@ -11,7 +11,6 @@ from retention.messages.content_hash import content_of
 
 People = dict[str, dict[str, Any]]
 """What is known of customers, by id: name, email, phone."""
-_AGREEMENT = ("agreed", "agreed_at")
 
 
 def _needed(action: Action, valid: timedelta, now: datetime) -> list[str]:
@@ -49,7 +48,7 @@ def details(
         "outcome": action.outcome,
         "note": action.note,
         "effective_on": action.effective_on,
-        "answers": {k: v for k, v in (action.answers or {}).items() if k not in _AGREEMENT},
+        "answers": action.answers or {},
         "agreed_for": _agreed_for(action, timezone),
         "asks": form.fields if form else {},
         "snoozed_until": action.snoozed_until,
@@ -91,10 +90,10 @@ def details(
 
 def _agreed_for(action: Action, timezone: str) -> str | None:
     """Return when an agreed call will be, on the company's clock."""
-    at = (action.answers or {}).get("agreed_at")
-    if at is None:
+    if action.agreed_call is None:
         return None
-    return datetime.fromisoformat(at).astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M %Z")
+    at = action.agreed_call.starts_at.astimezone(ZoneInfo(timezone))
+    return at.strftime("%Y-%m-%d %H:%M %Z")
 
 
 def decided(action: Action, valid: timedelta, now: datetime) -> dict[str, Any]:

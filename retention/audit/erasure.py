@@ -26,7 +26,7 @@ from retention.db.models import (
 )
 from retention.domain.cases import CaseState
 from retention.domain.errors import NotAllowedError
-from retention.domain.people import Permission, Person, require
+from retention.domain.people import Permission, Person, require, require_reason
 from retention.snapshots import store as snapshots
 
 _GONE = "erased"
@@ -38,10 +38,12 @@ def erase(
     """Erase what is personal of a customer; return how many records that were.
 
     Audit records, messages, notes, answers and names are gone; ids, hashes and dates stay, and the
-    chain holds. Raises NotAllowedError for who may not, or while a case is open.
+    chain holds. Raises NotAllowedError for who may not, without a reason, or while a
+    case is open.
     """
     subject = f"customer {customer_id}"
     require(person, Permission.ERASE, subject=subject)
+    said = require_reason(subject, reason)
     open_case = select(Case.id).where(Case.customer_id == customer_id, Case.state == CaseState.OPEN)
     if session.scalar(open_case.limit(1)) is not None:
         raise NotAllowedError(subject, "has an open case", "Exempt the customer first.")
@@ -55,7 +57,7 @@ def erase(
     session.execute(delete(AuditRecord).where(AuditRecord.customer_id == customer_id))
     _erase_rows(session, customer_id)
     snapshots.erase_person(root, customer_id)
-    document = {"numbers": numbers, "by": person.person_id, "reason": reason.strip()}
+    document = {"numbers": numbers, "by": person.person_id, "reason": said}
     record(session, Entry(now, ERASED, "a customer", document))
     return len(numbers)
 

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
 from retention.db.models import Case, Handover
+from retention.db.queries.by_id import only
 from retention.domain import keys
 from retention.domain.cases import CaseState
-from retention.domain.errors import NotFoundError
 from retention.domain.handovers import (
     HANDOVER_MOVES,
     TAKES_A_PLACE,
@@ -106,13 +106,11 @@ def move(
 
 def get(session: Session, handover_id: str) -> Handover:
     """Return a hand-over by its id or the id's beginning, locked. Raises NotFoundError."""
-    query = select(Handover).where(Handover.id.startswith(handover_id, autoescape=True))
-    found = session.scalars(query.with_for_update().limit(2)).all() if handover_id else []
-    if len(found) != 1:
-        raise NotFoundError(
-            f"hand-over '{handover_id}'", "does not exist", "See 'retention handover list'."
-        )
-    return found[0]
+    query = select(Handover).with_for_update()
+    return only(
+        session, query, handover_id, (Handover.id,), what="hand-over",
+        listed="retention handover list",
+    )  # fmt: skip
 
 
 def list_all(session: Session) -> list[Handover]:

@@ -1,7 +1,9 @@
 """The only writer of a case: its stage, its outcome and its history."""
 
+from collections.abc import Sequence
 from datetime import date
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
@@ -66,6 +68,12 @@ def close_case(
     case.state = outcome
     case.closed_on = as_of
     case.waiting_for = None
+
+
+def note_waits(session: Session, waits: Sequence[dict[str, str]]) -> None:
+    """Write down for what cases wait, many at once: each with its `id` and `waiting_for`."""
+    if waits:
+        session.execute(update(Case), waits)
 
 
 def is_posted(action: Action) -> bool:

@@ -7,15 +7,13 @@ from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
 from retention.db.models import Case, Waiver
+from retention.db.queries.by_id import only
 from retention.domain import keys
-from retention.domain.errors import NotFoundError
-from retention.domain.people import Permission, refuse
+from retention.domain.people import Permission, refuse, require_reason
 from retention.domain.stages import Stage
 from retention.domain.transitions import require_move
 from retention.domain.waivers import NEVER_WAIVED, WAIVER_MOVES, WaiverState
 from retention.people.actor import Actor, may
-
-MIN_REASON = 10
 
 
 def request(
@@ -30,15 +28,14 @@ def request(
         refuse(subject, "this stage is never skipped", "Go through it.")
     if not may(session, actor, Permission.WAIVE, owner):
         refuse(subject, f"'{actor.person.person_id}' may not ask for it", f"Ask {owner}.")
-    if len(reason.strip()) < MIN_REASON:
-        refuse(subject, "the reason says nothing", f"Write {MIN_REASON} characters or more.")
+    said = require_reason(subject, reason)
     key = keys.waiver_id(case.id, stage)
     waiver = session.get(Waiver, key)
     if waiver is None:
         waiver = Waiver(id=key, case_id=case.id, stage=stage)
     else:
         require_move(WAIVER_MOVES, waiver.state, WaiverState.REQUESTED, subject=subject)
-    waiver.state, waiver.reason = WaiverState.REQUESTED, reason.strip()
+    waiver.state, waiver.reason = WaiverState.REQUESTED, said
     waiver.requested_by, waiver.requested_at = actor.person.person_id, actor.now
     waiver.decided_by, waiver.decided_at, waiver.note = None, None, None
     session.add(waiver)
@@ -78,13 +75,10 @@ def decide(
 
 def get(session: Session, waiver_id: str) -> Waiver:
     """Return a waiver by its id or the id's beginning, locked. Raises NotFoundError."""
-    query = select(Waiver).where(Waiver.id.startswith(waiver_id, autoescape=True))
-    found = session.scalars(query.with_for_update().limit(2)).all() if waiver_id else []
-    if len(found) != 1:
-        raise NotFoundError(
-            f"waiver '{waiver_id}'", "does not exist", "See 'retention waiver list'."
-        )
-    return found[0]
+    query = select(Waiver).with_for_update()
+    return only(
+        session, query, waiver_id, (Waiver.id,), what="waiver", listed="retention waiver list"
+    )
 
 
 def list_requested(session: Session) -> list[tuple[Waiver, str]]:

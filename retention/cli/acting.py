@@ -1,5 +1,7 @@
 """The person at the command line, and what commands of a person need."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +10,8 @@ import typer
 from retention.terminal import emit, make_console
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from retention.bootstrap import Application
     from retention.people.actor import Actor
     from retention.reader import Reader
@@ -56,6 +60,20 @@ def actor_of(shop: "Application", who: str) -> "Actor":
     now = utc_now()
     person = shop.policies.team.get(who)
     return Actor(shop.policies, person, now, date_in(now, shop.settings.timezone))
+
+
+@contextmanager
+def acting(who: str) -> Iterator[tuple["Application", "Actor", "Session"]]:
+    """Work as a person, in one transaction; it is kept when the block ends without an error.
+
+    Raises NotFoundError for somebody unknown, and before the first night.
+    """
+    from retention.db.session import writing
+
+    shop = ready()
+    actor = actor_of(shop, who)
+    with writing(shop.engine) as session:
+        yield shop, actor, session
 
 
 def choice(enum: Any, value: str | None) -> Any:

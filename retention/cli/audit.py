@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Reason, Who, actor_of, ready
+from retention.cli.acting import Reason, Who, acting, ready, say
 from retention.terminal import AsJson, emit, make_console, print_table
 
 app = typer.Typer(help="What happened, in a chain that shows any change.", no_args_is_help=True)
@@ -106,15 +106,9 @@ def erase(
 ) -> None:
     """Erase a customer's personal data; the chain holds without it."""
     from retention.audit import erasure
-    from retention.db.session import writing
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
         count = erasure.erase(
             session, shop.folders.snapshots, customer_id, actor.person, reason, actor.now
         )
-    if as_json:
-        emit({"erased": count})
-    else:
-        make_console().print(f"{count} records are erased; the chain holds.")
+    say({"erased": count}, f"{count} records are erased; the chain holds.", as_json=as_json)

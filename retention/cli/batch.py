@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from retention.cli.acting import Id, Reason, Who, actor_of, ready, say
+from retention.cli.acting import Id, Reason, Who, acting, ready, say
 from retention.terminal import AsJson, emit, print_table
 
 batches_app = typer.Typer(help="What a night held back: list, release, refuse.",
@@ -46,12 +46,9 @@ def list_batches(*, as_json: AsJson = False) -> None:
 @batches_app.command("release")
 def release(batch_id: Id, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Let a batch through on the next night; an adverse one needs two people."""
-    from retention.db.session import writing
     from retention.ladder import held_batches as batches
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (_, actor, session):
         batch = batches.get(session, batch_id)
         batches.release(session, batch, actor.person, reason, actor.now)
         state = str(batch.state)
@@ -62,12 +59,9 @@ def release(batch_id: Id, who: Who, reason: Reason, *, as_json: AsJson = False) 
 @batches_app.command("refuse")
 def refuse_batch(batch_id: Id, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Refuse a batch; the next night decides anew."""
-    from retention.db.session import writing
     from retention.ladder import held_batches as batches
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (_, actor, session):
         batch = batches.get(session, batch_id)
         batches.turn_down(session, batch, actor.person, reason, actor.now)
     say({"batch": batch.id, "state": "refused"}, f"{batch.id[:8]} is refused.", as_json=as_json)

@@ -1,11 +1,15 @@
 """`retention handover`: customers who are handed over to a partner."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.acting import Id, Note, Who, actor_of, choice, owner_of, ready
-from retention.terminal import AsJson, emit, make_console, print_table
+from retention.cli.acting import Id, Note, Who, acting, choice, owner_of, ready, say
+from retention.terminal import AsJson, emit, print_table
+
+if TYPE_CHECKING:
+    from retention.bootstrap import Application
+    from retention.domain.handovers import Partner
 
 handovers_app = typer.Typer(help="Customers who are handed over to a partner.",
                             no_args_is_help=True)  # fmt: skip
@@ -49,23 +53,17 @@ def offer_handover(
     from retention.actions import acknowledgements as answering
     from retention.cases import handovers
     from retention.db.queries.cases import open_case_of
-    from retention.db.session import writing
-    from retention.domain.errors import NotFoundError
     from retention.snapshots.customers import people_of
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    partner = shop.policies.partners.get(to)
-    if partner is None:
-        known = ", ".join(sorted(shop.policies.partners)) or "none"
-        raise NotFoundError(f"partner '{to}'", "is not in config/partners.yaml", f"Known: {known}.")
-    person = people_of(shop.folders.snapshots, {customer_id}).get(customer_id, {})
-    place = (person.get("country"), person.get("kind"))
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
+        partner = _partner(shop, to)
+        person = people_of(shop.folders.snapshots, {customer_id}).get(customer_id, {})
+        place = (person.get("country"), person.get("kind"))
         case = open_case_of(session, customer_id)
         row = handovers.offer(session, case, partner, actor, place=place,
                               owner=owner_of(shop, customer_id))  # fmt: skip
-        answering.propose_handover(session, case.id, partner, actor, shop.sender, shop.folders)
+        answering.propose_handover(session, case.id, partner, actor.author, shop.policies,
+                                   shop.sender, shop.folders)  # fmt: skip
     _say(row.id, str(row.state), as_json=as_json)
 
 
@@ -80,12 +78,9 @@ def move(
 ) -> None:
     """Record the next step; only the partner's word confirms a hand-over."""
     from retention.cases import handovers
-    from retention.db.session import writing
     from retention.domain.handovers import HandoverState
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
         found = handovers.get(session, handover_id)
         row = handovers.move(session, found.id, actor, choice(HandoverState, to), note,
                              owner=owner_of(shop, found.customer_id))  # fmt: skip
@@ -113,8 +108,18 @@ def list_(*, as_json: AsJson = False) -> None:
                  for r in rows])  # fmt: skip
 
 
+def _partner(shop: "Application", named: str) -> "Partner":
+    from retention.domain.errors import NotFoundError
+
+    partners = shop.policies.partners
+    if named not in partners:
+        known = ", ".join(sorted(partners)) or "none"
+        where = f"partner '{named}'"
+        raise NotFoundError(where, "is not in config/partners.yaml", f"Known: {known}.")
+    return partners[named]
+
+
 def _say(handover_id: str, state: str, *, as_json: bool) -> None:
-    if as_json:
-        emit({"handover": handover_id, "state": state})
-    else:
-        make_console().print(f"{handover_id[:8]} is {state}.")
+    say(
+        {"handover": handover_id, "state": state}, f"{handover_id[:8]} is {state}.", as_json=as_json
+    )

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Who, actor_of, choice, owner_of, ready
-from retention.terminal import AsJson, emit, make_console, parse_day, print_table
+from retention.cli.acting import Who, acting, choice, owner_of, ready, say
+from retention.terminal import AsJson, emit, parse_day, print_table
 
 app = typer.Typer(help="Leave customers alone: holds, exemptions, suppressions.",
                   no_args_is_help=True)  # fmt: skip
@@ -29,30 +29,33 @@ def place(
     as_json: AsJson = False,
 ) -> None:
     """Leave a customer alone for a while. It ends by itself."""
-    from retention.db.session import writing
     from retention.domain.exclusions import ExclusionKind, ExclusionReason
     from retention.safeguards import exclusions
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    wish = exclusions.Wish(
-        customer_id=customer_id,
-        kind=choice(ExclusionKind, kind),
-        reason=choice(ExclusionReason, reason),
-        starts_on=actor.on,
-        ends_on=parse_day(until),
-        scope=scope,
-        note=note,
-    )
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
+        wish = exclusions.Wish(
+            customer_id=customer_id,
+            kind=choice(ExclusionKind, kind),
+            reason=choice(ExclusionReason, reason),
+            starts_on=actor.on,
+            ends_on=parse_day(until),
+            scope=scope,
+            note=note,
+        )
         row = exclusions.place(
-            session, wish, actor.person, actor.now, owner=owner_of(shop, customer_id)
+            session,
+            wish,
+            actor.person,
+            actor.now,
+            longest=shop.policies.longest_hold,
+            owner=owner_of(shop, customer_id),
         )
         number = row.id
-    if as_json:
-        emit({"exclusion": number})
-    else:
-        make_console().print(f"{kind} {number} is in force until {until or 'it is released'}.")
+    say(
+        {"exclusion": number},
+        f"{kind} {number} is in force until {until or 'it is released'}.",
+        as_json=as_json,
+    )
 
 
 @app.command("release")
@@ -63,19 +66,13 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """End a hold, exemption or suppression before its time."""
-    from retention.db.session import writing
     from retention.safeguards import exclusions
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
         customer = exclusions.customer_of(session, number)
         owner = owner_of(shop, customer)
         exclusions.release(session, number, actor.person, actor.now, owner=owner)
-    if as_json:
-        emit({"released": number})
-    else:
-        make_console().print(f"{number} is released.")
+    say({"released": number}, f"{number} is released.", as_json=as_json)
 
 
 @app.command("list")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Note, Who, actor_of, choice, ready
-from retention.terminal import AsJson, emit, make_console
+from retention.cli.acting import Note, Who, acting, choice, say
+from retention.terminal import AsJson
 
 offers_app = typer.Typer(help="What customers say to a proposal.", no_args_is_help=True)
 
@@ -22,23 +22,20 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Record what a customer has told you about a proposal; a later answer counts."""
-    from retention.actions import acknowledgements as answering
-    from retention.actions import offers
-    from retention.db.session import writing
+    from retention.actions import offers, told_to_team
     from retention.domain.offers import Answer
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
-        action = answering.record_answer(
+    with acting(who) as (shop, actor, session):
+        action = told_to_team.record_answer(
             session, action_id, actor, choice(Answer, said), shop.sender, shop.folders,
             counter_fee=_money(fee), note=note,
         )  # fmt: skip
         offer = offers.of_action(action)
-    if as_json:
-        emit({"offer": offer.id, "version": offer.version, "state": offer.state})
-    else:
-        make_console().print(f"Version {offer.version} of the offer is {offer.state}.")
+    say(
+        {"offer": offer.id, "version": offer.version, "state": offer.state},
+        f"Version {offer.version} of the offer is {offer.state}.",
+        as_json=as_json,
+    )
 
 
 @offers_app.command("revise")
@@ -51,18 +48,16 @@ def revise(
 ) -> None:
     """Propose another fee, for example the customer's own; somebody else approves the message."""
     from retention.actions.offer_revision import revise as revise_offer
-    from retention.db.session import writing
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    amount = _money(fee) or Decimal(0)
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
+        amount = _money(fee) or Decimal(0)
         made = revise_offer(session, action_id, actor, amount, shop.sender, shop.folders)
         number, version = made.id, made.offer.version if made.offer else 0
-    if as_json:
-        emit({"action": number, "version": version})
-    else:
-        make_console().print(f"{number[:8]} is version {version}; somebody else approves it.")
+    say(
+        {"action": number, "version": version},
+        f"{number[:8]} is version {version}; somebody else approves it.",
+        as_json=as_json,
+    )
 
 
 def _money(text: str | None) -> Decimal | None:

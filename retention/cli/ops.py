@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Reason, Who, actor_of, ready, say
+from retention.cli.acting import Reason, Who, acting, ready, say
 from retention.terminal import AsJson, emit, make_console, print_table
 
 ops_app = typer.Typer(help="Stop and start the programme, or parts of it.", no_args_is_help=True)
@@ -16,12 +16,9 @@ Scope = Annotated[str, typer.Argument(help="all, adverse, playbook:restore, stag
 @ops_app.command("stop")
 def stop(scope: Scope, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Stop all sending, a playbook, a stage or a kind of action, at once."""
-    from retention.db.session import writing
     from retention.safeguards import kill_switch as switches
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (_, actor, session):
         switches.stop(session, scope, actor.person, reason, actor.now)
     say({"stopped": scope}, f"'{scope}' is stopped.", as_json=as_json)
 
@@ -29,12 +26,9 @@ def stop(scope: Scope, who: Who, reason: Reason, *, as_json: AsJson = False) -> 
 @ops_app.command("start")
 def start(scope: Scope, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Start again what was stopped."""
-    from retention.db.session import writing
     from retention.safeguards import kill_switch as switches
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (_, actor, session):
         switches.start(session, scope, actor.person, reason, actor.now)
     say({"started": scope}, f"'{scope}' is started.", as_json=as_json)
 

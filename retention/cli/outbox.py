@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.acting import Reason, Who, actor_of, choice, looking, ready
+from retention.cli.acting import Reason, Who, acting, choice, looking, ready, say
 from retention.terminal import AsJson, emit, make_console, print_table
 
 if TYPE_CHECKING:
@@ -122,51 +122,43 @@ def settle(
     as_json: AsJson = False,
 ) -> None:
     """Say what became of a message whose fate is unknown, and how you know."""
-    from retention.db.session import writing
     from retention.delivery import settle_by_hand as settling
 
-    shop = ready()
-    actor = actor_of(shop, who)
     fate = choice(settling.Fate, outcome)
-    zone = shop.settings.timezone
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
+        zone = shop.settings.timezone
         found = settling.settle(session, message_id, actor, fate, reason=reason, timezone=zone)
-        _done(found, as_json=as_json)
+    _say(found, as_json=as_json)
 
 
 @app.command("retry")
 def retry(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Let a message that waits to be tried again go at the next round."""
-    from retention.db.session import writing
     from retention.delivery import settle_by_hand as settling
 
-    shop = ready()
-    with writing(shop.engine) as session:
-        found = settling.retry(session, message_id, actor_of(shop, who), reason=reason)
-        _done(found, as_json=as_json)
+    with acting(who) as (_, actor, session):
+        found = settling.retry(session, message_id, actor, reason=reason)
+    _say(found, as_json=as_json)
 
 
 @app.command("hold")
 def hold(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Keep one message from leaving until it is released."""
-    from retention.db.session import writing
     from retention.delivery import settle_by_hand as settling
 
-    shop = ready()
-    with writing(shop.engine) as session:
-        found = settling.hold(session, message_id, actor_of(shop, who), reason=reason)
-        _done(found, as_json=as_json)
+    with acting(who) as (_, actor, session):
+        found = settling.hold(session, message_id, actor, reason=reason)
+    _say(found, as_json=as_json)
 
 
 @app.command("release")
 def release(message_id: MessageId, who: Who, *, as_json: AsJson = False) -> None:
     """Let a held message leave."""
-    from retention.db.session import writing
     from retention.delivery import settle_by_hand as settling
 
-    shop = ready()
-    with writing(shop.engine) as session:
-        _done(settling.release(session, message_id, actor_of(shop, who)), as_json=as_json)
+    with acting(who) as (_, actor, session):
+        found = settling.release(session, message_id, actor)
+    _say(found, as_json=as_json)
 
 
 @app.command("cancel")
@@ -174,21 +166,16 @@ def cancel(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson =
     """Take an approved message back that has not left; its step is proposed anew later."""
     from retention.actions import approval as approvals
     from retention.db.queries import messages
-    from retention.db.session import writing
     from retention.domain.approving import ReasonCode
 
-    shop = ready()
-    with writing(shop.engine) as session:
+    with acting(who) as (_, actor, session):
         message, action = messages.get(session, message_id)
-        actor = actor_of(shop, who)
         approvals.reject(session, action.id, actor, code=ReasonCode.OTHER, reason=reason)
         session.refresh(message)
-        _done(message, as_json=as_json)
+    _say(message, as_json=as_json)
 
 
-def _done(message: "Message", *, as_json: bool) -> None:
-    if as_json:
-        emit({"message": message.id, "state": message.state, "held_by": message.held_by})
-        return
+def _say(message: "Message", *, as_json: bool) -> None:
+    done = {"message": message.id, "state": message.state, "held_by": message.held_by}
     held = f", held by {message.held_by}" if message.held_by else ""
-    make_console().print(f"{message.id[:_SHORT]} is {message.state}{held}.")
+    say(done, f"{message.id[:_SHORT]} is {message.state}{held}.", as_json=as_json)

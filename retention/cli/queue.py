@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from retention.cli.acting import Reason, Who, actor_of, answers_of, choice, looking, ready, validity
-from retention.cli.queue_printing import SHORT, print_details, report, waits_for
+from retention.cli.queue_printing import SHORT, deciding, print_details, waits_for
 from retention.terminal import AsJson, emit, parse_day, print_table
 
 app = typer.Typer(help="What waits for a person: list, show, approve, reject, complete, hand on.",
@@ -123,18 +123,13 @@ def approve(
     Several at once only after one of each kind was shown to you, and never adverse ones.
     """
     from retention.actions import approval as approvals
-    from retention.actions.views import decided
-    from retention.db.session import writing
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with deciding(who, as_json=as_json) as (_, actor, session, told):
         if len(action_ids) > 1:
             found = approvals.approve_all(session, action_ids, actor)
         else:
             found = [approvals.approve(session, action_ids[0], actor, seen=seen)]
-        done = [decided(action, validity(shop), actor.now) for action in found]
-    report(done, as_json=as_json)
+        told.extend(found)
 
 
 @app.command("reject")
@@ -148,18 +143,13 @@ def reject(
 ) -> None:
     """Reject an action. The reason is required."""
     from retention.actions import approval as approvals
-    from retention.actions.views import decided
-    from retention.db.session import writing
     from retention.domain.approving import ReasonCode
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with deciding(who, as_json=as_json) as (_, actor, session, told):
         action = approvals.reject(
             session, action_id, actor, code=choice(ReasonCode, code), reason=reason
         )
-        done = decided(action, validity(shop), actor.now)
-    report([done], as_json=as_json)
+        told.append(action)
 
 
 @app.command("milder")
@@ -174,20 +164,15 @@ def milder(
 ) -> None:
     """Reject an action and send its case back to a milder stage."""
     from retention.actions import approval as approvals
-    from retention.actions.views import decided
-    from retention.db.session import writing
     from retention.domain.approving import ReasonCode
     from retention.domain.stages import Stage
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with deciding(who, as_json=as_json) as (_, actor, session, told):
         action = approvals.choose_milder(
             session, action_id, actor, choice(Stage, to),
             code=choice(ReasonCode, code), reason=reason,
         )  # fmt: skip
-        done = decided(action, validity(shop), actor.now)
-    report([done], as_json=as_json)
+        told.append(action)
 
 
 @app.command("complete")
@@ -204,17 +189,12 @@ def complete(
 ) -> None:
     """Log what came of a call, a letter or a review."""
     from retention.actions import completion as completing
-    from retention.actions.views import decided
-    from retention.db.session import writing
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with deciding(who, as_json=as_json) as (_, actor, session, told):
         action = completing.complete(
             session, action_id, actor, outcome=outcome, note=note, answers=answers_of(answer)
         )
-        done = decided(action, validity(shop), actor.now)
-    report([done], as_json=as_json)
+        told.append(action)
 
 
 @app.command("reassign")
@@ -227,15 +207,9 @@ def reassign(
 ) -> None:
     """Give an action to another owner."""
     from retention.actions import assignment as handling
-    from retention.actions.views import decided
-    from retention.db.session import writing
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
-        action = handling.reassign(session, action_id, actor, shop.policies.team.get(to))
-        done = decided(action, validity(shop), actor.now)
-    report([done], as_json=as_json)
+    with deciding(who, as_json=as_json) as (shop, actor, session, told):
+        told.append(handling.reassign(session, action_id, actor, shop.policies.team.get(to)))
 
 
 @app.command("snooze")
@@ -248,15 +222,9 @@ def snooze(
 ) -> None:
     """Hide an action until a day; its due date stays."""
     from retention.actions import assignment as handling
-    from retention.actions.views import decided
-    from retention.db.session import writing
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
-        action = handling.snooze(session, action_id, actor, parse_day(until))
-        done = decided(action, validity(shop), actor.now)
-    report([done], as_json=as_json)
+    with deciding(who, as_json=as_json) as (_, actor, session, told):
+        told.append(handling.snooze(session, action_id, actor, parse_day(until)))
 
 
 @app.command("comment")
@@ -269,15 +237,9 @@ def comment(
 ) -> None:
     """Say something about an action; everybody who looks at it sees it."""
     from retention.actions import assignment as handling
-    from retention.actions.views import decided
-    from retention.db.session import writing
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
-        action = handling.comment(session, action_id, actor, text)
-        done = decided(action, validity(shop), actor.now)
-    report([done], as_json=as_json)
+    with deciding(who, as_json=as_json) as (_, actor, session, told):
+        told.append(handling.comment(session, action_id, actor, text))
 
 
 @app.command("stats")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from retention.cli.acting import Who, actor_of, ready
+from retention.cli.acting import Who, acting, ready
 from retention.terminal import AsJson, emit, make_console
 
 if TYPE_CHECKING:
@@ -82,19 +82,16 @@ def agree(
     as_json: AsJson = False,
 ) -> None:
     """Write down when a call will be; the customer gets an invitation for their calendar."""
-    from retention.actions import acknowledgements as answering
-    from retention.db.session import writing
+    from retention.actions import told_to_team
     from retention.messages.locale import zone_of
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
         from retention.db.queries import actions as queries
 
         customer = queries.get(session, action_id).customer_id
         zone = zone_of(_row(shop, customer)) or shop.settings.timezone
         moment = _moment(at, zone)
-        answering.agree_on_call(session, action_id, actor, moment, shop.sender, shop.folders)
+        told_to_team.agree_on_call(session, action_id, actor, moment, shop.sender, shop.folders)
     if as_json:
         emit({"at": moment.isoformat()})
     else:

@@ -1,14 +1,38 @@
 """What `retention queue` shows of an action."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from retention.cli.acting import acting, validity
 from retention.terminal import emit, make_console, print_table
 
 if TYPE_CHECKING:
-    pass
+    from sqlalchemy.orm import Session
+
+    from retention.bootstrap import Application
+    from retention.db.models import Action
+    from retention.people.actor import Actor
 
 SHORT = 8
 """How much of an id people see and type."""
+
+
+@contextmanager
+def deciding(
+    who: str, *, as_json: bool
+) -> Iterator[tuple["Application", "Actor", "Session", list["Action"]]]:
+    """Decide about actions as a person; those that the block puts into the list are reported.
+
+    They are reported when the transaction is kept, not before.
+    """
+    from retention.actions.views import decided
+
+    with acting(who) as (shop, actor, session):
+        told: list[Action] = []
+        yield shop, actor, session, told
+        done = [decided(action, validity(shop), actor.now) for action in told]
+    _report(done, as_json=as_json)
 
 
 def waits_for(row: dict[str, Any]) -> str:
@@ -91,7 +115,7 @@ def _known(value: bool | None) -> str:
     return "not known" if value is None else "yes" if value else "no"
 
 
-def report(done: list[dict[str, Any]], *, as_json: bool) -> None:
+def _report(done: list[dict[str, Any]], *, as_json: bool) -> None:
     """Print what decisions have led to."""
     if as_json:
         emit({"decided": done})

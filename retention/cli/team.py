@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from retention.cli.acting import Reason, Who, actor_of, looking, ready, say
+from retention.cli.acting import Reason, Who, acting, looking, say
 from retention.terminal import AsJson, emit, parse_day, print_table
 
 team_app = typer.Typer(help="Who may do what, and who acts for whom.", no_args_is_help=True)
@@ -62,13 +62,10 @@ def delegate(
     as_json: AsJson = False,
 ) -> None:
     """Let somebody act for you between two days."""
-    from retention.db.session import writing
     from retention.people import delegations
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    team = shop.policies.team
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
+        team = shop.policies.team
         row = delegations.delegate(
             session, actor, team.get(to), parse_day(from_), parse_day(until),
             principal=team.get(instead_of) if instead_of else None, reason=reason,
@@ -86,11 +83,8 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """End a delegation before its time."""
-    from retention.db.session import writing
     from retention.people import delegations
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (_, actor, session):
         delegations.revoke(session, actor, number)
     say({"revoked": number}, f"{number} is revoked.", as_json=as_json)

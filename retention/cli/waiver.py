@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Id, Note, Reason, Who, actor_of, choice, owner_of, ready, say
+from retention.cli.acting import Id, Note, Reason, Who, acting, choice, owner_of, ready, say
 from retention.terminal import AsJson, emit, print_table
 
 waivers_app = typer.Typer(help="Stages that may be skipped: ask, list, decide.",
@@ -23,12 +23,9 @@ def ask_waiver(
     """Ask to skip a stage; a second person decides."""
     from retention.cases import waivers
     from retention.db.queries.cases import open_case_of
-    from retention.db.session import writing
     from retention.domain.stages import Stage
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
         case = open_case_of(session, customer_id)
         waiver = waivers.request(session, case, choice(Stage, stage), actor, reason=reason,
                                  owner=owner_of(shop, customer_id))  # fmt: skip
@@ -77,11 +74,8 @@ def refuse_waiver(waiver_id: Id, who: Who, note: Note = "", *, as_json: AsJson =
 def _decide_waiver(waiver_id: str, who: str, note: str, *, granted: bool, as_json: bool) -> None:
     from retention.cases import waivers
     from retention.db.models import Case
-    from retention.db.session import writing
 
-    shop = ready()
-    actor = actor_of(shop, who)
-    with writing(shop.engine) as session:
+    with acting(who) as (shop, actor, session):
         waiver = waivers.get(session, waiver_id)
         customer = session.get_one(Case, waiver.case_id).customer_id
         waivers.decide(

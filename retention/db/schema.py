@@ -1,9 +1,11 @@
 """Bring a database to the present schema, or tell how far it is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Connection, Engine, inspect
 
 if TYPE_CHECKING:  # most commands only ask whether there is a database
     from alembic.config import Config
@@ -18,9 +20,31 @@ def upgrade(engine: Engine) -> None:
     config = _config()
     if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
         Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
-    with engine.begin() as connection:
+    with engine.connect() as connection, _unwatched(connection), connection.begin():
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        _require_whole(connection)
+
+
+@contextmanager
+def _unwatched(connection: Connection) -> Iterator[None]:
+    """SQLite changes a column by making its table anew, which others refer to meanwhile."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw: Any = connection.connection.driver_connection
+    raw.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")
+
+
+def _require_whole(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise AssertionError(f"a migration leaves rows of nobody: {broken[:5]}")
 
 
 def exists(engine: Engine) -> bool:

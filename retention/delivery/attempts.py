@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import and_, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
@@ -12,7 +11,6 @@ from sqlalchemy.orm import Session
 from retention.db.chain import Entry, record
 from retention.db.models import DeliveryAttempt, Message, Rendering
 from retention.domain.messages import (
-    CLAIMABLE_STATES,
     AttemptStage,
     MessageState,
     SendPolicy,
@@ -21,6 +19,7 @@ from retention.domain.messages import (
     verdict_of,
     wait_before_retry,
 )
+from retention.messages import outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,8 @@ class Ending:
 
 def claim(session: Session, ids: Sequence[str], now: datetime, lease: timedelta) -> list[Claimed]:
     """Take messages by conditional update; those that somebody else has are not among them."""
+    numbers = outbox.claim(session, ids, now, now + lease)
     connection = session.connection()
-    asked = {"ids": list(ids), "now": now, "until": now + lease}
-    numbers = {row.id: row.attempts for row in connection.execute(_CLAIM, asked)}
     if not numbers:
         return []
     connection.execute(_BEGIN, [{"key": key, "n": n, "at": now} for key, n in numbers.items()])
@@ -68,22 +66,6 @@ def claim(session: Session, ids: Sequence[str], now: datetime, lease: timedelta)
     return [found[message_id] for message_id in ids if message_id in found]
 
 
-_CLAIM = (
-    update(Message)
-    .where(
-        Message.id.in_(bindparam("ids", expanding=True)),
-        Message.state.in_(sorted(CLAIMABLE_STATES)),
-        Message.held_by.is_(None),
-        Message.not_before <= bindparam("now"),
-    )
-    .values(
-        state=MessageState.SENDING,
-        lease_until=bindparam("until"),
-        attempts=Message.attempts + 1,
-        waiting_for=None,
-    )
-    .returning(Message.id, Message.attempts)
-)
 _BEGIN = insert(DeliveryAttempt.__table__).values(  # type: ignore[arg-type]
     message_id=bindparam("key"), number=bindparam("n"), started_at=bindparam("at"),
     stage=int(AttemptStage.CLAIMED),
@@ -102,9 +84,8 @@ def record_dots(session: Session, claims: Iterable[Claimed], lease_until: dateti
     Whoever is not among them has lost the message to another process and must not send it.
     """
     pairs = [(claim.message_id, claim.attempt) for claim in claims]
-    connection = session.connection()
-    held = set(connection.execute(_RECORD_DOTS, {"pairs": pairs}).scalars())
-    connection.execute(_HOLD_ON, {"ids": list(held), "until": lease_until})
+    held = set(session.connection().execute(_RECORD_DOTS, {"pairs": pairs}).scalars())
+    outbox.hold_on(session, held, lease_until)
     return held
 
 
@@ -126,11 +107,6 @@ _RECORD_DOTS = (
     .values(stage=int(AttemptStage.DOT))
     .returning(DeliveryAttempt.message_id)
 )
-_HOLD_ON = (
-    update(Message)
-    .where(Message.id.in_(bindparam("ids", expanding=True)))
-    .values(lease_until=bindparam("until"))
-)
 _HELD = (
     select(Message.id, Message.attempts, Message.state)
     .where(Message.id.in_(bindparam("ids", expanding=True)))
@@ -150,36 +126,26 @@ def record_ends(session: Session, endings: Sequence[Ending]) -> dict[str, Messag
     mine = [e for e in endings if (e.claimed.message_id, e.claimed.attempt) in held]
     if not mine:
         return {}
-    settled = [_settled(ending, tried.get(ending.claimed.message_id, (0, 0))) for ending in mine]
-    connection = session.connection()
-    connection.execute(_SETTLE_MESSAGE, settled)
-    connection.execute(_SETTLE_ATTEMPT, [_attempt_of(ending) for ending in mine])
-    for ending, row in zip(mine, settled, strict=True):
-        _tell(session, ending, row["state"])
-    return {row["key"]: row["state"] for row in settled}
+    settled = [_outcome(ending, tried.get(ending.claimed.message_id, (0, 0))) for ending in mine]
+    outbox.settle(session, settled, {message_id: state for (message_id, _), state in held.items()})
+    session.connection().execute(_SETTLE_ATTEMPT, [_attempt_of(ending) for ending in mine])
+    for ending, outcome in zip(mine, settled, strict=True):
+        _tell(session, ending, outcome.state)
+    return {outcome.message_id: outcome.state for outcome in settled}
 
 
-def _held(session: Session, endings: Sequence[Ending]) -> set[tuple[str, int]]:
+def _held(session: Session, endings: Sequence[Ending]) -> dict[tuple[str, int], MessageState]:
     ids = [ending.claimed.message_id for ending in endings]
     rows = session.connection().execute(_HELD, {"ids": ids})
     taken = {ending.claimed.message_id for ending in endings if ending.verdict is None}
     return {
-        (row.id, row.attempts)
+        (row.id, row.attempts): row.state
         for row in rows
         if row.state is MessageState.SENDING
         or (row.state is MessageState.UNKNOWN and row.id in taken)
     }
 
 
-_SETTLE_MESSAGE = (
-    update(Message.__table__)  # type: ignore[arg-type]
-    .where(Message.__table__.c.id == bindparam("key"))
-    .values(
-        state=bindparam("state"), last_code=bindparam("code"), last_text=bindparam("reply"),
-        sent_at=bindparam("sent"), not_before=bindparam("again"), lease_until=None,
-        waiting_for=None,
-    )
-)  # fmt: skip
 _SETTLE_ATTEMPT = (
     update(DeliveryAttempt.__table__)  # type: ignore[arg-type]
     .where(
@@ -204,17 +170,20 @@ def _attempt_of(ending: Ending) -> dict[str, object]:
     }
 
 
-def _settled(ending: Ending, before: tuple[int, int]) -> dict[str, Any]:
-    """Return what a message becomes; `before` counts its unsure and its refused attempts so far."""
+def _outcome(ending: Ending, earlier: tuple[int, int]) -> outbox.Outcome:
+    """Return what a message becomes; `earlier` counts its unsure and its refused attempts."""
     claimed, at = ending.claimed, ending.at
-    row = {"key": claimed.message_id, "code": ending.code, "reply": ending.reply}
     if ending.verdict is None:
-        return row | {"state": MessageState.SENT, "sent": at, "again": at}
-    unsure = before[0] + (ending.verdict is Verdict.UNSURE)
-    refusals = before[1] + (ending.stage >= AttemptStage.RCPT and ending.code is not None)
-    state = state_after_failure(ending.verdict, claimed.policy, unsure=unsure, refusals=refusals)
-    wait = wait_before_retry(ending.verdict, claimed.attempt, _spread(claimed))
-    return row | {"state": state, "sent": None, "again": at + wait}
+        state, sent_at, again = MessageState.SENT, at, at
+    else:
+        unsure = earlier[0] + (ending.verdict is Verdict.UNSURE)
+        refusals = earlier[1] + (ending.stage >= AttemptStage.RCPT and ending.code is not None)
+        state = state_after_failure(
+            ending.verdict, claimed.policy, unsure=unsure, refusals=refusals
+        )
+        wait = wait_before_retry(ending.verdict, claimed.attempt, _spread(claimed))
+        sent_at, again = None, at + wait
+    return outbox.Outcome(claimed.message_id, state, ending.code, ending.reply, sent_at, again)
 
 
 def _tallies(session: Session, endings: Sequence[Ending]) -> dict[str, tuple[int, int]]:

@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import bindparam, case, update
 from sqlalchemy.orm import Session
 
-from retention.actions import offers
-from retention.actions.lifecycle import set_state
-from retention.db.models import Action
+from retention.actions.lifecycle import drop_approved, finish_all_sent
 from retention.delivery import attempts, queued_messages
 from retention.delivery.attempts import Claimed, Ending
 from retention.delivery.last_check import Refusal, Rules, check, not_approved
@@ -19,7 +16,6 @@ from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.actions import ActionState
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageState, Verdict
-from retention.domain.offers import OfferState
 from retention.messages import outbox
 
 
@@ -61,15 +57,8 @@ def settle_refused(
             continue
         outbox.take_back(session, ids, refusal.state, refusal.reason)
         expired = refusal.state is MessageState.EXPIRED
-        session.execute(
-            update(Action)
-            .where(
-                Action.id.in_([queued.action_id for queued in group]),
-                Action.state == ActionState.APPROVED,
-            )
-            .values(state=ActionState.EXPIRED if expired else ActionState.CANCELLED)
-            .execution_options(synchronize_session=False)
-        )
+        fate = ActionState.EXPIRED if expired else ActionState.CANCELLED
+        drop_approved(session, [queued.action_id for queued in group], fate)
 
 
 def pass_dots(
@@ -106,32 +95,8 @@ def record_results(
     for action_id, on in sent_on.items():
         days[on].append(action_id)
     for on, ids in days.items():
-        _finish_all(session, ids, on)
+        finish_all_sent(session, ids, on)
     return settled
-
-
-def _finish_all(session: Session, ids: Sequence[str], on: date) -> None:
-    """What `finish` does, for many actions at once."""
-    session.connection().execute(_FINISH, {"ids": list(ids), "on": on})
-    offers.follow_sent(session, ids)
-
-
-_FINISH = (
-    update(Action)
-    .where(Action.id.in_(bindparam("ids", expanding=True)))
-    .values(
-        state=case((Action.state == ActionState.APPROVED, ActionState.DONE), else_=Action.state),
-        done_on=bindparam("on"),
-    )
-)
-
-
-def finish(action: Action, on: date) -> None:
-    """End an action whose message the server has taken; its offer may be answered from now on."""
-    if action.state is ActionState.APPROVED:
-        set_state(action, ActionState.DONE)
-        offers.follow(action, OfferState.SENT)
-    action.done_on = on
 
 
 def has_server_trouble(endings: Sequence[Ending]) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload, load_only, selectinload
 from retention.actions.needed import given, slots_of
 from retention.db.models import Action, Case, Rendering
 from retention.delivery.queued_messages import QueuedMessage
-from retention.domain.actions import RECEIPT_STEP, ActionState
+from retention.domain.actions import ActionState, Purpose
 from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
 from retention.domain.dates import date_in
@@ -106,7 +106,7 @@ def _not_now(
         return Refusal(MessageState.QUEUED, queued.waiting_for or "not yet")
     if rules.opens_at and rules.opens_at(now, queued.timezone, queued.place) > now:
         return Refusal(MessageState.QUEUED, "outside_hours")
-    answers = queued.step == RECEIPT_STEP
+    answers = queued.purpose is Purpose.RECEIPT
     if doubt is not None and queued.stage in ADVERSE_STAGES and not answers:
         return Refusal(MessageState.QUEUED, doubt)
     return None
@@ -128,7 +128,7 @@ def not_approved(
 def _judge_approval(action: Action, content: str, now: datetime, rules: Rules) -> Refusal | None:
     if action.rendering is None or content_of(action) != content:
         return Refusal(MessageState.CANCELLED, "the content is not what was approved")
-    slots, answers = slots_of(action), action.step == RECEIPT_STEP
+    slots, answers = slots_of(action), action.purpose is Purpose.RECEIPT
     lately = given(action, now, rules.approvals_valid)
     if is_approved(action.stage, slots, lately, answers=answers):
         return None
@@ -147,7 +147,7 @@ _JUDGED = (
     .where(Action.id.in_(bindparam("ids", expanding=True)))
     .options(
         load_only(Action.kind, Action.customer_id, Action.form, Action.effective_on, Action.proof,
-                  Action.snapshot_hash, Action.stage, Action.step, Action.required_roles,
+                  Action.snapshot_hash, Action.stage, Action.purpose, Action.required_roles,
                   Action.escalated_on, raiseload=True),
         joinedload(Action.case).load_only(Case.version, raiseload=True),
         joinedload(Action.rendering).load_only(

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case, Message, Rendering
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.cases import CaseState
 from retention.domain.messages import MessageClass, MessageState
 from retention.domain.stages import PlaybookName, Stage
@@ -24,7 +24,7 @@ _COLUMNS = (  # in the order of QueuedMessage
     Action.customer_id,
     Action.kind,
     Action.stage,
-    Action.step,
+    Action.purpose,
     Action.state.label("action_state"),
     Action.proposed_on,
     Case.state.label("case_state"),
@@ -71,7 +71,7 @@ class QueuedMessage(NamedTuple):
     customer_id: str
     kind: ActionKind
     stage: Stage
-    step: int
+    purpose: Purpose
     action_state: ActionState
     proposed_on: date
     case_state: CaseState

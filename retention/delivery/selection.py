@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.delivery import canaries, queued_messages
 from retention.delivery.queued_messages import QueuedMessage
-from retention.domain.actions import RECEIPT_STEP
+from retention.domain.actions import Purpose
 from retention.domain.messages import AttemptStage, MessageClass, MessageState
 from retention.domain.sending import SendingRules
 from retention.messages import outbox
@@ -117,7 +117,7 @@ def _not_too_many(
 ) -> list[QueuedMessage]:
     free = []
     for queued in found:
-        answers = queued.step == RECEIPT_STEP  # what a customer waits for is not one too many
+        answers = queued.purpose is Purpose.RECEIPT  # what a customer waits for is not one too many
         cap = None if answers else rules.frequency.get(queued.message_class)
         theirs = sent[queued.customer_id, queued.message_class]
         at = cap.next_free(theirs, now) if cap else now

@@ -5,17 +5,16 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.actions.lifecycle import set_state
+from retention.actions.lifecycle import finish_sent, set_state
 from retention.db.models import Action, Incoming, Message
 from retention.db.queries import messages as queries
-from retention.delivery import claim as delivery
 from retention.domain.actions import ActionState
 from retention.domain.dates import date_in
 from retention.domain.incoming import STATE_AFTER
 from retention.domain.messages import CLAIMABLE_STATES, MessageState, SendPolicy
-from retention.domain.people import Permission, refuse, require
+from retention.domain.people import Permission, refuse, require, require_reason
 from retention.messages import outbox
-from retention.people.actor import MIN_REASON, Actor, may
+from retention.people.actor import Actor, may
 
 
 class Fate(StrEnum):
@@ -36,7 +35,7 @@ def settle(
     message, action = queries.get(session, message_id, lock=True)
     subject = f"message {message.id[:8]}"
     require(actor.person, Permission.SETTLE, subject=subject)
-    _require_reason(subject, reason)
+    said = require_reason(subject, reason)
     if message.state is not MessageState.UNKNOWN:
         refuse(subject, f"is {message.state}, not unknown", "Only what is unknown is settled.")
     bounced = select(Incoming.id).where(
@@ -44,16 +43,16 @@ def settle(
     )
     if fate is Fate.SENT and session.scalar(bounced.limit(1)) is not None:
         refuse(subject, "something came back for it", "See 'retention inbox list'.")
-    message.last_text = reason.strip()
+    message.last_text = said
     if fate is Fate.SENT:
         outbox.set_state(message, MessageState.SENT)
         message.sent_at = max(attempt.started_at for attempt in message.tried)
-        delivery.finish(action, date_in(message.sent_at, timezone))
+        finish_sent(action, date_in(message.sent_at, timezone))
     else:
         outbox.set_state(message, MessageState.FAILED)
         if action.state is ActionState.APPROVED:
             set_state(action, ActionState.EXPIRED)
-    actor.tell(session, "message.settled", action, reason=reason.strip(), fate=fate)
+    actor.tell(session, "message.settled", action, reason=said, fate=fate)
     return message
 
 
@@ -66,7 +65,7 @@ def retry(session: Session, message_id: str, actor: Actor, *, reason: str) -> Me
     message, action = queries.get(session, message_id, lock=True)
     subject = f"message {message.id[:8]}"
     _require_owner_or(session, actor, action, Permission.SETTLE, subject)
-    _require_reason(subject, reason)
+    said = require_reason(subject, reason)
     if message.state is MessageState.UNKNOWN:
         if message.policy is SendPolicy.AT_MOST_ONCE:
             refuse(
@@ -78,7 +77,7 @@ def retry(session: Session, message_id: str, actor: Actor, *, reason: str) -> Me
     elif message.state is not MessageState.RETRY_WAIT:
         refuse(subject, f"is {message.state}", "Only what waits to be tried again can be hurried.")
     message.not_before, message.waiting_for = actor.now, None
-    actor.tell(session, "message.retried", action, reason=reason.strip())
+    actor.tell(session, "message.retried", action, reason=said)
     return message
 
 
@@ -87,11 +86,11 @@ def hold(session: Session, message_id: str, actor: Actor, *, reason: str) -> Mes
     message, action = queries.get(session, message_id, lock=True)
     subject = f"message {message.id[:8]}"
     _require_owner_or(session, actor, action, Permission.STOP, subject)
-    _require_reason(subject, reason)
+    said = require_reason(subject, reason)
     if message.state not in CLAIMABLE_STATES:
         refuse(subject, f"is {message.state}", "Only what waits can be held.")
-    message.held_by, message.last_text = actor.person.person_id, reason.strip()
-    actor.tell(session, "message.held", action, reason=reason.strip())
+    message.held_by, message.last_text = actor.person.person_id, said
+    actor.tell(session, "message.held", action, reason=said)
     return message
 
 
@@ -115,8 +114,3 @@ def _require_owner_or(
     if may(session, actor, Permission.REVIEW, action.owner) or actor.person.may(permission):
         return
     require(actor.person, permission, subject=subject)
-
-
-def _require_reason(subject: str, reason: str) -> None:
-    if len(reason.strip()) < MIN_REASON:
-        refuse(subject, "the reason says nothing", "Say how you know, or why.")

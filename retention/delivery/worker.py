@@ -45,7 +45,7 @@ class PostOffice:
             timedelta(hours=policies.approvals.valid_hours),
             timedelta(seconds=mail.attempt_seconds) * 2,
             rounds.openings(policies, timezone),
-            policies.limits.gap_days,
+            policies.sending.newest_night,
         )
         self._pacer = Pacer(pace.per_second, pace.per_domain)
         self._logbook = Logbook(engine, self._rules, pace.connections)

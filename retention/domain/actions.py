@@ -12,6 +12,21 @@ class ActionKind(StrEnum):
     REVIEW = "review"
 
 
+class Purpose(StrEnum):
+    """What an action is for: a step of its playbook, or work beside the playbook's own."""
+
+    STEP = "step"
+    RECEIPT = "receipt"
+    HANDOVER = "handover"
+    REPLY = "reply"
+    NOTICE_CHECK = "notice_check"
+    RETRACTION = "retraction"
+
+
+Place = int | Purpose
+"""Which work of a stage: the position of a step, from 0, or the purpose of other work."""
+
+
 class ActionState(StrEnum):
     """Where an action stands."""
 
@@ -42,9 +57,6 @@ ACTION_MOVES: dict[ActionState, frozenset[ActionState]] = {
     _S.DONE: frozenset(),
     _S.CANCELLED: frozenset(),
 }
-
-RECEIPT_STEP, HANDOVER_STEP, REPLY_STEP = 95, 96, 97
-"""Steps beside the playbook's own: what answers a customer, and what a customer wrote."""
 
 OPEN_ACTION_STATES: frozenset[ActionState] = frozenset(
     {_S.PROPOSED, _S.HELD, _S.PENDING_APPROVAL, _S.APPROVED}

@@ -27,6 +27,3 @@ STATE_AFTER: dict[IncomingKind, MessageState] = {
     IncomingKind.COMPLAINT: MessageState.COMPLAINED,
 }
 """The state that our message takes when this comes back; others leave it as it is."""
-
-MAX_SOFT_BOUNCES = 3
-"""So many soft bounces of one address in a row, and it is treated like a hard one."""

@@ -107,6 +107,18 @@ def require(
     )
 
 
+MIN_REASON = 10
+"""Characters; less says nothing to who reads it a year later."""
+
+
+def require_reason(subject: str, reason: str) -> str:
+    """Return a reason without the blanks around it. Raises NotAllowedError when it says nothing."""
+    said = reason.strip()
+    if len(said) < MIN_REASON:
+        refuse(subject, "the reason says nothing", f"Write {MIN_REASON} characters or more.")
+    return said
+
+
 def refuse(subject: str, found: str, remedy: str) -> NoReturn:
     """Raise NotAllowedError."""
     raise NotAllowedError(subject, found, remedy)

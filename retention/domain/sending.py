@@ -72,7 +72,11 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class SendingRules:
-    """Everything `sending.yaml` says about when and how fast messages leave."""
+    """Everything `sending.yaml` says about when, where to and how fast messages leave.
+
+    An address is dead after `soft_bounces` in a row; nothing adverse leaves when the newest good
+    night is older than `newest_night` days.
+    """
 
     hours: Hours = Hours()
     frequency: dict[MessageClass, Frequency] = field(default_factory=dict)
@@ -80,6 +84,8 @@ class SendingRules:
     pace: Pace = Pace()
     errors: ErrorRate = ErrorRate()
     hosts: frozenset[str] = frozenset()
+    soft_bounces: int = 3
+    newest_night: int = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,11 @@ from retention.domain.errors import MoveNotAllowedError
 State = TypeVar("State", bound=StrEnum)
 
 
+def before(moves: Mapping[State, frozenset[State]], target: State) -> list[State]:
+    """Return the states that `target` may follow, for what changes many at once."""
+    return sorted(state for state, after in moves.items() if target in after)
+
+
 def require_move(
     moves: Mapping[State, frozenset[State]], current: State, target: State, *, subject: str
 ) -> None:

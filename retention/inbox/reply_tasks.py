@@ -1,27 +1,24 @@
 """What a customer wrote becomes a task of the one who looks after them; their case waits for it."""
 
-from datetime import date, datetime, timedelta
+from datetime import date
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from retention.actions import proposing
 from retention.actions.lifecycle import set_state
 from retention.db.models import Action, Incoming
-from retention.domain import keys
 from retention.domain.actions import (
     OPEN_ACTION_STATES,
-    REPLY_STEP,
     ActionKind,
     ActionState,
+    Purpose,
 )
-from retention.domain.dates import date_in
 from retention.domain.forms import REPLY
 
-_ANSWER_WITHIN = timedelta(days=3)
 
-
-def hand_to_owner(session: Session, answered: Action, now: datetime, timezone: str) -> Action:
-    """Return the task to deal with a reply; a second reply joins the task that is open already."""
+def hand_to_owner(session: Session, answered: Action, on: date, due_on: date) -> Action:
+    """Return the task to deal with a reply of a day; one that is open already takes it in too."""
     open_one = session.scalars(
         select(Action)
         .where(
@@ -31,32 +28,25 @@ def hand_to_owner(session: Session, answered: Action, now: datetime, timezone: s
         )
         .options(joinedload(Action.case))
     ).first()
-    return open_one or _task(session, answered, date_in(now, timezone))
+    return open_one or _task(session, answered, on, due_on)
 
 
-def _task(session: Session, answered: Action, on: date) -> Action:
+def _task(session: Session, answered: Action, on: date, due_on: date) -> Action:
     same_day = select(func.count()).where(
         Action.case_id == answered.case_id, Action.form == REPLY, Action.proposed_on == on
     )
     number = 1 + (session.scalar(same_day) or 0)
-    case = answered.case
-    task = Action(
-        id=keys.action_id(case.id, case.stage, REPLY_STEP, on, number),
-        case_id=case.id,
-        customer_id=answered.customer_id,
-        stage=case.stage,
-        step=REPLY_STEP,
+    task = proposing.new(
+        answered.case,
+        Purpose.REPLY,
+        number,
         kind=ActionKind.REVIEW,
         form=REPLY,
-        state=ActionState.PROPOSED,
         owner=answered.owner,
         required_roles=[],
         proposed_by="inbox",
         proposed_on=on,
-        due_on=on + _ANSWER_WITHIN,
-        approvals=[],
-        message=None,
-        offer=None,
+        due_on=due_on,
     )
     set_state(task, ActionState.PENDING_APPROVAL)
     session.add(task)

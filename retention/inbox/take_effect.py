@@ -1,21 +1,23 @@
 """What came back takes effect: suppress, void, pause, and hand to the one who looks after it."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from retention.db.chain import Entry, record
-from retention.db.models import Action, DeadAddress, Incoming, Message, Rendering
+from retention.db.models import Action, Incoming, Message, Rendering
 from retention.domain.actions import ActionState
-from retention.domain.dates import date_in
+from retention.domain.dates import Calendar, Period, date_in
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
-from retention.domain.incoming import MAX_SOFT_BOUNCES, STATE_AFTER, IncomingKind
+from retention.domain.incoming import STATE_AFTER, IncomingKind
 from retention.domain.messages import MESSAGE_MOVES, MessageClass, MessageState
 from retention.inbox import reply_tasks as replies
 from retention.inbox.parse import Received
 from retention.messages import outbox
-from retention.safeguards import exclusions
+from retention.safeguards import dead_addresses, exclusions
 
 
 class NotYetError(Exception):
@@ -25,7 +27,19 @@ class NotYetError(Exception):
 _BOUNCES = (IncomingKind.HARD_BOUNCE, IncomingKind.SOFT_BOUNCE)
 
 
-def take_in(session: Session, received: Received, now: datetime, timezone: str) -> Incoming | None:
+@dataclass(frozen=True, slots=True)
+class InboxRules:
+    """The company's zone, when replies are due, and when an address is dead."""
+
+    timezone: str
+    answer_within: Period
+    workdays: Callable[[date], Calendar]
+    soft_bounces: int
+
+
+def take_in(
+    session: Session, received: Received, now: datetime, rules: InboxRules
+) -> Incoming | None:
     """Put one message on record and let it take effect; None when it was there already.
 
     Raises NotYetError for an answer to a message that is being sent at this moment.
@@ -53,7 +67,7 @@ def take_in(session: Session, received: Received, now: datetime, timezone: str) 
         action = _action_of(session, ours)
         row.customer_id = action.customer_id
         session.flush()
-        _take_effect(session, row, ours, action, _is_about(action, received), timezone)
+        _take_effect(session, row, ours, action, _is_about(action, received), rules)
     _tell(session, row, now)
     return row
 
@@ -88,7 +102,7 @@ def _is_about(action: Action, received: Received) -> bool:
 
 
 def _take_effect(
-    session: Session, row: Incoming, message: Message, action: Action, ours: bool, timezone: str
+    session: Session, row: Incoming, message: Message, action: Action, ours: bool, rules: InboxRules
 ) -> None:
     if row.kind is IncomingKind.HARD_BOUNCE and not ours:
         row.kind, row.reason = (
@@ -100,42 +114,43 @@ def _take_effect(
         outbox.set_state(message, target)
         message.last_text = row.reason
     if row.kind in _BOUNCES:
-        _note_bounce(session, row, action)
+        _note_bounce(session, row, action, rules.soft_bounces)
     elif row.kind in (IncomingKind.COMPLAINT, IncomingKind.UNSUBSCRIBE):
-        _opt_out(session, row, timezone)
+        _opt_out(session, row, rules.timezone)
     elif row.kind is IncomingKind.OUT_OF_OFFICE and row.back_on is not None:
         _wait_until_back(session, row, action)
     if row.kind is IncomingKind.REPLY or (row.kind is IncomingKind.UNSUBSCRIBE and row.text):
-        row.action_id = replies.hand_to_owner(session, action, row.read_at, timezone).id
+        row.action_id = _hand_over(session, action, row.read_at, rules).id
 
 
-def _note_bounce(session: Session, row: Incoming, action: Action) -> None:
+def _hand_over(session: Session, action: Action, read_at: datetime, rules: InboxRules) -> Action:
+    on = date_in(read_at, rules.timezone)
+    due_on = rules.answer_within.after(on, rules.workdays(on))
+    return replies.hand_to_owner(session, action, on, due_on)
+
+
+def _note_bounce(session: Session, row: Incoming, action: Action, most: int) -> None:
     """An address that is wrong for good, or failed too often, is not written to any more."""
     if action.rendering is None:
         return
     address = action.rendering.recipient.casefold()
     reason = row.reason
     if row.kind is IncomingKind.SOFT_BOUNCE:
-        in_a_row = _soft_in_a_row(session, address)
-        if in_a_row < MAX_SOFT_BOUNCES:
+        in_a_row = _soft_in_a_row(session, address, most)
+        if in_a_row < most:
             return
         reason = f"{in_a_row} soft bounces in a row: {reason}"
-    found = session.get(DeadAddress, address)
-    if found is None:
-        found = DeadAddress(address=address, customer_id=action.customer_id)
-        session.add(found)
-    found.reason, found.found_at = reason, row.read_at
-    found.released_at, found.released_by = None, None
+    dead_addresses.note(session, address, action.customer_id, reason, row.read_at)
 
 
-def _soft_in_a_row(session: Session, address: str) -> int:
-    """Return how many of the newest messages to an address have bounced softly in a row."""
+def _soft_in_a_row(session: Session, address: str, most: int) -> int:
+    """Return how many of the newest messages to an address, up to `most`, bounced softly."""
     states = session.scalars(
         select(Message.state)
         .join(Rendering, Rendering.action_id == Message.action_id)
         .where(func.lower(Rendering.recipient) == address, Message.sent_at.is_not(None))
         .order_by(Message.sent_at.desc())
-        .limit(MAX_SOFT_BOUNCES)
+        .limit(most)
     ).all()
     count = 0
     for state in states:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from retention.actions import lifecycle as actions
@@ -121,8 +120,7 @@ class Applicator:
     def finish(self) -> None:
         """Write the reasons of all waits at once."""
         self.session.flush()
-        if self.waits:
-            self.session.execute(update(Case), self.waits)
+        cases.note_waits(self.session, self.waits)
 
     def _count_wait(self, reason: str) -> None:
         self.done.decisions[DecisionKind.WAIT.value] += 1

@@ -105,9 +105,10 @@ def _decide(policies: Policies, known: Known, standing: Standing) -> Decided:
         known.exclusions.get(customer, ()),
         leaving=customer in known.leaving,
         data_settled=known.settled,
+        gone=policies.sources.gone,
         dead=known.dead,
     )
-    progress = progress_of(standing, playbook, today)
+    progress = progress_of(standing, playbook, today, policies.conversations.accepted_shows)
     row = known.evidence.facts.get(customer, {})
     place = (row.get("country"), row.get("region"))
     days_of = policies.calendars.of_customer(*place, today)

@@ -13,8 +13,6 @@ from retention.ladder.condition_values import UNLESS, WHEN, Evidence, condition_
 from retention.ladder.open_cases import Standing
 from retention.messages.mime import comparable
 
-_GONE = frozenset({"cancelled", "canceled", "closed", "churned", "ended", "inactive", "terminated"})
-
 
 def facts_of(
     standing: Standing,
@@ -24,11 +22,13 @@ def facts_of(
     *,
     leaving: bool,
     data_settled: bool,
+    gone: Collection[str],
     dead: Collection[str] = (),
 ) -> Facts:
     """Return what tonight's data says about the customer of a case.
 
-    `dead` are the addresses that do not take our mail.
+    `gone` are the words for a customer who has left, `dead` the addresses that are
+    written to no more.
     """
     customer, today = standing.customer_id, evidence.as_of
     hold = in_force(exclusions, ExclusionKind.HOLD, playbook.name, today)
@@ -41,7 +41,7 @@ def facts_of(
     high = row["net_profit_12m_high"]
     return Facts(
         in_data=True,
-        ended=row["contract_ended_on"] is not None or row["status"] in _GONE,
+        ended=row["contract_ended_on"] is not None or row["status"] in gone,
         prepaid=row["prepaid"] is True,
         leave_confirmed=leaving,
         reachable=row["has_email"] is True and comparable(row["email"] or "") not in dead,

@@ -9,13 +9,11 @@ from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
 from retention.db.models import Batch
+from retention.db.queries.by_id import only
 from retention.domain import keys
-from retention.domain.errors import NotFoundError
 from retention.domain.limits import ADVERSE_EFFECTS, BATCH_MOVES, BatchState, OverCap
-from retention.domain.people import Permission, Person, refuse, require
+from retention.domain.people import Permission, Person, refuse, require, require_reason
 from retention.domain.transitions import require_move
-
-MIN_REASON = 10
 
 
 @dataclass(slots=True)
@@ -77,11 +75,8 @@ def list_open(session: Session) -> list[Batch]:
 
 def get(session: Session, batch_id: str) -> Batch:
     """Return a batch by its id or the id's beginning, locked. Raises NotFoundError."""
-    query = select(Batch).where(Batch.id.startswith(batch_id, autoescape=True)).with_for_update()
-    found = session.scalars(query.limit(2)).all() if batch_id else []
-    if len(found) != 1:
-        raise NotFoundError(f"batch '{batch_id}'", "does not exist", "See 'retention batch list'.")
-    return found[0]
+    query = select(Batch).with_for_update()
+    return only(session, query, batch_id, (Batch.id,), what="batch", listed="retention batch list")
 
 
 def release(session: Session, batch: Batch, person: Person, reason: str, now: datetime) -> Batch:
@@ -112,8 +107,7 @@ def _may(batch: Batch, person: Person, reason: str) -> str:
     require(person, Permission.RELEASE, subject=subject)
     if batch.state is not BatchState.HELD:
         refuse(subject, f"is {batch.state}", "See 'retention batch list'.")
-    if len(reason.strip()) < MIN_REASON:
-        refuse(subject, "the reason says nothing", f"Write {MIN_REASON} characters or more.")
+    require_reason(subject, reason)
     return subject
 
 

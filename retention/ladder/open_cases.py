@@ -44,7 +44,7 @@ class ActionStanding:
 
     action_id: str
     stage: Stage
-    step: int
+    step: int | None
     kind: ActionKind
     form: str | None
     state: ActionState
@@ -114,7 +114,7 @@ def _actions(session: Session) -> dict[str, list[ActionStanding]]:
         .outerjoin(Message, Message.action_id == Action.id)
         .outerjoin(Rendering, Rendering.action_id == Action.id)
         .where(Case.state == CaseState.OPEN)
-        .order_by(Action.proposed_on, Action.step)
+        .order_by(Action.proposed_on, Action.step.nulls_last(), Action.purpose, Action.id)
     )
     found: dict[str, list[ActionStanding]] = defaultdict(list)
     for row in rows:

@@ -18,12 +18,13 @@ ADDRESS_CHANGED = "address_changed"
 RETRACT = "retract_notice"
 """The call that takes a notice back."""
 
-_TIME_TO_SHOW = timedelta(days=90)
 _GIVEN_BACK = frozenset({ActionState.SUPERSEDED, ActionState.CANCELLED})
 
 
-def progress_of(standing: Standing, playbook: Playbook, today: date) -> CaseProgress:
-    """Return how far a case has come."""
+def progress_of(
+    standing: Standing, playbook: Playbook, today: date, accepted_shows: timedelta
+) -> CaseProgress:
+    """Return how far a case has come; what was accepted gets `accepted_shows` to show."""
     rule = playbook.rule(standing.stage)
     here = [a for a in standing.actions if _belongs(a, standing)]
     talked = [a for a in here if _is_conversation(a)]
@@ -41,7 +42,7 @@ def progress_of(standing: Standing, playbook: Playbook, today: date) -> CaseProg
         review_outcome=reviewed[-1] if reviewed else None,
         conversation_logged=bool(talked),
         alternative_named=any(a.answers.get("alternative") for a in talked),
-        offer_open=_offer_open(standing, today),
+        offer_open=_offer_open(standing, today, accepted_shows),
         prepaid_agreed=any(
             offer.kind is OfferKind.PREPAID and offer.state is OfferState.ACCEPTED
             for offer in standing.offers.values()
@@ -52,13 +53,13 @@ def progress_of(standing: Standing, playbook: Playbook, today: date) -> CaseProg
     )
 
 
-def _offer_open(standing: Standing, today: date) -> bool:
-    """A counter-offer waits for our answer; what was accepted gets a quarter to show."""
+def _offer_open(standing: Standing, today: date, accepted_shows: timedelta) -> bool:
+    """A counter-offer waits for our answer; what was accepted gets time to show."""
     offer = standing.offers.get(standing.stage)
     if offer is None or offer.answered_on is None:
         return False
     if offer.state is OfferState.ACCEPTED:
-        return today < offer.answered_on + _TIME_TO_SHOW
+        return today < offer.answered_on + accepted_shows
     return offer.state is OfferState.COUNTERED
 
 
@@ -123,7 +124,7 @@ def _latest_by_step(
     steps = playbook.rule(stage).steps
     latest = {}
     for action in here:
-        if action.step >= len(steps):
+        if action.step is None or action.step >= len(steps):
             continue
         of_notice = steps[action.step].before_end is not None
         if of_notice and (notice is None or action.proposed_on < notice.given_on):

@@ -6,11 +6,11 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from retention.actions import lifecycle as actions
-from retention.actions.lifecycle import Work
+from retention.actions import proposing
+from retention.actions.proposing import Work
 from retention.actions.step_terms import terms_of
 from retention.db.models import Action, Case
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import ActionKind, ActionState, Place, Purpose
 from retention.domain.dates import Calendar, Period
 from retention.domain.errors import TemplateError
 from retention.domain.notices import NoticePlan
@@ -22,8 +22,6 @@ from retention.messages.sender import Sender
 from retention.messages.terms import Terms
 from retention.policies.load import Policies
 
-_CHECK_NOTICE, _RETRACT = 98, 99
-"""Places of work that is no step of a playbook."""
 _FIVE_WORKDAYS = Period(5, workdays=True)
 
 
@@ -46,7 +44,7 @@ class Proposals:
     def call_back(self, case: Case) -> None:
         """The customer holds a notice that no longer counts: somebody has to call."""
         call = Step(ActionKind.CALL, form=RETRACT, due=_FIVE_WORKDAYS)
-        self._write(case, _RETRACT, call, Terms())
+        self._write(case, Purpose.RETRACTION, call, Terms())
         self.proposed[f"{case.stage}:retract_notice"] += 1
 
     def propose(
@@ -94,11 +92,11 @@ class Proposals:
         if any(a.state in (ActionState.PENDING_APPROVAL, ActionState.DONE) for a in asked):
             return
         check = Step(ActionKind.REVIEW, form="notice_check", due=Period(20, workdays=True))
-        self._write(case, _CHECK_NOTICE, check, Terms())
+        self._write(case, Purpose.NOTICE_CHECK, check, Terms())
         self.proposed[f"{case.stage}:notice_check"] += 1
 
-    def _write(self, case: Case, position: int, step: Step, terms: Terms) -> Action:
+    def _write(self, case: Case, place: Place, step: Step, terms: Terms) -> Action:
         row = self.evidence.rows.get(case.customer_id, {})
         manager = self.policies.team.account_manager_of(row.get("account_manager"))
         work = Work(row, manager, self.sender, self.workdays, self.as_of)
-        return actions.propose(self.session, case, position, step, terms, work)
+        return proposing.propose(self.session, case, place, step, terms, work)

@@ -1,9 +1,10 @@
 """The only writer of messages: enqueue, claim, record, put off, take back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Message
@@ -13,7 +14,7 @@ from retention.domain.messages import (
     MESSAGE_MOVES,
     MessageState,
 )
-from retention.domain.transitions import require_move
+from retention.domain.transitions import before, require_move
 from retention.messages.content_hash import content_of
 
 _NEVER_LEFT = frozenset({MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED})
@@ -69,6 +70,89 @@ def take_back(
         .values(state=target, lease_until=None, waiting_for=None, last_text=reason)
         .execution_options(**_ONE_SIDED)
     )
+
+
+def claim(session: Session, ids: Collection[str], now: datetime, until: datetime) -> dict[str, int]:
+    """Take messages that may leave now, until a moment; return the number of each one's attempt.
+
+    Those that somebody else has, that are held, or that wait are not among them.
+    """
+    asked = {"ids": list(ids), "now": now, "until": until}
+    return {row.id: row.attempts for row in session.connection().execute(_CLAIM, asked)}
+
+
+# Made once: a round asks for a few messages at a time, and making one costs more than asking.
+_CLAIM = (
+    update(Message)
+    .where(
+        Message.id.in_(bindparam("ids", expanding=True)),
+        Message.state.in_(before(MESSAGE_MOVES, MessageState.SENDING)),
+        Message.held_by.is_(None),
+        Message.not_before <= bindparam("now"),
+    )
+    .values(
+        state=MessageState.SENDING,
+        lease_until=bindparam("until"),
+        attempts=Message.attempts + 1,
+        waiting_for=None,
+    )
+    .returning(Message.id, Message.attempts)
+)
+
+
+def hold_on(session: Session, ids: Collection[str], until: datetime) -> None:
+    """Hold messages that are being sent for longer."""
+    session.connection().execute(_HOLD_ON, {"ids": list(ids), "until": until})
+
+
+_HOLD_ON = (
+    update(Message)
+    .where(Message.id.in_(bindparam("ids", expanding=True)))
+    .values(lease_until=bindparam("until"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message that was being sent, with the server's last words."""
+
+    message_id: str
+    state: MessageState
+    code: int | None
+    reply: str
+    sent_at: datetime | None
+    not_before: datetime
+
+
+def settle(
+    session: Session, outcomes: Sequence[Outcome], present: Mapping[str, MessageState]
+) -> None:
+    """Settle messages that this process holds, all at once; `present` are their states.
+
+    Raises MoveNotAllowedError.
+    """
+    for outcome in outcomes:
+        subject = f"message {outcome.message_id}"
+        require_move(MESSAGE_MOVES, present[outcome.message_id], outcome.state, subject=subject)
+    session.connection().execute(
+        _SETTLE,
+        [
+            {"key": o.message_id, "to": o.state, "code": o.code, "reply": o.reply,
+             "sent": o.sent_at, "again": o.not_before}
+            for o in outcomes
+        ],
+    )  # fmt: skip
+
+
+_SETTLE = (
+    update(Message.__table__)  # type: ignore[arg-type]
+    .where(Message.__table__.c.id == bindparam("key"))
+    .values(
+        state=bindparam("to"), last_code=bindparam("code"), last_text=bindparam("reply"),
+        sent_at=bindparam("sent"), not_before=bindparam("again"), lease_until=None,
+        waiting_for=None,
+    )
+)  # fmt: skip
 
 
 def put_off(session: Session, ids: Collection[str], reason: str, until: datetime | None) -> None:

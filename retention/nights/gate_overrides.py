@@ -8,17 +8,15 @@ from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
 from retention.db.models import GateOverride
-from retention.domain.errors import NotAllowedError, NotFoundError
+from retention.domain.errors import NotFoundError
 from retention.domain.gates import Trip
-from retention.domain.people import Permission, Person, require
+from retention.domain.people import Permission, Person, require, require_reason
 from retention.ladder.table_dependence import held_playbooks
 from retention.nights.pull import inspect
 from retention.policies.load import Policies
 from retention.runs import trust
 from retention.snapshots.folders import Folders
 from retention.sources.canonical import CANONICAL
-
-MIN_REASON = 10
 
 
 def accept(
@@ -31,10 +29,7 @@ def accept(
     """
     table = trip.table
     require(person, Permission.ACCEPT_DATA, subject=f"gate of {table}")
-    if len(reason.strip()) < MIN_REASON:
-        raise NotAllowedError(
-            f"gate of {table}", "the reason says nothing", f"Write {MIN_REASON} characters or more."
-        )
+    said = require_reason(f"gate of {table}", reason)
     found = session.scalars(
         select(GateOverride).where(
             GateOverride.business_date == as_of, GateOverride.table_name == table
@@ -42,15 +37,10 @@ def accept(
     ).one_or_none()
     override = found or GateOverride(business_date=as_of, table_name=table)
     override.found = trip.found
-    override.person_id, override.reason, override.accepted_at = (
-        person.person_id,
-        reason.strip(),
-        now,
-    )
+    override.person_id, override.reason, override.accepted_at = person.person_id, said, now
     session.add(override)
     session.flush()
-    document = {"table": table, "found": trip.found, "by": person.person_id,
-                "reason": reason.strip()}  # fmt: skip
+    document = {"table": table, "found": trip.found, "by": person.person_id, "reason": said}
     record(session, Entry(now, "gate.accepted", f"gate {table} {as_of}", document))
     return override
 

@@ -15,9 +15,26 @@ from retention.domain.people import Permission, Person, Role
 if TYPE_CHECKING:  # who only lists reads no policy
     from retention.policies.load import Policies
 
-MIN_REASON = 4
 NEVER_DEPUTIES = frozenset({Role.OPS, Role.AUDITOR})
 """Who runs the nights, or reads the audit, approves nothing, in nobody's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who said or did something, and when; `on` is the company's calendar date at `now`.
+
+    It carries no permission: what a customer says of their own comes from an author too.
+    """
+
+    name: str
+    now: datetime
+    on: date
+
+    def tell(self, session: Session, kind: str, action: Action, **said: object) -> None:
+        """Record what was done with an action."""
+        document = {"by": self.name, "stage": action.stage, **said}
+        entry = Entry(self.now, kind, f"action {action.id}", document, action.customer_id)
+        record(session, entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +46,14 @@ class Actor:
     now: datetime
     on: date
 
+    @property
+    def author(self) -> Author:
+        """Who this is in records."""
+        return Author(self.person.person_id, self.now, self.on)
+
     def tell(self, session: Session, kind: str, action: Action, **said: object) -> None:
         """Record what this person did with an action."""
-        document = {"by": self.person.person_id, "stage": action.stage, **said}
-        entry = Entry(self.now, kind, f"action {action.id}", document, action.customer_id)
-        record(session, entry)
+        self.author.tell(session, kind, action, **said)
 
 
 def standing_in(session: Session, actor: Actor) -> list[StandIn]:

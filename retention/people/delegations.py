@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from retention.db.chain import Entry, record
 from retention.db.models import Delegation
 from retention.domain.errors import NotFoundError
-from retention.domain.people import Person, Role, refuse
-from retention.people.actor import MIN_REASON, NEVER_DEPUTIES, Actor
+from retention.domain.people import Person, Role, refuse, require_reason
+from retention.people.actor import NEVER_DEPUTIES, Actor
 
 
 def delegate(
@@ -37,8 +37,7 @@ def delegate(
         refuse(subject, "nobody lends a role to themselves", "Name somebody else.")
     if deputy.roles & NEVER_DEPUTIES:
         refuse(subject, f"'{deputy.person_id}' runs or audits the programme", "Name another.")
-    if len(reason.strip()) < MIN_REASON:
-        refuse(subject, "the reason says nothing", "Say why.")
+    said = require_reason(subject, reason)
     if not actor.on <= ends_on or ends_on < starts_on:
         refuse(subject, f"it would run from {starts_on} to {ends_on}", "Correct the dates.")
     row = Delegation(
@@ -46,7 +45,7 @@ def delegate(
         deputy_id=deputy.person_id,
         starts_on=starts_on,
         ends_on=ends_on,
-        reason=reason.strip(),
+        reason=said,
         author=actor.person.person_id,
         created_at=actor.now,
     )

@@ -76,7 +76,9 @@ class Workforce:
             for action in accepted:
                 if action.customer_id in turned:
                     actor = self._actor(self._shop.policies.team.get(action.owner))
-                    offers.answer(session, action, actor, Answer.ACCEPT, note="agreed on the phone")
+                    offers.answer(
+                        session, action, actor.author, Answer.ACCEPT, note="agreed on the phone"
+                    )
 
     def _govern(self, session: Session) -> None:
         for batch in batches.list_open(session):

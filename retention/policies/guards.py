@@ -92,6 +92,7 @@ class GuardsDoc(BandDoc):
     canary: CanaryDoc = CanaryDoc()
     holdout: HoldoutDoc = HoldoutDoc()
     spillover: float = Field(0.05, gt=0, lt=1)
+    longest_hold_days: int = Field(732, ge=1, le=3660)
 
     @model_validator(mode="after")
     def _tables_exist(self) -> Self:

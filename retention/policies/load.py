@@ -2,9 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from retention.domain.alerts import AlertRules
+from retention.domain.approving import Slot
+from retention.domain.conversations import ConversationRules
 from retention.domain.errors import ConfigError
 from retention.domain.gates import Band, Guards
 from retention.domain.handovers import Partner
@@ -20,6 +24,7 @@ from retention.policies.alerts import AlertsDoc
 from retention.policies.calendar import CalendarDoc
 from retention.policies.calendars import Calendars
 from retention.policies.conduct import ConductDoc
+from retention.policies.conversations import ConversationsDoc
 from retention.policies.guards import ApprovalsDoc, CanaryDoc, GuardsDoc, HoldoutDoc
 from retention.policies.notice_rules import NoticeDoc
 from retention.policies.partners import PartnersDoc
@@ -27,7 +32,9 @@ from retention.policies.sending import SendingDoc
 from retention.policies.team import TeamDoc
 from retention.scoring.costs import Costs, load_costs
 from retention.sources.config import SourcesConfig, load_sources
-from retention.yaml_files import read_policy
+from retention.yaml_files import PolicyModel, read_policy
+
+Doc = TypeVar("Doc", bound=PolicyModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,9 @@ class Policies:
     notices: NoticeRules
     calendars: Calendars
     partners: dict[str, Partner]
+    handover_approval: tuple[Slot, ...]
+    conversations: ConversationRules
+    longest_hold: timedelta
     sending: SendingRules
     alerts: AlertRules
 
@@ -59,6 +69,7 @@ def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
     guards = read_policy(config_dir / "guards.yaml", GuardsDoc)
     conduct = read_policy(config_dir / "conduct.yaml", ConductDoc)
     calendar = read_policy(config_dir / "calendar.yaml", CalendarDoc)
+    partners = read_policy(config_dir / "partners.yaml", PartnersDoc)
     policies = Policies(
         home=config_dir,
         version=_version_of(config_dir),
@@ -75,18 +86,22 @@ def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
         team=read_policy(config_dir / "team.yaml", TeamDoc).to_team(),
         notices=read_policy(config_dir / "notice_rules.yaml", NoticeDoc).to_rules(),
         calendars=Calendars(calendar),
-        partners=read_policy(config_dir / "partners.yaml", PartnersDoc).to_partners(),
+        partners=partners.to_partners(),
+        handover_approval=partners.approval,
+        conversations=_or_usual(config_dir / "conversations.yaml", ConversationsDoc).to_rules(),
+        longest_hold=timedelta(days=guards.longest_hold_days),
         sending=read_policy(config_dir / "sending.yaml", SendingDoc).to_rules(),
-        alerts=_alerts(config_dir / "alerts.yaml"),
+        alerts=_or_usual(config_dir / "alerts.yaml", AlertsDoc).to_rules(),
     )
     for playbook in policies.playbooks.values():
         _check_steps(playbook, templates_dir, policies.team)
+    _refuse_unfillable("partners.yaml", policies.handover_approval, policies.team)
     return policies
 
 
-def _alerts(path: Path) -> AlertRules:
+def _or_usual(path: Path, shape: type[Doc]) -> Doc:
     """A config folder of an earlier version has no such file."""
-    return read_policy(path, AlertsDoc).to_rules() if path.exists() else AlertRules()
+    return read_policy(path, shape) if path.exists() else shape()
 
 
 def _version_of(config_dir: Path) -> str:
@@ -106,7 +121,7 @@ def _check_steps(playbook: Playbook, templates_dir: Path, team: Team) -> None:
     for rule in playbook.stages:
         where = f"playbook '{playbook.name}', stage '{rule.stage}'"
         for step in rule.steps:
-            _refuse_unfillable(where, step, team)
+            _refuse_unfillable(where, step.approval, team)
             if step.template is not None:
                 _refuse_wrong_class(where, step, templates_dir)
 
@@ -128,16 +143,16 @@ def _refuse_wrong_class(where: str, step: Step, templates_dir: Path) -> None:
         )
 
 
-def _refuse_unfillable(where: str, step: Step, team: Team) -> None:
-    """A step that waits for a role that nobody has would wait for ever."""
-    for slot in step.approval:
+def _refuse_unfillable(where: str, approval: tuple[Slot, ...], team: Team) -> None:
+    """What waits for a role that nobody has would wait for ever."""
+    for slot in approval:
         if slot == {Role.ACCOUNT_MANAGER}:
             continue  # every account has one
         able = {p.person_id for role in slot for p in team.with_role(role)}
-        if len(able) < step.approval.count(slot):
+        if len(able) < approval.count(slot):
             raise ConfigError(
                 where,
                 f"{len(able)} people can approve as {'|'.join(sorted(slot))}, "
-                f"{step.approval.count(slot)} must",
+                f"{approval.count(slot)} must",
                 "Give the role to more people in team.yaml, or ask for fewer.",
             )

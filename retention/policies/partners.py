@@ -2,7 +2,10 @@
 
 from pydantic import Field
 
+from retention.domain.approving import Slot
 from retention.domain.handovers import Partner
+from retention.domain.people import Role
+from retention.playbooks.fields import Slots
 from retention.policies.guards import ID
 from retention.yaml_files import PolicyModel
 
@@ -19,9 +22,16 @@ class PartnerDoc(PolicyModel):
     kinds: tuple[str, ...] = ()
 
 
-class PartnersDoc(PolicyModel):
-    """`partners.yaml`."""
+_TWO_PEOPLE: tuple[Slot, ...] = (
+    frozenset({Role.ACCOUNT_MANAGER, Role.DIRECTOR}),
+    frozenset({Role.FINANCE, Role.DIRECTOR}),
+)
 
+
+class PartnersDoc(PolicyModel):
+    """`partners.yaml`; `approval` says who approves the message that offers a partner."""
+
+    approval: Slots = _TWO_PEOPLE
     partners: tuple[PartnerDoc, ...] = ()
 
     def to_partners(self) -> dict[str, Partner]:

@@ -56,6 +56,8 @@ class SendingDoc(PolicyModel):
     pace: PaceDoc = PaceDoc()
     errors: ErrorsDoc = ErrorsDoc()
     hosts: tuple[str, ...] = ()
+    soft_bounces: int = Field(3, ge=1, le=20)
+    newest_night_days: int = Field(7, ge=1, le=60)
 
     @field_validator("frequency")
     @classmethod
@@ -87,4 +89,6 @@ class SendingDoc(PolicyModel):
             pace=Pace(**self.pace.model_dump()),
             errors=ErrorRate(**self.errors.model_dump()),
             hosts=frozenset(self.hosts),
+            soft_bounces=self.soft_bounces,
+            newest_night=self.newest_night_days,
         )

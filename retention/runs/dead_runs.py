@@ -7,9 +7,8 @@ from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
 from retention.db.models import Run
-from retention.domain.documents import SUMMARY, stamped
-from retention.domain.runs import RUN_MOVES, RunState
-from retention.domain.transitions import require_move
+from retention.domain.runs import RunState
+from retention.runs import ledger
 
 COMES_UP_WITHIN = timedelta(minutes=20)
 """For how long a run that was ordered may wait for its worker."""
@@ -32,12 +31,8 @@ def give_up(session: Session, flow: str, now: datetime) -> list[Run]:
             continue
         died_again = run.started_at >= run.taken_up_at
         if died_again or now > run.taken_up_at + COMES_UP_WITHIN:
-            require_move(RUN_MOVES, run.state, RunState.FAILED, subject=_subject(run))
-            run.state, run.finished_at = RunState.FAILED, now
             again = "died twice" if died_again else "died, and did not come up again"
-            why = {"reason": "ProcessDied", "why": f"its process {again}"}
-            run.summary = stamped(why, SUMMARY)
-            record(session, Entry(now, "run.failed", _subject(run), {"fence": run.fence}))
+            ledger.fail_dead(session, run, f"its process {again}", now)
             given_up.append(run)
     return given_up
 

@@ -183,6 +183,15 @@ def finish(
     record(session, Entry(now, f"run.{state}", f"run {run.flow} {run.business_date}", document))
 
 
+def fail_dead(session: Session, run: Run, why: str, now: datetime) -> None:
+    """Let a run fail whose process has died; `run` is locked."""
+    subject = f"run {run.flow} {run.business_date}"
+    require_move(RUN_MOVES, run.state, RunState.FAILED, subject=subject)
+    run.state, run.finished_at = RunState.FAILED, now
+    run.summary = stamped({"reason": "ProcessDied", "why": why}, SUMMARY)
+    record(session, Entry(now, "run.failed", subject, {"fence": run.fence}))
+
+
 def _refuse_older(session: Session, flow: str, business_date: date) -> None:
     newest = session.scalar(
         select(func.max(Run.business_date)).where(Run.flow == flow, Run.state == RunState.COMPLETED)

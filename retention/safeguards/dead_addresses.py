@@ -1,6 +1,7 @@
-"""Addresses that nothing more is sent to."""
+"""The only writer of dead addresses: those that nothing more is sent to."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -11,6 +12,16 @@ _DEAD = select(DeadAddress.address).where(DeadAddress.released_at.is_(None))
 
 
 _DEAD_OF = _DEAD.where(DeadAddress.address.in_(bindparam("addresses", expanding=True)))
+
+
+def note(session: Session, address: str, customer_id: str, reason: str, found_at: datetime) -> None:
+    """Write down that an address takes our mail no more, also when it was released before."""
+    found = session.get(DeadAddress, address)
+    if found is None:
+        found = DeadAddress(address=address, customer_id=customer_id)
+        session.add(found)
+    found.reason, found.found_at = reason, found_at
+    found.released_at, found.released_by = None, None
 
 
 def dead(session: Session, addresses: Collection[str] | None = None) -> set[str]:

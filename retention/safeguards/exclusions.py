@@ -22,7 +22,6 @@ from retention.domain.exclusions import (
 from retention.domain.people import Permission, Person, require
 from retention.domain.stages import PlaybookName
 
-LONGEST = timedelta(days=2 * 366)
 CUSTOMER = "customer"
 ANY_OF = select(ExclusionRow.customer_id).where(
     ExclusionRow.customer_id.in_(bindparam("customers", expanding=True)),
@@ -45,16 +44,22 @@ class Wish:
 
 
 def place(
-    session: Session, wish: Wish, person: Person, now: datetime, *, owner: str | None = None
+    session: Session,
+    wish: Wish,
+    person: Person,
+    now: datetime,
+    *,
+    longest: timedelta,
+    owner: str | None = None,
 ) -> ExclusionRow:
     """Place an exclusion. `owner` is the customer's account manager.
 
     Raises NotAllowedError for a person who may not, an unknown scope, and an end that is missing,
-    past or more than two years away.
+    past or more than `longest` away.
     """
     subject = f"{wish.kind} of customer {wish.customer_id}"
     require(person, Permission.HOLD, subject=subject, owner=owner)
-    _check(wish, subject)
+    _check(wish, subject, longest)
     return _write(session, wish, person.person_id, now)
 
 
@@ -86,7 +91,7 @@ def _write(session: Session, wish: Wish, author: str, now: datetime) -> Exclusio
     return row
 
 
-def _check(wish: Wish, subject: str) -> None:
+def _check(wish: Wish, subject: str, longest: timedelta) -> None:
     scopes = MESSAGE_CLASSES if wish.kind is ExclusionKind.SUPPRESSION else tuple(PlaybookName)
     if wish.scope not in (ALL, *scopes):
         listed = ", ".join((ALL, *scopes))
@@ -95,11 +100,11 @@ def _check(wish: Wish, subject: str) -> None:
         if wish.kind in OPEN_ENDED:
             return
         raise NotAllowedError(subject, "it has no end", "Say until when; it can be renewed.")
-    if not wish.starts_on <= wish.ends_on <= wish.starts_on + LONGEST:
+    if not wish.starts_on <= wish.ends_on <= wish.starts_on + longest:
         raise NotAllowedError(
             subject,
             f"it would run from {wish.starts_on} to {wish.ends_on}",
-            "Its end lies after its start, by two years at the most.",
+            f"Its end lies after its start, by {longest.days} days at the most.",
         )
 
 

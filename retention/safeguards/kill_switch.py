@@ -12,7 +12,7 @@ from retention.db.chain import Entry, record
 from retention.db.models import Switch
 from retention.domain.actions import ActionKind
 from retention.domain.errors import NotFoundError
-from retention.domain.people import Permission, Person, refuse, require
+from retention.domain.people import Permission, Person, require, require_reason
 from retention.domain.stages import ADVERSE_STAGES, PlaybookName, Stage
 
 EVERYTHING, ADVERSE, MAIL = "all", "adverse", "mail"
@@ -25,7 +25,6 @@ SCOPES: tuple[str, ...] = (
     f"action:{ActionKind.EMAIL}",
     f"action:{ActionKind.LETTER}",
 )
-MIN_REASON = 5
 _CANARY = "canary:"
 
 
@@ -78,10 +77,9 @@ def _set(
     if scope not in SCOPES and not of_batch:
         raise NotFoundError(f"scope '{scope}'", "does not exist", f"Use: {', '.join(SCOPES)}.")
     require(person, permission, subject=f"switch {scope}")
-    if len(reason.strip()) < MIN_REASON:
-        refuse(f"switch {scope}", "the reason says nothing", "Say why.")
+    said = require_reason(f"switch {scope}", reason)
     stops = permission is Permission.STOP
-    return _write(session, scope, person.person_id, reason, now, stopped_=stops)
+    return _write(session, scope, person.person_id, said, now, stopped_=stops)
 
 
 def _write(
@@ -89,8 +87,8 @@ def _write(
 ) -> Switch:
     switch = session.get(Switch, scope) or Switch(scope=scope)
     switch.stopped, switch.changed_by = stopped_, by
-    switch.reason, switch.changed_at = reason.strip(), now
+    switch.reason, switch.changed_at = reason, now
     session.add(switch)
     kind = "switch.stopped" if stopped_ else "switch.started"
-    record(session, Entry(now, kind, f"switch {scope}", {"by": by, "reason": reason.strip()}))
+    record(session, Entry(now, kind, f"switch {scope}", {"by": by, "reason": reason}))
     return switch

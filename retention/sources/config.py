@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from retention.domain.errors import ConfigError
 from retention.sources.canonical import CANONICAL
@@ -61,11 +61,18 @@ def _known_tables(tables: dict[str, TableMapping]) -> dict[str, TableMapping]:
     return tables
 
 
+Word = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1)]
+USUAL_GONE = frozenset(
+    {"cancelled", "canceled", "closed", "churned", "ended", "inactive", "terminated"}
+)
+
+
 class SourcesConfig(PolicyModel):
     """The whole file. With a folder of files named like the tables, `tables` may be left out."""
 
     connections: dict[str, Connection] = Field(min_length=1)
     tables: Annotated[dict[str, TableMapping], AfterValidator(_known_tables)] | None = None
+    gone: frozenset[Word] = Field(USUAL_GONE, description="a customer's status that means: gone")
 
     @model_validator(mode="after")
     def _connections_exist(self) -> Self:

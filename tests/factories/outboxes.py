@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from retention.actions import approval as approvals
-from retention.actions import lifecycle as action_service
+from retention.actions import proposing
 from retention.actions.step_terms import terms_of
 from retention.bootstrap import Application
 from retention.cases import lifecycle as cases
@@ -60,8 +60,8 @@ def one_proposal(shop: Application, stage: Stage, position: int | None = None) -
         terms = terms_of(book, step, row, shop.policies, NIGHT)
         assert isinstance(terms, Terms)
         manager = shop.policies.team.account_manager_of(row["account_manager"])
-        work = action_service.Work(row, manager, shop.sender, WEEKDAYS, NIGHT)
-        made = action_service.propose(session, case, position, step, terms, work)
+        work = proposing.Work(row, manager, shop.sender, WEEKDAYS, NIGHT)
+        made = proposing.propose(session, case, position, step, terms, work)
         return made.id
 
 

@@ -142,6 +142,7 @@ def write_night(root: Path, as_of: date, people: list[Somebody], ties: list[Any]
 FIRST = date(2026, 1, 5)
 MADRID = ZoneInfo("Europe/Madrid")
 CAP = 2
+LONGEST = timedelta(days=732)
 _LONG = {"90 days": "20 days", "35 days": "9 days", "30 days": "8 days", "10 workdays": "30 days"}
 
 

@@ -11,12 +11,12 @@ import pytest
 from icalendar import Calendar
 from sqlalchemy import select, update
 
-from retention.actions import acknowledgements as answering
+from retention.actions import told_to_team
 from retention.actions.call_script import script_of
 from retention.bootstrap import Application
 from retention.db.models import Action, Message, Rendering
 from retention.db.session import reading, writing
-from retention.domain.actions import RECEIPT_STEP, ActionKind, ActionState
+from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.errors import NotAllowedError
 from retention.domain.messages import MessageState
 from retention.domain.notices import NoticePlan
@@ -60,7 +60,7 @@ def test_an_answer_is_confirmed_in_writing(
     actor = actor_now(queued, owner(queued, offered))
     fee = 95 if said is Answer.COUNTER else None
     with writing(queued.engine) as session:
-        answering.record_answer(
+        told_to_team.record_answer(
             session, offered, actor, said, queued.sender, queued.folders, counter_fee=fee,  # type: ignore[arg-type]
         )  # fmt: skip
     assert deliver() == {"sent": 1}
@@ -78,11 +78,11 @@ def test_the_later_answer_replaces_a_receipt_that_has_not_left(
     actor = actor_now(queued, owner(queued, offered))
     for said in (Answer.ACCEPT, Answer.DECLINE):
         with writing(queued.engine) as session:
-            answering.record_answer(session, offered, actor, said, queued.sender, queued.folders)
+            told_to_team.record_answer(session, offered, actor, said, queued.sender, queued.folders)
     assert deliver() == {"sent": 1}
     with reading(queued.engine) as session:
         states = session.scalars(
-            select(Action.state).where(Action.step == RECEIPT_STEP).order_by(Action.state)
+            select(Action.state).where(Action.purpose == Purpose.RECEIPT).order_by(Action.state)
         ).all()
     assert list(states) == [ActionState.DONE, ActionState.SUPERSEDED]
 
@@ -102,7 +102,7 @@ def test_an_agreed_call_comes_with_a_file_for_the_calendar(
     for number, at in enumerate(times):
         with writing(queued.engine) as session:
             actor = actor_now(queued, owner(queued, call))
-            answering.agree_on_call(session, call, actor, at, queued.sender, queued.folders)
+            told_to_team.agree_on_call(session, call, actor, at, queued.sender, queued.folders)
         assert deliver() == {"sent": 1}
         (part,) = [
             p for p in mails(server)[number].walk() if p.get_content_type() == "text/calendar"
@@ -128,7 +128,9 @@ def test_a_call_is_agreed_on_by_its_owner_and_in_time(
 ) -> None:
     actor = actor_now(queued, owner(queued, call) if who == "owner" else who)
     with pytest.raises(NotAllowedError, match=message), writing(queued.engine) as session:
-        answering.agree_on_call(session, call, actor, AFTERNOON + at, queued.sender, queued.folders)
+        told_to_team.agree_on_call(
+            session, call, actor, AFTERNOON + at, queued.sender, queued.folders
+        )
 
 
 def test_a_call_has_a_script_in_the_customers_language(queued: Application, call: str) -> None:

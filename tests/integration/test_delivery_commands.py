@@ -18,6 +18,7 @@ from retention.domain.stages import Stage
 from retention.inbox import take_effect as inbox
 from retention.inbox.parse import read_incoming
 from retention.messages.tokens import tagged
+from tasks.inbox import rules_of
 from tests.factories.commands import answer
 from tests.factories.commands import retention as run
 from tests.factories.letters import written
@@ -160,7 +161,7 @@ def test_a_reply_is_shown_with_its_task_and_steers_no_terminal(
         message.state, message.sent_at = MessageState.SENT, AFTERNOON
         rendering = session.get_one(Rendering, message.action_id)
         raw = written("I contest\x1b[2J this.", to=tagged("r@example.com", rendering.token))
-        row = inbox.take_in(session, read_incoming(raw), AFTERNOON, "Europe/Madrid")
+        row = inbox.take_in(session, read_incoming(raw), AFTERNOON, rules_of(queued))
         assert row is not None
         task = row.action_id or ""
     shown = retention("queue", "show", task, "--json", env=environment)

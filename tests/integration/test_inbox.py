@@ -193,7 +193,7 @@ def test_a_reply_lands_with_its_owner_and_pauses_the_case(
     assert (replied.owner, replied.state) == (answered.owner, ActionState.PENDING_APPROVAL)
     assert row.text == "Please call me, I do not agree."
     book = posted.policies.playbooks[found.playbook]
-    progress = progress_of(found, book, AFTERNOON.date())
+    progress = progress_of(found, book, AFTERNOON.date(), timedelta(days=90))
     facts = Facts(in_data=True)
     decision = decide(progress, book, facts, AFTERNOON.date(), WEEKDAYS)
     assert decision.reason == REPLY_OPEN

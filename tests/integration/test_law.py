@@ -34,7 +34,7 @@ from retention.domain.waivers import WaiverState
 from retention.messages import outbox
 from retention.safeguards import exclusions
 from retention.safeguards import kill_switch as switches
-from tests.factories.worlds import CAP, World
+from tests.factories.worlds import CAP, LONGEST, World
 
 PEOPLE = ("marta", "james", "fran", "diana", "olga", "dora")
 
@@ -168,7 +168,9 @@ class Ladder(World, RuleBasedStateMachine):
             f"C{customer}", kind, ExclusionReason.OTHER, start, start + timedelta(days=days)
         )
         person = self.shop.policies.team.get(who)
-        self.attempt(lambda s: exclusions.place(s, wish, person, self.now, owner="marta"))
+        self.attempt(
+            lambda s: exclusions.place(s, wish, person, self.now, longest=LONGEST, owner="marta")
+        )
 
     @rule(who=st.sampled_from(PEOPLE), scope=st.sampled_from(["all", "adverse"]), on=st.booleans())
     def switch(self, who: str, scope: str, *, on: bool) -> None:
@@ -187,7 +189,9 @@ class Ladder(World, RuleBasedStateMachine):
             ).all()
             if found:
                 action = found[pick % len(found)]
-                offers.answer(session, action, self.actor(action.owner), said, counter_fee=None)
+                offers.answer(
+                    session, action, self.actor(action.owner).author, said, counter_fee=None
+                )
 
         self.attempt(work)
 

@@ -6,6 +6,7 @@ repeated night writes the same rows. Dates (`*_on`) are business dates; moments 
 
 from retention.db.models.actions import (
     Action,
+    AgreedCall,
     Approval,
     Comment,
     Delegation,
@@ -31,6 +32,7 @@ from retention.db.models.runs import Alert, Batch, GateOverride, Round, Run, Swi
 
 __all__ = [
     "Action",
+    "AgreedCall",
     "Alert",
     "Approval",
     "AuditEvent",

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from retention.db.models.cases import Case
 from retention.db.models.foundation import Base
 from retention.db.models.messages import Message
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.approving import ReasonCode
 from retention.domain.decisions import DecisionKind
 from retention.domain.messages import MessageClass, SendPolicy
@@ -28,7 +28,8 @@ class Action(Base):
     case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), index=True)
     customer_id: Mapped[str] = mapped_column(index=True)
     stage: Mapped[Stage]
-    step: Mapped[int]
+    purpose: Mapped[Purpose]
+    step: Mapped[int | None]
     kind: Mapped[ActionKind]
     template: Mapped[str | None]
     form: Mapped[str | None]
@@ -57,6 +58,7 @@ class Action(Base):
     approvals: Mapped[list["Approval"]] = relationship(order_by="Approval.decided_at", lazy="raise")
     message: Mapped["Message | None"] = relationship(lazy="raise")
     offer: Mapped["Offer | None"] = relationship(lazy="raise")
+    agreed_call: Mapped["AgreedCall | None"] = relationship(lazy="raise")
     comments: Mapped[list["Comment"]] = relationship(order_by="Comment.id", lazy="raise")
 
 
@@ -136,6 +138,18 @@ class Offer(Base):
     answered_by: Mapped[str | None]
     note: Mapped[str | None]
     void_reason: Mapped[VoidReason | None]
+
+
+class AgreedCall(Base):
+    """When a call will be, as agreed with the customer; `number` counts how often it was moved."""
+
+    __tablename__ = "agreed_call"
+
+    action_id: Mapped[str] = mapped_column(ForeignKey("action.id"), primary_key=True)
+    number: Mapped[int]
+    starts_at: Mapped[datetime]
+    agreed_by: Mapped[str]
+    agreed_at: Mapped[datetime]
 
 
 class Comment(Base):

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 from retention.db.types import Money, UtcDateTime, by_value
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.alerts import TroubleKind
 from retention.domain.approving import ReasonCode
 from retention.domain.cases import CaseEventKind, CaseState
@@ -31,6 +31,7 @@ _ENUMS = (
     CaseState,
     CaseEventKind,
     ActionKind,
+    Purpose,
     ActionState,
     DecisionKind,
     MessageState,

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.db.models import Action, Case
+from retention.db.queries.by_id import SHORTEST, named, only
 from retention.domain.actions import OPEN_ACTION_STATES, ActionState
-from retention.domain.errors import NotFoundError
 from retention.domain.stages import Stage
-
-_SHORTEST_PREFIX = 6
-_WHOLE = 36
 
 
 def get(session: Session, action_id: str, *, lock: bool = False) -> Action:
@@ -21,29 +18,24 @@ def get(session: Session, action_id: str, *, lock: bool = False) -> Action:
     `lock` makes others wait until this transaction ends. Raises NotFoundError when nothing, or more
     than one action, fits.
     """
-    found: Sequence[Action] = []
-    if len(action_id) >= _SHORTEST_PREFIX:
-        if lock:
-            session.execute(select(Action.id).where(_named(action_id)).with_for_update())
-        found = session.scalars(
-            select(Action)
-            .where(_named(action_id))
-            .options(
-                joinedload(Action.case).selectinload(Case.events),
-                joinedload(Action.rendering),
-                joinedload(Action.receipt),
-                joinedload(Action.message),
-                joinedload(Action.offer),
-                selectinload(Action.comments),
-                selectinload(Action.approvals),
-            )
-            .execution_options(populate_existing=lock)
-            .limit(2)
-        ).all()
-    if len(found) != 1:
-        what = "fits several actions" if found else "does not exist"
-        raise NotFoundError(f"action '{action_id}'", what, "See 'retention queue list'.")
-    return found[0]
+    if lock and len(action_id) >= SHORTEST:
+        session.execute(select(Action.id).where(named((Action.id,), action_id)).with_for_update())
+    query = (
+        select(Action)
+        .options(
+            joinedload(Action.case).selectinload(Case.events),
+            joinedload(Action.rendering),
+            joinedload(Action.receipt),
+            joinedload(Action.message),
+            joinedload(Action.offer),
+            joinedload(Action.agreed_call),
+            selectinload(Action.comments),
+            selectinload(Action.approvals),
+        )
+        .execution_options(populate_existing=lock)
+    )
+    ids = (Action.id,)
+    return only(session, query, action_id, ids, what="action", listed="retention queue list")
 
 
 def case_of(session: Session, action: Action) -> Case:
@@ -85,8 +77,3 @@ def list_waiting(
         .order_by(Action.due_on, Action.id)
         .limit(limit)
     ).all()
-
-
-def _named(action_id: str) -> ColumnElement[bool]:
-    whole = len(action_id) == _WHOLE
-    return Action.id == action_id if whole else Action.id.startswith(action_id, autoescape=True)

@@ -1,15 +1,12 @@
 """What we ask about messages in the outbox."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.db.models import Action, Message
-from retention.domain.errors import NotFoundError
+from retention.db.queries.by_id import only
 from retention.domain.messages import CLAIMABLE_STATES, MessageState
 
-_SHORTEST_PREFIX = 6
 OPEN_STATES: frozenset[MessageState] = CLAIMABLE_STATES | {
     MessageState.SENDING,
     MessageState.UNKNOWN,
@@ -22,19 +19,12 @@ def get(session: Session, message_id: str, *, lock: bool = False) -> tuple[Messa
 
     Raises NotFoundError when nothing, or more than one message, fits.
     """
-    found: Sequence[Message] = []
-    if len(message_id) >= _SHORTEST_PREFIX:
-        query = select(Message).where(
-            Message.id.startswith(message_id, autoescape=True)
-            | Message.action_id.startswith(message_id, autoescape=True)
-        )
-        if lock:
-            query = query.with_for_update()
-        found = session.scalars(query.options(selectinload(Message.tried)).limit(2)).unique().all()
-    if len(found) != 1:
-        what = "fits several messages" if found else "does not exist"
-        raise NotFoundError(f"message '{message_id}'", what, "See 'retention outbox list'.")
-    return found[0], _action_of(session, found[0])
+    query = select(Message).options(selectinload(Message.tried))
+    if lock:
+        query = query.with_for_update()
+    ids = (Message.id, Message.action_id)
+    found = only(session, query, message_id, ids, what="message", listed="retention outbox list")
+    return found, _action_of(session, found)
 
 
 def list_messages(

@@ -1,0 +1,39 @@
+"""What a customer says to an offer: recorded, and confirmed to them in writing."""
+
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from retention.actions import offers
+from retention.actions.acknowledgements import confirm
+from retention.db.models import Action, Offer
+from retention.domain.offers import Answer
+from retention.messages.rendering import Plain
+from retention.messages.sender import Sender
+from retention.messages.terms import Terms
+from retention.people.actor import Author
+from retention.policies.load import Policies
+from retention.snapshots.folders import Folders
+
+
+def record_answer(
+    session: Session,
+    action: Action,
+    author: Author,
+    said: Answer,
+    policies: Policies,
+    sender: Sender,
+    folders: Folders,
+    *,
+    counter_fee: Decimal | None = None,
+    note: str = "",
+) -> Offer:
+    """Record what a customer says to the offer of an action, and confirm it to them in writing.
+
+    Raises what `offers.answer` raises. A customer to whom nothing can be written gets no receipt.
+    """
+    offer = offers.answer(session, action, author, said, counter_fee=counter_fee, note=note)
+    fee = counter_fee if said is Answer.COUNTER else offer.new_fee
+    receipt: dict[str, Plain] = {"said": said.value, "new_fee": fee, "until": offer.expires_on}
+    confirm(session, action, author, policies, sender, folders, Terms(more={"receipt": receipt}))
+    return offer
