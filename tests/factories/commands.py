@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+from tests.factories import forking
 
 
 def retention(
@@ -15,6 +16,8 @@ def retention(
 ) -> subprocess.CompletedProcess[str]:
     """Run `retention ...` in `cwd`, with Prefect's files under it."""
     variables = surroundings(cwd) | (env or {})
+    if forking.FORKED:
+        return forking.run_forked(arguments, cwd, variables, timeout=600)
     return subprocess.run(
         [sys.executable, "-m", "retention", *arguments],
         cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=600,

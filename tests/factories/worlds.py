@@ -1,13 +1,15 @@
 """A small world for nights without sources: customers whose scores a test sets by hand."""
 
+import atexit
 import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,9 +21,8 @@ from sqlalchemy.orm import Session
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
 from retention.bootstrap import Application, build_application
-from retention.db import schema
 from retention.db.models import Action, Message
-from retention.db.session import reading, writing
+from retention.db.session import make_engine, reading, writing
 from retention.delivery import attempts, last_check
 from retention.delivery import claim as delivery
 from retention.domain.actions import ActionState
@@ -37,6 +38,7 @@ from retention.people.actor import Actor
 from retention.runs import ledger as runs
 from retention.snapshots import store as snapshots
 from tests.conftest import ROOT, make_settings
+from tests.factories.databases import migrated_sqlite
 from tests.factories.nights import ANSWERS, OUTCOMES
 
 _TYPES = {
@@ -169,22 +171,79 @@ def small_config(folder: Path) -> Path:
     return folder
 
 
+@cache
+def small_application() -> Application:
+    """The small company, whose files no test changes; each world has its own state."""
+    config = small_config(Path(tempfile.mkdtemp(prefix="retention-small-")) / "config")
+    atexit.register(shutil.rmtree, config.parent, ignore_errors=True)
+    (config / "sources.yaml").write_text(
+        'connections:\n  demo: {kind: files, path: "nowhere"}\n', "utf-8"
+    )
+    return build_application(make_settings(config, config.parent / "state", "sqlite://"))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A world as it was at some moment."""
+
+    home: Path
+    today: date
+    blocked: dict[str, set[date]]
+    people: list[Somebody]
+
+
+_KEPT: dict[tuple[str, ...], Kept] = {}
+
+
 class World:
     """Five customers, a team, and a clock that only nights move. Nothing is sent anywhere."""
 
     def begin(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="retention-law-"))
-        config = small_config(self.home / "config")
-        (config / "sources.yaml").write_text(
-            f'connections:\n  demo: {{kind: files, path: "{self.home}"}}\n', "utf-8"
-        )
-        url = f"sqlite:///{self.home / 'state.db'}"
-        self.shop: Application = build_application(make_settings(config, self.home / "state", url))
-        schema.upgrade(self.shop.engine)
+        self.shop: Application = self._application(migrated_sqlite(self.home / "state.db"))
+        self.begun = self.shop
         self.people = [Somebody(f"C{n}") for n in range(5)]
         self.today = FIRST
         self.ties: list[tuple[str, str]] = []
         self.blocked: dict[str, set[date]] = defaultdict(set)
+
+    def _application(self, url: str) -> Application:
+        """The small company's application, on this world's own database and folders."""
+        like = small_application()
+        state = self.home / "state"
+        settings = make_settings(like.settings.config_dir, state, url)
+        folders = replace(
+            like.folders,
+            snapshots=settings.snapshots_dir,
+            staging=settings.staging_dir,
+            models=settings.models_dir,
+        )
+        return replace(like, settings=settings, engine=make_engine(url), folders=folders)
+
+    def kept(self, what: str, live: Callable[[], None]) -> None:
+        """Live through something once in a process; a world that begins alike gets a copy of it."""
+        alike = self.shop is self.begun and self.today == FIRST and not self.ties
+        if not alike:
+            live()
+            return
+        key = (what, *map(repr, self.people))
+        if key not in _KEPT:
+            live()
+            _KEPT[key] = self._keep()
+        else:
+            self._take(_KEPT[key])
+
+    def _keep(self) -> "Kept":
+        self.shop.engine.dispose()
+        home = Path(shutil.copytree(self.home, Path(tempfile.mkdtemp()) / "kept"))
+        atexit.register(shutil.rmtree, home.parent, ignore_errors=True)
+        return Kept(home, self.today, deepcopy(self.blocked), deepcopy(self.people))
+
+    def _take(self, kept: "Kept") -> None:
+        self.shop.engine.dispose()
+        shutil.copytree(kept.home, self.home, dirs_exist_ok=True)
+        self.today, self.unchecked = kept.today, True
+        self.blocked, self.people = deepcopy(kept.blocked), deepcopy(kept.people)
 
     def teardown(self) -> None:
         if hasattr(self, "shop"):

@@ -13,6 +13,9 @@ from retention.db.session import make_engine
 from tests.conftest import NIGHT, PostgresDatabases, copy_config, make_settings, use_application
 from tests.factories.nights import complete_all, run_night, run_nights
 from tests.factories.servers import ScriptedServer
+from tests.factories.shared import once
+
+PREPARED = "retention_prepared"
 
 
 @pytest.fixture
@@ -22,25 +25,30 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def prepared(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    company_data: Path,
-) -> Application:
+def prepared(request: pytest.FixtureRequest, company_data: Path) -> Application:
     """The state after four nights: education messages wait in the outbox. Copied by each test."""
-    home = tmp_path_factory.mktemp("prepared")
-    copy_config(home / "config", company_data)
-    url = f"sqlite:///{home / 'state.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").make("retention_prepared")
-    made = build_application(make_settings(home / "config", home / "state", url))
-    with pytest.MonkeyPatch.context() as patch:
-        use_application(patch, made)
-        run_nights(NIGHT - timedelta(days=1), 3)
-        complete_all(made, NIGHT)
-        run_night(NIGHT)
-    made.engine.dispose()
-    return made
+    servers = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+
+    def make(home: Path) -> None:
+        copy_config(home / "config", company_data)
+        url = f"sqlite:///{home / 'state.db'}"
+        if servers is not None:
+            url = servers.make(PREPARED, shared_by_all=True)
+        (home / "url").write_text(url, "utf-8")
+        made = _application(home)
+        with pytest.MonkeyPatch.context() as patch:
+            use_application(patch, made)
+            run_nights(NIGHT - timedelta(days=1), 3)
+            complete_all(made, NIGHT)
+            run_night(NIGHT)
+        made.engine.dispose()
+
+    return _application(once(f"prepared-{request.param}", make))
+
+
+def _application(home: Path) -> Application:
+    url = (home / "url").read_text("utf-8")
+    return build_application(make_settings(home / "config", home / "state", url))
 
 
 @pytest.fixture
@@ -58,7 +66,7 @@ def queued(
         url = f"sqlite:///{tmp_path / 'state.db'}"
     else:
         databases: PostgresDatabases = request.getfixturevalue("postgres")
-        url = databases.make("retention_state", template="retention_prepared")
+        url = databases.make("retention_state", template=PREPARED)
     mail = replace(prepared.mail, port=server.port)
     made = replace(prepared, settings=settings, engine=make_engine(url), mail=mail)
     use_application(monkeypatch, made)

@@ -100,6 +100,10 @@ def waiting(world: World, **having: Any) -> Action:
 
 def walk_to(world: World, stage: Stage, template: str | None = None, *, days: int = 5) -> None:
     """Live ordinary weeks until the customer is at a stage and a message of it waits."""
+    world.kept(f"{stage} {template} {days}", lambda: _walk(world, stage, template, days))
+
+
+def _walk(world: World, stage: Stage, template: str | None, days: int) -> None:
     for _ in range(40):
         world.night(days)
         case = (
