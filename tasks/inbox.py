@@ -37,9 +37,9 @@ def read_inbox(limit: int) -> InboxSummary:
 def _read_all(shop: Application, box: Box, limit: int) -> InboxSummary:
     kinds: Counter[str] = Counter()
     known = unmatched = 0
-    for letter in box.unread(limit):
+    for arrived in box.unread(limit):
         try:
-            row = _take_in(shop, read_incoming(letter.raw))
+            row = _take_in(shop, read_incoming(arrived.raw))
         except (DBAPIError, inbox.NotYetError):
             continue  # it is not marked, so the next round meets it again
         if row is None:
@@ -47,7 +47,7 @@ def _read_all(shop: Application, box: Box, limit: int) -> InboxSummary:
         else:
             kinds[row.kind.value] += 1
             unmatched += row.message_id is None
-        box.mark(letter.key)
+        box.mark(arrived.key)
     return InboxSummary(dict(sorted(kinds.items())), known, unmatched)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from prefect.deployments import run_deployment
 
 from retention.alerts import open_alerts, troubles
-from retention.alerts.alert_mail import letters
+from retention.alerts.alert_mail import mails
 from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
@@ -62,13 +62,13 @@ def tell(shop: Application) -> int:
     rules, workdays = shop.policies.alerts, shop.policies.calendars.of_company(today)
     with writing(shop.engine) as session:
         wrong = troubles.find(session, rules, now, shop.settings.timezone, workdays)
-        open_alerts.settle(session, wrong, now)
+        open_alerts.bring_up_to_date(session, wrong, now)
         if is_stopped(shop.settings.stop_file):
             return 0
         news = open_alerts.take_news(session, now, rules.mails_per_day)
     if not news:
         return 0
-    written = letters(news, shop.policies.team, shop.sender, now)
+    written = mails(news, shop.policies.team, shop.sender, now)
     sent, _ = hand_over(shop.mail, shop.sender.address, written)
     with writing(shop.engine) as session:
         open_alerts.mark_told(session, news, now, sent=sent > 0)

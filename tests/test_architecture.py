@@ -202,3 +202,93 @@ def test_flows_are_a_table_of_contents() -> None:
 def test_no_room_is_called_utils() -> None:
     names = {path.stem for path, _ in modules()}
     assert not names & {"utils", "helpers", "common", "misc", "base"}
+
+
+WRITERS = {
+    "Action": "actions/proposing actions/lifecycle",
+    "AgreedCall": "actions/agreed_calls",
+    "Alert": "alerts/open_alerts",
+    "Approval": "actions/approval",
+    "Batch": "ladder/held_batches",
+    "Case": "cases/lifecycle",
+    "CaseEvent": "cases/lifecycle",
+    "Comment": "actions/assignment",
+    "Confirmation": "ladder/confirmations",
+    "DeadAddress": "safeguards/dead_addresses",
+    "Delegation": "people/delegations",
+    "DeliveryAttempt": "delivery/attempts",
+    "Exclusion": "safeguards/exclusions",
+    "GateOverride": "nights/gate_overrides",
+    "Handover": "cases/handovers",
+    "Holdout": "ladder/holdouts",
+    "Incoming": "inbox/take_effect",
+    "Message": "messages/outbox",
+    "Offer": "actions/offers",
+    "PlaybookVersion": "cases/lifecycle",
+    "Receipt": "ladder/decision_receipts",
+    "Rendering": "messages/compose",
+    "Round": "runs/rounds",
+    "Run": "runs/ledger",
+    "Switch": "safeguards/kill_switch",
+    "Viewing": "actions/approval",
+    "Waiver": "cases/waivers",
+}
+"""Who makes the rows of a kind, and who changes their state."""
+
+
+def models_of(tree: ast.AST) -> dict[str, str]:
+    """The models that a module imports, by the name it calls them."""
+    return {
+        name.asname or name.name: name.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "retention.db.models"
+        for name in node.names
+    }
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Calls of plain names, each with the name its first argument begins with."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            first = node.args[0] if node.args else None
+            while isinstance(first, ast.Attribute):
+                first = first.value
+            yield node.func.id, first.id if isinstance(first, ast.Name) else ""
+
+
+def rows_written(path: Path) -> Iterator[str]:
+    """The kinds of rows that a module makes, or changes many at once."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    models = models_of(tree)
+    for name, first in calls(tree):
+        if name in models:
+            yield models[name]
+        elif name in ("insert", "update") and first in models:
+            yield models[first]
+
+
+def test_rows_of_a_kind_are_made_and_changed_by_their_writer() -> None:
+    """Two others touch rows, and no state: erasure, and the mark of who waited too long."""
+    broken = [
+        f"{where}/{path.stem} writes {kind}"
+        for path, where in modules()
+        if where != "db" and path.stem not in ("erasure", "escalation")
+        for kind in rows_written(path)
+        if f"{where}/{path.stem}" not in WRITERS[kind].split()
+    ]
+    assert not broken
+
+
+def test_a_state_is_assigned_by_a_writer_that_asks_the_table() -> None:
+    writers = set(" ".join(WRITERS.values()).split())
+    for path, where in modules():
+        text = path.read_text(encoding="utf-8")
+        assigned = [
+            target
+            for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Assign)
+            for goal in node.targets for target in ast.walk(goal)
+            if isinstance(target, ast.Attribute) and target.attr == "state"
+        ]  # fmt: skip
+        if assigned and where != "demo":
+            assert f"{where}/{path.stem}" in writers, path
+            assert "require_move" in text or path.stem == "rounds", f"{path} asks no table"

@@ -36,7 +36,7 @@ def validity(actor: Actor) -> timedelta:
     return timedelta(hours=actor.policies.approvals.valid_hours)
 
 
-def view(session: Session, action: Action, actor: Actor) -> None:
+def note_viewing(session: Session, action: Action, actor: Actor) -> None:
     """Write down when a person was first shown this very content."""
     key = (action.id, actor.person.person_id, content_of(action))
     if session.get(Viewing, key) is None:
@@ -51,7 +51,7 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
     `seen` is the content hash the person was shown, if known. An e-mail goes to the outbox, a
     letter to its owner. Raises NotAllowedError.
     """
-    action = waiting(session, action_id)
+    action = lock_waiting(session, action_id)
     subject = f"action {action.id[:8]}"
     if action.rendering is None:
         refuse(subject, f"is a {action.kind}, not a message", "Use 'retention queue complete'.")
@@ -103,7 +103,7 @@ def approve_all(session: Session, action_ids: Sequence[str], actor: Actor) -> li
     limit = actor.policies.approvals.bulk
     if len(action_ids) > limit:
         refuse("a bulk approval", f"has {len(action_ids)} messages", f"At most {limit} at once.")
-    found = [waiting(session, action_id) for action_id in action_ids]
+    found = [lock_waiting(session, action_id) for action_id in action_ids]
     for action in found:
         if action.stage in ADVERSE_STAGES:
             refuse(
@@ -144,7 +144,7 @@ def reject(
     action = action_queries.get(session, action_id, lock=True)
     taken_back = action.state is ActionState.APPROVED
     if not taken_back:
-        action = waiting(session, action_id)
+        action = lock_waiting(session, action_id)
     role = _role_to_refuse(session, action, actor)
     if taken_back and not outbox.withdraw(session, action.message, MessageState.CANCELLED):
         refuse(
@@ -175,7 +175,7 @@ def choose_milder(
     return action
 
 
-def waiting(session: Session, action_id: str) -> Action:
+def lock_waiting(session: Session, action_id: str) -> Action:
     """Return an action that waits, locked: two people, or a night, may decide at once."""
     action = action_queries.get(session, action_id, lock=True)
     if action.state is not ActionState.PENDING_APPROVAL:

@@ -4,7 +4,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from retention.actions.approval import waiting
+from retention.actions.approval import lock_waiting
 from retention.db.models import Action, Comment
 from retention.db.queries import actions as action_queries
 from retention.domain.people import Permission, Person, refuse
@@ -15,7 +15,7 @@ MAX_COMMENT = 2000
 
 def reassign(session: Session, action_id: str, actor: Actor, to: Person) -> Action:
     """Give an action to another owner. Raises NotAllowedError for who may not."""
-    action = waiting(session, action_id)
+    action = lock_waiting(session, action_id)
     subject = f"action {action.id[:8]}"
     own = action.owner == actor.person.person_id
     if not own and not may(session, actor, Permission.REASSIGN, action.owner):
@@ -32,7 +32,7 @@ def snooze(session: Session, action_id: str, actor: Actor, until: date) -> Actio
 
     Raises NotAllowedError for a day that is past, or beyond the due date.
     """
-    action = waiting(session, action_id)
+    action = lock_waiting(session, action_id)
     subject = f"action {action.id[:8]}"
     if not may(session, actor, Permission.REVIEW, action.owner):
         refuse(subject, f"'{actor.person.person_id}' may not snooze it", f"Ask {action.owner}.")

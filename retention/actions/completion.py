@@ -70,7 +70,7 @@ def complete(
     if action.form == REPLY:
         hold = actor.policies.conversations.contested_hold
         contested_replies.after_reading(session, action, outcome, actor.on, actor.now, hold)
-    _settle(action, actor, outcome)
+    _end(action, actor, outcome)
     actor.tell(session, "action.completed", action, form=form.name, outcome=outcome, note=note,
               answers=answers)  # fmt: skip
     return action
@@ -118,7 +118,7 @@ def _in_time(action: Action, actor: Actor, delivered_on: str, subject: str) -> s
     return TOO_LATE if late else HANDED_OVER
 
 
-def _settle(action: Action, actor: Actor, outcome: str) -> None:
+def _end(action: Action, actor: Actor, outcome: str) -> None:
     if action.kind is not ActionKind.REVIEW and outcome not in _DEEDS:
         set_state(action, ActionState.EXPIRED)
         return

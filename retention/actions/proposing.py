@@ -13,7 +13,7 @@ from retention.cases.lifecycle import NIGHT
 from retention.db.chain import canonical
 from retention.db.models import Action, Case
 from retention.domain import keys
-from retention.domain.actions import ActionKind, ActionState, Place, Purpose
+from retention.domain.actions import ActionKind, ActionState, Part, Purpose
 from retention.domain.approving import slot_text
 from retention.domain.dates import Calendar
 from retention.domain.notices import Proof
@@ -46,7 +46,7 @@ class Work:
 def propose(
     session: Session,
     case: Case,
-    place: Place,
+    part: Part,
     step: Step,
     terms: Terms,
     work: Work,
@@ -59,7 +59,7 @@ def propose(
     Without approvers an e-mail goes straight to the outbox; everything else waits for a person. A
     notice that needs a proof of receipt becomes a letter. Raises TemplateError.
     """
-    action = _action_of(case, place, step, terms, work, number)
+    action = _action_of(case, part, step, terms, work, number)
     if step.template is not None:
         action.rendering = compose(action, work.row, work.manager, work.sender, terms, work.at)
     session.add(action)
@@ -77,16 +77,14 @@ def propose(
     return action
 
 
-def _action_of(
-    case: Case, place: Place, step: Step, terms: Terms, work: Work, number: int
-) -> Action:
+def _action_of(case: Case, part: Part, step: Step, terms: Terms, work: Work, number: int) -> Action:
     kind = step.action
     notice = terms.notice if step.notice else None
     if notice is not None and notice.proof is Proof.RECEIPT:
         kind = ActionKind.LETTER
     return new(
         case,
-        place,
+        part,
         number,
         kind=kind,
         template=step.template,
@@ -99,20 +97,20 @@ def _action_of(
         effective_on=notice.effective_on if notice else None,
         proof=str(notice.proof) if notice else None,
         snapshot_hash=_hash_of(work.row),
-        batch=f"{work.as_of}:{case.playbook}:{case.stage}:{step.template or kind}",
+        mailing=f"{work.as_of}:{case.playbook}:{case.stage}:{step.template or kind}",
     )
 
 
-def new(case: Case, place: Place, number: int, *, proposed_on: date, **fields: Any) -> Action:
+def new(case: Case, part: Part, number: int, *, proposed_on: date, **fields: Any) -> Action:
     """Return a proposed action of a case, not yet in the session; `fields` are the row's own."""
-    is_step = not isinstance(place, Purpose)
+    is_step = not isinstance(part, Purpose)
     return Action(
-        id=keys.action_id(case.id, case.stage, str(place), proposed_on, number),
+        id=keys.action_id(case.id, case.stage, str(part), proposed_on, number),
         case_id=case.id,
         customer_id=case.customer_id,
         stage=case.stage,
-        purpose=Purpose.STEP if is_step else place,
-        step=place if is_step else None,
+        purpose=Purpose.STEP if is_step else part,
+        step=part if is_step else None,
         state=ActionState.PROPOSED,
         proposed_on=proposed_on,
         approvals=[],

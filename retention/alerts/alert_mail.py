@@ -4,7 +4,7 @@ from datetime import datetime
 
 from retention.alerts.open_alerts import News
 from retention.db.models import Alert
-from retention.delivery.team_post import Letter
+from retention.delivery.team_post import TeamMail
 from retention.domain.alerts import TroubleKind
 from retention.domain.people import Role, Team
 from retention.messages.rendering import Plain
@@ -14,7 +14,7 @@ from retention.messages.team_mail import compose_for
 PURPOSE = "ops_alert"
 
 
-def letters(news: News, team: Team, sender: Sender, now: datetime) -> list[Letter]:
+def mails(news: News, team: Team, sender: Sender, now: datetime) -> list[TeamMail]:
     """Return one letter for each person with the role ops. Raises TemplateError."""
     values: dict[str, dict[str, Plain] | Plain] = {
         "began": _by_kind(news.began),

@@ -27,7 +27,7 @@ class News:
         return bool(self.began or self.over)
 
 
-def settle(session: Session, troubles: Iterable[Trouble], now: datetime) -> None:
+def bring_up_to_date(session: Session, troubles: Iterable[Trouble], now: datetime) -> None:
     """Open an alert for each new trouble, and close those whose trouble is over."""
     wrong = {(t.kind, t.key): t for t in troubles}
     there = {(a.kind, a.key): a for a in _open(session)}

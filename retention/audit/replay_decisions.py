@@ -4,18 +4,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db.models import PlaybookVersion, Receipt
-from retention.domain.actions import ActionState
-from retention.domain.cases import CaseState
-from retention.domain.decisions import Decision, DecisionKind, decide
+from retention.domain.decisions import Decision, decide
 from retention.domain.documents import current_receipt
 from retention.domain.obstacles import Facts
 from retention.domain.playbook import Playbook
-from retention.domain.progress import CaseProgress, Notice, StepProgress
-from retention.domain.stages import Stage
+from retention.domain.progress import CaseProgress
 from retention.playbooks.loading import parse_pinned
 from retention.policies.calendars import Calendars
 
@@ -51,65 +49,22 @@ def replay_receipts(session: Session, calendars: Calendars, as_of: date | None =
             continue  # an opening: it rests on the entry condition alone
         checked += 1
         book = books[document["playbook_version"]]
-        if _decide(document, book, calendars, day) != _decision(document["decided"]):
+        if _decide(document, book, calendars, day) != _DECISION.validate_python(
+            document["decided"]
+        ):
             different.append(receipt_id)
     return Replays(checked, tuple(different), too_old)
 
 
+_PROGRESS, _FACTS, _DECISION = (
+    TypeAdapter(CaseProgress), TypeAdapter(Facts), TypeAdapter(Decision)
+)  # fmt: skip
+
+
 def _decide(
-    document: dict[str, Any], playbook: Playbook, calendars: Calendars, day: date
+    document: dict[str, Any], playbook: Playbook, calendars: Calendars, as_of: date
 ) -> Decision:
-    days_of = calendars.of_customer(document["place"][0], document["place"][1], day)
-    progress, facts = _progress(document["progress"]), _facts(document["facts"])
-    return decide(progress, playbook, facts, day, days_of)
-
-
-def _decision(found: dict[str, Any]) -> Decision:
-    return Decision(
-        kind=DecisionKind(found["kind"]),
-        reason=found["reason"],
-        step=found["step"],
-        stage=Stage(found["stage"]) if found["stage"] else None,
-        outcome=CaseState(found["outcome"]) if found["outcome"] else None,
-        withdraw=found["withdraw"],
-    )
-
-
-def _progress(found: dict[str, Any]) -> CaseProgress:
-    sets = ("served", "waived", "refused")
-    notice = found["notice"]
-    return CaseProgress(
-        **found
-        | {name: frozenset(map(Stage, found[name])) for name in sets}
-        | {
-            "stage": Stage(found["stage"]),
-            "stage_entered_on": date.fromisoformat(found["stage_entered_on"]),
-            "steps": tuple(_step(step) for step in found["steps"]),
-            "notice": notice and Notice(**{k: date.fromisoformat(v) for k, v in notice.items()}),
-        }
-    )
-
-
-def _step(found: dict[str, Any]) -> StepProgress:
-    return StepProgress(
-        state=ActionState(found["state"]) if found["state"] else None,
-        proposed_on=_day(found["proposed_on"]),
-        done_on=_day(found["done_on"]),
-        undelivered=found["undelivered"],
-        due_on=_day(found["due_on"]),
-    )
-
-
-def _facts(found: dict[str, Any]) -> Facts:
-    return Facts(
-        **found
-        | {
-            "blocks": tuple(found["blocks"]),
-            "may_improve": frozenset(map(Stage, found["may_improve"])),
-            "not_for": frozenset((Stage(stage), step) for stage, step in found["not_for"]),
-        }
-    )
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
+    country, region = document["place"]
+    progress = _PROGRESS.validate_python(document["progress"])
+    facts = _FACTS.validate_python(document["facts"])
+    return decide(progress, playbook, facts, as_of, calendars.of_customer(country, region, as_of))

@@ -47,7 +47,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """What a verification has found."""
 
     events: int
@@ -56,7 +56,7 @@ class Verdict:
     findings: tuple[Finding, ...]
 
 
-def verify(session: Session, heads: list[Head]) -> Verdict:
+def verify(session: Session, heads: list[Head]) -> Verification:
     """Go through the whole chain and compare it with exported heads.
 
     Finds events that were changed, removed, added or cut off, records that were changed or removed
@@ -86,7 +86,7 @@ def verify(session: Session, heads: list[Head]) -> Verdict:
     findings += [Finding(n, "its record was removed") for n in sorted(gone - allowed)]
     findings += [Finding(n, "was cut off: the chain ends before it") for n in sorted(wanted)]
     findings += _receipts(session)
-    return Verdict(number, len(gone & allowed), Head(number, before), tuple(findings))
+    return Verification(number, len(gone & allowed), Head(number, before), tuple(findings))
 
 
 def _events(session: Session) -> Iterator[tuple[AuditEvent, AuditRecord | None]]:

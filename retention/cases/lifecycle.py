@@ -81,7 +81,7 @@ def is_posted(action: Action) -> bool:
     return action.kind is ActionKind.LETTER and action.state is ActionState.APPROVED
 
 
-def is_standing_notice(action: Action) -> bool:
+def is_running_notice(action: Action) -> bool:
     """Return whether a customer holds this notice, or may: lost or in the post counts."""
     if action.effective_on is None or action.voided_on is not None:
         return False
@@ -95,7 +95,7 @@ def void_notices(case: Case, on: date, reason: str, actor: str = NIGHT) -> bool:
 
     The clock has stopped for good. Somebody has to call: the next night sees to it.
     """
-    standing = [action for action in case.actions if is_standing_notice(action)]
+    standing = [action for action in case.actions if is_running_notice(action)]
     for action in standing:
         action.voided_on = on
     if standing:

@@ -101,7 +101,7 @@ def show(
             for row in replies.said_in(session, action.id)
         ]
         if who is not None:
-            approvals.view(session, action, actor_of(shop, who))
+            approvals.note_viewing(session, action, actor_of(shop, who))
     if as_json:
         emit({"action": found})
     else:

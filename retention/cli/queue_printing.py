@@ -103,12 +103,12 @@ def _print_answers(shown: dict[str, Any]) -> None:
         make_console().print(f"{name}: {text}", markup=False, soft_wrap=True)
 
 
-def _print_said(letters: list[dict[str, Any]]) -> None:
+def _print_said(arrived: list[dict[str, Any]]) -> None:
     """Print what a customer wrote; nothing in it may steer the terminal."""
-    for letter in letters:
-        words = f"{letter['subject']}\n{letter['text']}"
+    for reply in arrived:
+        words = f"{reply['subject']}\n{reply['text']}"
         safe = "".join(c if c.isprintable() or c == "\n" else "·" for c in words)
-        make_console().print(f"\nThe customer wrote on {letter['on'][:10]}:\n{safe}", markup=False)
+        make_console().print(f"\nThe customer wrote on {reply['on'][:10]}:\n{safe}", markup=False)
 
 
 def _known(value: bool | None) -> str:

@@ -1,4 +1,4 @@
-"""Which messages are due, batch by batch: a large batch sends its canaries first."""
+"""Which messages are due, mailing by mailing: a large mailing sends its canaries first."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Message, Switch
-from retention.domain.canary import BatchProgress, CanaryRule, may_leave
+from retention.domain.canary import CanaryRule, MailingProgress, may_leave
 from retention.domain.messages import CLAIMABLE_STATES, DELIVERED_STATES, MessageState
 from retention.policies.guards import CanaryDoc
 from retention.safeguards import kill_switch as switches
@@ -20,12 +20,12 @@ _UNSETTLED = (MessageState.UNKNOWN, MessageState.SENDING, MessageState.BOUNCED_S
 def list_due(session: Session, now: datetime, doc: CanaryDoc) -> list[str]:
     """Return the ids of messages that may leave now, oldest first.
 
-    A large batch whose canaries went wrong is stopped; a person starts it with its switch.
+    A large mailing whose canaries went wrong is stopped; a person starts it with its switch.
     """
     rule = CanaryRule(doc.above, doc.first, timedelta(minutes=doc.wait_minutes))
     due: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
     rows = session.execute(
-        select(Action.batch, Message.not_before, Message.id)
+        select(Action.mailing, Message.not_before, Message.id)
         .join(Action, Action.id == Message.action_id)
         .where(
             Message.state.in_(sorted(CLAIMABLE_STATES)),
@@ -34,44 +34,44 @@ def list_due(session: Session, now: datetime, doc: CanaryDoc) -> list[str]:
         )
         .order_by(Message.not_before, Message.id)
     )
-    for batch, not_before, message_id in rows:
-        due[batch or message_id].append((not_before, message_id))
+    for mailing, not_before, message_id in rows:
+        due[mailing or message_id].append((not_before, message_id))
     found: list[tuple[datetime, str]] = []
-    for batch, messages in due.items():
-        found += messages[: _allowed(session, batch, rule, now)]
+    for mailing, messages in due.items():
+        found += messages[: _allowed(session, mailing, rule, now)]
     return [message_id for _, message_id in sorted(found)]
 
 
-def _allowed(session: Session, batch: str, rule: CanaryRule, now: datetime) -> int:
-    progress = _progress(session, batch)
-    switch = session.get(Switch, switches.canary_of(batch))
+def _allowed(session: Session, mailing: str, rule: CanaryRule, now: datetime) -> int:
+    progress = _progress(session, mailing)
+    switch = session.get(Switch, switches.canary_of(mailing))
     if switch is not None:
         return 0 if switch.stopped else progress.size
     return may_leave(progress, rule, now) or 0
 
 
 def stop_bad_batches(session: Session, now: datetime, doc: CanaryDoc) -> int:
-    """Stop every large batch whose canaries went wrong; return how many were stopped now."""
+    """Stop every large mailing whose canaries went wrong; return how many were stopped now."""
     rule = CanaryRule(doc.above, doc.first, timedelta(minutes=doc.wait_minutes))
     waiting = session.scalars(
-        select(Action.batch)
+        select(Action.mailing)
         .join(Message, Message.action_id == Action.id)
-        .where(Message.state.in_(sorted(CLAIMABLE_STATES)), Action.batch.is_not(None))
+        .where(Message.state.in_(sorted(CLAIMABLE_STATES)), Action.mailing.is_not(None))
         .distinct()
-        .order_by(Action.batch)
+        .order_by(Action.mailing)
     ).all()
     stopped = 0
-    for batch in filter(None, waiting):
-        scope = switches.canary_of(batch)
+    for mailing in filter(None, waiting):
+        scope = switches.canary_of(mailing)
         if session.get(Switch, scope) is None:
-            progress = _progress(session, batch)
+            progress = _progress(session, mailing)
             if progress.size > rule.above and may_leave(progress, rule, now) is None:
                 switches.stop_by_itself(session, scope, "its first messages went wrong", now)
                 stopped += 1
     return stopped
 
 
-def _progress(session: Session, batch: str) -> BatchProgress:
+def _progress(session: Session, mailing: str) -> MailingProgress:
     row = session.execute(
         select(
             func.count(),
@@ -82,9 +82,9 @@ def _progress(session: Session, batch: str) -> BatchProgress:
         )
         .select_from(Message)
         .join(Action, Action.id == Message.action_id)
-        .where(Action.batch == batch)
+        .where(Action.mailing == mailing)
     ).one()
-    return BatchProgress(*row)
+    return MailingProgress(*row)
 
 
 def _count(states: Iterable[MessageState]) -> ColumnElement[int]:

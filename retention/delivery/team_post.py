@@ -8,15 +8,15 @@ from retention.domain.messages import Verdict
 from retention.domain.people import Person
 from retention.messages.mime import usable_address
 
-Letter = tuple[Person, bytes]
+TeamMail = tuple[Person, bytes]
 
 
-def hand_over(mail: MailServer, sender: str, letters: Iterable[Letter]) -> tuple[int, int]:
+def hand_over(mail: MailServer, sender: str, mails: Iterable[TeamMail]) -> tuple[int, int]:
     """Send each; return how many were accepted and how many were not.
 
     A server that will not have us is asked once: the rest count as not accepted.
     """
-    todo = list(letters)
+    todo = list(mails)
     sent = failed = 0
     with Connection(mail) as connection:
         for person, raw in todo:

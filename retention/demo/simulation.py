@@ -58,7 +58,7 @@ def history(simulation: Simulation) -> Iterator[tuple[str, Tables]]:
         count = min(CHUNK, simulation.size - first)
         customers = make_customers(simulation.seed, first, count)
         simulation.chunks.append(customers)
-        yield f"{first:08d}", standing(customers, simulation)
+        yield f"{first:08d}", reference_tables(customers, simulation)
         for number in range(HISTORY_MONTHS):
             month = month_of(simulation.start, number)
             yield f"{month.first:%Y-%m}-{first:08d}", simulate_month(customers, month)
@@ -114,7 +114,7 @@ def _turn_good(customers: Customers, row: int) -> None:
     customers.cancel_month[row] = 999
 
 
-def standing(customers: Customers, simulation: Simulation) -> Tables:
+def reference_tables(customers: Customers, simulation: Simulation) -> Tables:
     """Return the tables that describe rather than happen: customers, contacts, contracts."""
     ids = customers.ids
     managers = np.array(MANAGERS)[np.where(customers.language == "es", 0, 1)]

@@ -23,7 +23,7 @@ class Purpose(StrEnum):
     RETRACTION = "retraction"
 
 
-Place = int | Purpose
+Part = int | Purpose
 """Which work of a stage: the position of a step, from 0, or the purpose of other work."""
 
 

@@ -15,12 +15,12 @@ def case_id(customer_id: str, playbook: str, opened_on: date) -> str:
     return _key("case", customer_id, playbook, opened_on.isoformat())
 
 
-def action_id(case: str, stage: str, place: str, proposed_on: date, number: int = 1) -> str:
-    """Return the id of the action proposed on a date; `place` tells the works of a stage apart.
+def action_id(case: str, stage: str, part: str, proposed_on: date, number: int = 1) -> str:
+    """Return the id of the action proposed on a date; `part` tells the works of a stage apart.
 
     Later versions of the same day have a number.
     """
-    parts = ("action", case, stage, place, proposed_on.isoformat())
+    parts = ("action", case, stage, part, proposed_on.isoformat())
     return _key(*parts) if number == 1 else _key(*parts, str(number))
 
 

@@ -28,7 +28,7 @@ class BoxUnavailableError(RetentionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Arrived:
     """One message in a box: its key there, and its bytes."""
 
     key: str
@@ -38,7 +38,7 @@ class Letter:
 class Box:
     """A place with messages that nobody has read yet."""
 
-    def unread(self, limit: int) -> Iterator[Letter]:
+    def unread(self, limit: int) -> Iterator[Arrived]:
         """Yield messages that are not marked, oldest first."""
         raise NotImplementedError
 
@@ -55,11 +55,11 @@ class FolderBox(Box):
             raise _missing(folder)
         self._folder = folder
 
-    def unread(self, limit: int) -> Iterator[Letter]:
+    def unread(self, limit: int) -> Iterator[Arrived]:
         """Yield the messages of the folder, by name."""
         files = sorted(p for p in self._folder.iterdir() if p.suffix.lower() in _SUFFIXES)
         for path in files[:limit]:
-            yield Letter(path.name, path.read_bytes())
+            yield Arrived(path.name, path.read_bytes())
 
     def mark(self, key: str) -> None:
         """Move a file to the sub-folder."""
@@ -76,11 +76,11 @@ class MaildirBox(Box):
             raise _missing(folder)
         self._box = mailbox.Maildir(folder, factory=None, create=False)
 
-    def unread(self, limit: int) -> Iterator[Letter]:
+    def unread(self, limit: int) -> Iterator[Arrived]:
         """Yield the messages that nobody has seen."""
         keys = [key for key in sorted(self._box.keys()) if "S" not in _flags(self._box, key)]
         for key in keys[:limit]:
-            yield Letter(key, self._box.get_bytes(key))
+            yield Arrived(key, self._box.get_bytes(key))
 
     def mark(self, key: str) -> None:
         """Move a message to `cur`, seen."""
@@ -96,11 +96,11 @@ class ImapBox(Box):
     def __init__(self, box: BaseMailBox) -> None:
         self._box = box
 
-    def unread(self, limit: int) -> Iterator[Letter]:
+    def unread(self, limit: int) -> Iterator[Arrived]:
         """Yield the messages without the flag; reading them does not set it."""
         found = list(self._box.fetch(AND(seen=False), limit=limit, mark_seen=False, bulk=False))
         for message in found:
-            yield Letter(message.uid or "", message.obj.as_bytes())
+            yield Arrived(message.uid or "", message.obj.as_bytes())
 
     def mark(self, key: str) -> None:
         """Set the flag."""

@@ -25,7 +25,7 @@ from retention.ladder.caps import Decided
 from retention.ladder.condition_values import Evidence
 from retention.ladder.decision_receipts import Grounds, write_receipt
 from retention.ladder.inputs import Known
-from retention.ladder.open_cases import Standing
+from retention.ladder.open_cases import OpenCase
 from retention.ladder.progress import RETRACT, owes_call
 from retention.ladder.propose import Proposals
 from retention.messages.sender import Sender
@@ -71,7 +71,7 @@ class Applicator:
     def apply(self, decided: Decided, case: Case) -> None:
         """Apply a case's chain of decisions, in order."""
         progress = decided.progress
-        if owes_call(decided.standing) and not _is_calling(case):
+        if owes_call(decided.open_case) and not _is_calling(case):
             self.proposals.call_back(case)
         for decision, said in zip(decided.chain, decided.said, strict=False):
             self._apply_one(decided, case, decision, progress, said)
@@ -84,36 +84,36 @@ class Applicator:
             return decided.chain[-1].reason != OVER_CAP_OPEN
         if decided.chain[-1].kind is not DecisionKind.WAIT or len(decided.chain) > 1:
             return True
-        if owes_call(decided.standing):
+        if owes_call(decided.open_case):
             return True
         return decided.chain[-1].withdraw and any(
             a.recipient is not None and a.state in OPEN_ACTION_STATES
-            for a in decided.standing.actions
+            for a in decided.open_case.actions
         )
 
     def wait(self, decided: Decided) -> None:
         """Count a case that only waits; write down why when the reason is a new one."""
-        decision, standing = decided.chain[-1], decided.standing
+        decision, open_case = decided.chain[-1], decided.open_case
         self._count_wait(decision.reason)
-        if decided.is_new or decision.reason == standing.waiting_for:
+        if decided.is_new or decision.reason == open_case.waiting_for:
             return
-        self.waits.append({"id": standing.case_id, "waiting_for": decision.reason})
+        self.waits.append({"id": open_case.case_id, "waiting_for": decision.reason})
         self._receipt(decided, decision, decided.progress, decided.said[0], None)
 
-    def pause(self, known: Known, standings: Iterable[Standing]) -> None:
+    def pause(self, known: Known, open_cases: Iterable[OpenCase]) -> None:
         """Count the cases that nobody looked at, and say why they wait.
 
         What nobody can be sure of tonight must not leave: adverse messages are taken back.
         """
         adverse: list[str] = []
-        for standing in standings:
-            reason = known.pause_of(standing)
+        for open_case in open_cases:
+            reason = known.pause_of(open_case)
             if reason is not None:
                 self._count_wait(reason)
-                if reason != standing.waiting_for:
-                    self.waits.append({"id": standing.case_id, "waiting_for": reason})
-                if standing.stage in ADVERSE_STAGES:
-                    adverse += [a.action_id for a in standing.actions if a.recipient is not None]
+                if reason != open_case.waiting_for:
+                    self.waits.append({"id": open_case.case_id, "waiting_for": reason})
+                if open_case.stage in ADVERSE_STAGES:
+                    adverse += [a.action_id for a in open_case.actions if a.recipient is not None]
         found = actions.load(self.session, adverse)
         self.done.given_up += actions.give_up(self.session, found, ActionState.SUPERSEDED)
 
@@ -134,10 +134,10 @@ class Applicator:
         wanted: Decision,
         action: Action | None,
     ) -> None:
-        standing = decided.standing
+        open_case = decided.open_case
         write_receipt(
             self.session,
-            (standing.case_id, standing.customer_id),
+            (open_case.case_id, open_case.customer_id),
             decision,
             Grounds(decided.playbook, progress, decided.facts, wanted, decided.place),
             self.evidence,
@@ -196,7 +196,7 @@ class Applicator:
         self._leave(case, ActionState.CANCELLED)
         cases.close_case(case, outcome, self.as_of, reason=decision.reason)
         stays = outcome not in (CaseState.TERMINATED, CaseState.SELF_CHURNED)
-        held = any(cases.is_standing_notice(action) for action in case.actions)
+        held = any(cases.is_running_notice(action) for action in case.actions)
         if stays and held and not _is_calling(case):
             self.proposals.call_back(case)
 
@@ -221,9 +221,9 @@ def _is_calling(case: Case) -> bool:
 
 def open_case(applicator: Applicator, decided: Decided) -> Case:
     """Open the case of a customer who enters tonight, and say why."""
-    standing, playbook = decided.standing, decided.playbook
+    open_case, playbook = decided.open_case, decided.playbook
     session, as_of = applicator.session, applicator.as_of
-    case = cases.open_case(session, standing.customer_id, playbook, as_of)
+    case = cases.open_case(session, open_case.customer_id, playbook, as_of)
     opening = Decision(DecisionKind.OPEN, "entry_condition_confirmed", stage=case.stage)
     applicator.done.decisions[DecisionKind.OPEN.value] += 1
     applicator.done.decisions[f"{playbook.name}:{case.stage}"] += 1

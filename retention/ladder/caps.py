@@ -12,7 +12,7 @@ from retention.domain.obstacles import Facts
 from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress
 from retention.ladder.held_batches import Released
-from retention.ladder.open_cases import Standing
+from retention.ladder.open_cases import OpenCase
 
 Chain = tuple[Decision, ...]
 
@@ -25,7 +25,7 @@ class Decided:
     back. `place` is the country and region whose calendar counts.
     """
 
-    standing: Standing
+    open_case: OpenCase
     playbook: Playbook
     progress: CaseProgress
     facts: Facts
@@ -56,17 +56,17 @@ def _effect(decision: Decision, stage: str) -> str | None:
 
 
 def decide_case(
-    standing: Standing,
+    open_case: OpenCase,
     playbook: Playbook,
     progress: CaseProgress,
     facts: Facts,
-    today: date,
+    as_of: date,
     days_of: Calendar,
     place: tuple[str | None, str | None],
 ) -> Decided:
     """Return what tonight means for one case."""
-    chain = decide_chain(progress, playbook, facts, today, days_of)
-    return Decided(standing, playbook, progress, facts, chain, place, said=chain)
+    chain = decide_chain(progress, playbook, facts, as_of, days_of)
+    return Decided(open_case, playbook, progress, facts, chain, place, said=chain)
 
 
 def cap(
@@ -77,7 +77,7 @@ def cap(
     A case goes as far as its first held effect and waits there. What people have released does not
     count. A customer counts once for an effect.
     """
-    by_case = [(case, case.standing.customer_id, case.effects) for case in cases]
+    by_case = [(case, case.open_case.customer_id, case.effects) for case in cases]
     counted = [
         effect
         for _, customer, effects in by_case

@@ -24,7 +24,7 @@ from retention.ladder.changed_addresses import take_back_wrongly_addressed
 from retention.ladder.entry import Entrants, find_entrants
 from retention.ladder.facts import facts_of
 from retention.ladder.inputs import Known, look
-from retention.ladder.open_cases import Standing, load_open
+from retention.ladder.open_cases import OpenCase, load_open
 from retention.ladder.progress import progress_of
 from retention.messages.compose import written_at
 from retention.messages.sender import Sender
@@ -44,21 +44,21 @@ def decide_night(
     offers.expire_late(session, as_of)
     expired = actions.expire_overdue(session, as_of)
     escalated = escalation.escalate_overdue(session, policies, as_of)
-    standings = load_open(session)
-    known = look(session, policies, folders, pulled, standings)
-    taken_back = take_back_wrongly_addressed(session, standings, known.evidence)
-    entrants = _entrants(session, policies, folders, known, standings)
-    cases = [_decide(policies, known, s) for s in standings if known.pause_of(s) is None]
+    open_cases = load_open(session)
+    known = look(session, policies, folders, pulled, open_cases)
+    taken_back = take_back_wrongly_addressed(session, open_cases, known.evidence)
+    entrants = _entrants(session, policies, folders, known, open_cases)
+    cases = [_decide(policies, known, s) for s in open_cases if known.pause_of(s) is None]
     cases += [_decide_entrant(policies, known, *entry) for entry in entrants.playbooks.items()]
     at = written_at(as_of, sender.timezone)
     over_cap = _hold_back(session, policies, cases, pulled, sender)
     workdays = policies.calendars.of_company(as_of)
     applicator = Applicator(session, policies, sender, known.evidence, workdays, at)
     changing = [case for case in cases if applicator.changes_something(case)]
-    wanted = {case.standing.customer_id for case in changing}
+    wanted = {case.open_case.customer_id for case in changing}
     known.evidence.rows.update(read_rows(root, as_of, wanted))
     _apply(applicator, cases, changing)
-    applicator.pause(known, standings)
+    applicator.pause(known, open_cases)
     applicator.finish()
     done = applicator.done
     return NightSummary(
@@ -71,7 +71,7 @@ def decide_night(
         superseded=done.given_up + taken_back,
         expired=expired,
         escalated=escalated,
-        open_cases=len(standings)
+        open_cases=len(open_cases)
         + done.decisions[DecisionKind.OPEN]
         - done.decisions[DecisionKind.CLOSE],
         over_cap=over_cap,
@@ -83,9 +83,9 @@ def _entrants(
     policies: Policies,
     folders: Folders,
     known: Known,
-    standings: list[Standing],
+    open_cases: list[OpenCase],
 ) -> Entrants:
-    with_case = {standing.customer_id for standing in standings}
+    with_case = {open_case.customer_id for open_case in open_cases}
     entrants = find_entrants(
         session, policies, folders, known.evidence, with_case, known.exclusions, known.paused
     )
@@ -94,12 +94,12 @@ def _entrants(
     return entrants
 
 
-def _decide(policies: Policies, known: Known, standing: Standing) -> Decided:
-    playbook = known.books[standing.version]
-    today = known.evidence.as_of
-    customer = standing.customer_id
+def _decide(policies: Policies, known: Known, open_case: OpenCase) -> Decided:
+    playbook = known.books[open_case.version]
+    as_of = known.evidence.as_of
+    customer = open_case.customer_id
     facts = facts_of(
-        standing,
+        open_case,
         playbook,
         known.evidence,
         known.exclusions.get(customer, ()),
@@ -108,11 +108,11 @@ def _decide(policies: Policies, known: Known, standing: Standing) -> Decided:
         gone=policies.sources.gone,
         dead=known.dead,
     )
-    progress = progress_of(standing, playbook, today, policies.conversations.accepted_shows)
+    progress = progress_of(open_case, playbook, as_of, policies.conversations.accepted_shows)
     row = known.evidence.facts.get(customer, {})
     place = (row.get("country"), row.get("region"))
-    days_of = policies.calendars.of_customer(*place, today)
-    return decide_case(standing, playbook, progress, facts, today, days_of, place)
+    days_of = policies.calendars.of_customer(*place, as_of)
+    return decide_case(open_case, playbook, progress, facts, as_of, days_of, place)
 
 
 def _decide_entrant(
@@ -121,8 +121,8 @@ def _decide_entrant(
     as_of = known.evidence.as_of
     first = playbook.stages[0].stage
     case_id = keys.case_id(customer_id, playbook.name, as_of)
-    standing = Standing(case_id, customer_id, playbook.name, playbook.version, first, as_of)
-    decided = _decide(policies, known, standing)
+    open_case = OpenCase(case_id, customer_id, playbook.name, playbook.version, first, as_of)
+    decided = _decide(policies, known, open_case)
     decided.is_new = True
     return decided
 
@@ -138,7 +138,7 @@ def _hold_back(
     as_of = pulled.as_of
     released = batches.released(session, as_of)
     held = cap(cases, released, pulled.customers, policies.limits)
-    batches.settle(session, released, as_of)
+    batches.use_up(session, released, as_of)
     for over, customers in held.values():
         batches.hold(session, over, customers, as_of, written_at(as_of, sender.timezone))
     return {effect: over.wanted for effect, (over, _) in sorted(held.items())}
@@ -146,15 +146,15 @@ def _hold_back(
 
 def _apply(applicator: Applicator, cases: list[Decided], changing: list[Decided]) -> None:
     """Write what changes; load the cases that something happens to, and only those."""
-    known = {case.standing.case_id for case in changing}
-    existing = _load(applicator.session, [c.standing.case_id for c in changing if not c.is_new])
+    known = {case.open_case.case_id for case in changing}
+    existing = _load(applicator.session, [c.open_case.case_id for c in changing if not c.is_new])
     for decided in cases:
-        if decided.standing.case_id not in known:
+        if decided.open_case.case_id not in known:
             applicator.wait(decided)
         elif decided.is_new:
             applicator.apply(decided, open_case(applicator, decided))
         else:
-            applicator.apply(decided, existing[decided.standing.case_id])
+            applicator.apply(decided, existing[decided.open_case.case_id])
 
 
 def _load(session: Session, case_ids: Iterable[str]) -> dict[str, Case]:

@@ -10,12 +10,12 @@ from retention.domain.obstacles import Facts
 from retention.domain.playbook import Playbook, Step
 from retention.domain.stages import Stage
 from retention.ladder.condition_values import UNLESS, WHEN, Evidence, condition_key
-from retention.ladder.open_cases import Standing
+from retention.ladder.open_cases import OpenCase
 from retention.messages.mime import comparable
 
 
 def facts_of(
-    standing: Standing,
+    open_case: OpenCase,
     playbook: Playbook,
     evidence: Evidence,
     exclusions: tuple[Exclusion, ...],
@@ -30,9 +30,9 @@ def facts_of(
     `gone` are the words for a customer who has left, `dead` the addresses that are
     written to no more.
     """
-    customer, today = standing.customer_id, evidence.as_of
-    hold = in_force(exclusions, ExclusionKind.HOLD, playbook.name, today)
-    exempt = in_force(exclusions, ExclusionKind.EXEMPTION, playbook.name, today)
+    customer, as_of = open_case.customer_id, evidence.as_of
+    hold = in_force(exclusions, ExclusionKind.HOLD, playbook.name, as_of)
+    exempt = in_force(exclusions, ExclusionKind.EXEMPTION, playbook.name, as_of)
     held = str(hold.reason) if hold else None
     spared = str(exempt.reason) if exempt else None
     row = evidence.facts.get(customer)
@@ -49,7 +49,7 @@ def facts_of(
         data_settled=data_settled,
         blocks=tuple(_blocks(row)),
         may_improve=_may_improve(customer, playbook, evidence),
-        not_for=_not_for(customer, playbook, evidence, declines=_declines(row, exclusions, today)),
+        not_for=_not_for(customer, playbook, evidence, declines=_declines(row, exclusions, as_of)),
         hold=held,
         exempt=spared,
     )
@@ -71,10 +71,10 @@ def _may_improve(customer: str, playbook: Playbook, evidence: Evidence) -> froze
     )
 
 
-def _declines(row: dict[str, Any], exclusions: tuple[Exclusion, ...], today: date) -> bool:
+def _declines(row: dict[str, Any], exclusions: tuple[Exclusion, ...], as_of: date) -> bool:
     """Return whether a customer has said no to what can be declined. Nothing said is no no."""
     kind, scope = ExclusionKind.SUPPRESSION, MessageClass.COMMERCIAL
-    return row["marketing_consent"] is False or in_force(exclusions, kind, scope, today) is not None
+    return row["marketing_consent"] is False or in_force(exclusions, kind, scope, as_of) is not None
 
 
 def _not_for(

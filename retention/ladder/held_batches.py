@@ -38,7 +38,7 @@ def released(session: Session, before: date) -> Released:
     return found
 
 
-def settle(session: Session, found: Released, as_of: date) -> None:
+def use_up(session: Session, found: Released, as_of: date) -> None:
     """Mark what was released as used; what an earlier night held back is superseded by tonight."""
     for batch in found.batches:
         _move(batch, BatchState.USED)

@@ -14,7 +14,7 @@ from retention.domain.stages import PlaybookName
 from retention.domain.summaries import PullSummary
 from retention.ladder.condition_values import LEAVE, Evidence, condition_key, gather
 from retention.ladder.confirmations import count_nights
-from retention.ladder.open_cases import Standing
+from retention.ladder.open_cases import OpenCase
 from retention.ladder.table_dependence import tables_of
 from retention.playbooks.loading import parse_pinned
 from retention.policies.load import Policies
@@ -44,11 +44,11 @@ class Known:
     dead: frozenset[str]
     leaving: set[str] = field(default_factory=set)
 
-    def pause_of(self, standing: Standing) -> str | None:
+    def pause_of(self, open_case: OpenCase) -> str | None:
         """Return why a case is not looked at tonight, or None."""
-        if standing.version not in self.books:
+        if open_case.version not in self.books:
             return UNREADABLE
-        return self.paused.get(standing.playbook)
+        return self.paused.get(open_case.playbook)
 
 
 def look(
@@ -56,12 +56,12 @@ def look(
     policies: Policies,
     folders: Folders,
     pulled: PullSummary,
-    standings: list[Standing],
+    open_cases: list[OpenCase],
 ) -> Known:
     """Gather what tonight's decisions rest on."""
     as_of = pulled.as_of
     books = _books(session, policies)
-    with_case = [standing.customer_id for standing in standings]
+    with_case = [open_case.customer_id for open_case in open_cases]
     evidence = gather(folders.snapshots, as_of, list(books.values()), with_case)
     evidence.facts.update(read_facts(folders.snapshots, as_of, with_case))
     known = Known(
@@ -72,7 +72,7 @@ def look(
         settled=_is_settled(session, policies, pulled),
         dead=frozenset(dead_addresses.dead(session)),
     )
-    known.leaving = _leaving(session, policies, known, standings, as_of)
+    known.leaving = _leaving(session, policies, known, open_cases, as_of)
     return known
 
 
@@ -115,12 +115,12 @@ def _leaving(
     session: Session,
     policies: Policies,
     known: Known,
-    standings: list[Standing],
+    open_cases: list[OpenCase],
     as_of: date,
 ) -> set[str]:
     holding = [
         (s.customer_id, s.playbook)
-        for s in standings
+        for s in open_cases
         if known.pause_of(s) is None
         and known.evidence.values[condition_key(known.books[s.version], LEAVE)].get(s.customer_id)
     ]
@@ -129,7 +129,7 @@ def _leaving(
     )
     return {
         s.customer_id
-        for s in standings
+        for s in open_cases
         if s.version in known.books
         and nights.get((s.customer_id, s.playbook), 0) >= known.books[s.version].leave.nights
     }

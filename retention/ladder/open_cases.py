@@ -39,7 +39,7 @@ _ACTION = (
 
 
 @dataclass(frozen=True, slots=True)
-class ActionStanding:
+class CaseAction:
     """One action, as far as a decision needs it."""
 
     action_id: str
@@ -60,7 +60,7 @@ class ActionStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferStanding:
+class CaseOffer:
     """The newest version of a stage's offer, and when the customer has answered it."""
 
     kind: OfferKind
@@ -69,7 +69,7 @@ class OfferStanding:
 
 
 @dataclass(slots=True)
-class Standing:
+class OpenCase:
     """One open case: its stage, its actions oldest first, and what was agreed on."""
 
     case_id: str
@@ -79,13 +79,13 @@ class Standing:
     stage: Stage
     stage_entered_on: date
     waiting_for: str | None = None
-    actions: list[ActionStanding] = field(default_factory=list)
+    actions: list[CaseAction] = field(default_factory=list)
     waivers: dict[Stage, WaiverState] = field(default_factory=dict)
-    offers: dict[Stage, OfferStanding] = field(default_factory=dict)
+    offers: dict[Stage, CaseOffer] = field(default_factory=dict)
     migrated: bool = False
 
 
-def load_open(session: Session) -> list[Standing]:
+def load_open(session: Session) -> list[OpenCase]:
     """Return where every open case stands, by customer."""
     rows = session.execute(
         select(Case.id, Case.customer_id, Case.playbook, Case.version, Case.stage,
@@ -93,21 +93,21 @@ def load_open(session: Session) -> list[Standing]:
         .where(Case.state == CaseState.OPEN)
         .order_by(Case.customer_id)
     )  # fmt: skip
-    standings = {row.id: Standing(*row) for row in rows}
+    open_cases = {row.id: OpenCase(*row) for row in rows}
     for case_id, actions in _actions(session).items():
-        standings[case_id].actions = actions
+        open_cases[case_id].actions = actions
     for case_id, stage, state in _of_open(session, Waiver, Waiver.stage, Waiver.state):
-        standings[case_id].waivers[stage] = state
+        open_cases[case_id].waivers[stage] = state
     for case_id, stage, *offer in _of_open(
         session, Offer, Offer.stage, Offer.kind, Offer.state, Offer.answered_on
     ):
-        standings[case_id].offers[stage] = OfferStanding(*offer)
+        open_cases[case_id].offers[stage] = CaseOffer(*offer)
     for case_id, state in _of_open(session, Handover, Handover.state):
-        standings[case_id].migrated |= state is HandoverState.CONFIRMED
-    return list(standings.values())
+        open_cases[case_id].migrated |= state is HandoverState.CONFIRMED
+    return list(open_cases.values())
 
 
-def _actions(session: Session) -> dict[str, list[ActionStanding]]:
+def _actions(session: Session) -> dict[str, list[CaseAction]]:
     rows = session.execute(
         select(*_ACTION)
         .join(Case, Case.id == Action.case_id)
@@ -116,10 +116,10 @@ def _actions(session: Session) -> dict[str, list[ActionStanding]]:
         .where(Case.state == CaseState.OPEN)
         .order_by(Action.proposed_on, Action.step.nulls_last(), Action.purpose, Action.id)
     )
-    found: dict[str, list[ActionStanding]] = defaultdict(list)
+    found: dict[str, list[CaseAction]] = defaultdict(list)
     for row in rows:
         found[row.case_id].append(
-            ActionStanding(
+            CaseAction(
                 row.id, row.stage, row.step, row.kind, row.form, row.state, row.proposed_on,
                 row.done_on, row.due_on, row.effective_on, row.voided_on, row.outcome,
                 row.answers or {}, row.message_state, row.recipient,

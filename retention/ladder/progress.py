@@ -10,7 +10,7 @@ from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress, Notice, StepProgress
 from retention.domain.stages import Stage
 from retention.domain.waivers import WaiverState
-from retention.ladder.open_cases import ActionStanding, Standing
+from retention.ladder.open_cases import CaseAction, OpenCase
 
 ADDRESS_CHANGED = "address_changed"
 """Outcome of a message that was taken back because its customer has another address now."""
@@ -22,48 +22,50 @@ _GIVEN_BACK = frozenset({ActionState.SUPERSEDED, ActionState.CANCELLED})
 
 
 def progress_of(
-    standing: Standing, playbook: Playbook, today: date, accepted_shows: timedelta
+    open_case: OpenCase, playbook: Playbook, as_of: date, accepted_shows: timedelta
 ) -> CaseProgress:
     """Return how far a case has come; what was accepted gets `accepted_shows` to show."""
-    rule = playbook.rule(standing.stage)
-    here = [a for a in standing.actions if _belongs(a, standing)]
+    rule = playbook.rule(open_case.stage)
+    here = [a for a in open_case.actions if _belongs(a, open_case)]
     talked = [a for a in here if _is_conversation(a)]
-    notice = _notice(here) if talked and standing.stage is Stage.TERMINATE else None
-    latest = _latest_by_step(here, playbook, standing.stage, notice)
+    notice = _notice(here) if talked and open_case.stage is Stage.TERMINATE else None
+    latest = _latest_by_step(here, playbook, open_case.stage, notice)
     reviews = [a for a in here if a.kind is ActionKind.REVIEW and a.form == "reassessment"]
     reviewed = [a.outcome for a in reviews if a.state is ActionState.DONE]
     return CaseProgress(
-        stage=standing.stage,
-        stage_entered_on=standing.stage_entered_on,
+        stage=open_case.stage,
+        stage_entered_on=open_case.stage_entered_on,
         steps=tuple(_step(latest.get(position)) for position in range(len(rule.steps))),
-        served=_served(standing, playbook),
-        waived=_waivers(standing, WaiverState.GRANTED),
-        refused=_waivers(standing, WaiverState.REFUSED),
+        served=_served(open_case, playbook),
+        waived=_waivers(open_case, WaiverState.GRANTED),
+        refused=_waivers(open_case, WaiverState.REFUSED),
         review_outcome=reviewed[-1] if reviewed else None,
         conversation_logged=bool(talked),
         alternative_named=any(a.answers.get("alternative") for a in talked),
-        offer_open=_offer_open(standing, today, accepted_shows),
+        offer_open=_offer_open(open_case, as_of, accepted_shows),
         prepaid_agreed=any(
             offer.kind is OfferKind.PREPAID and offer.state is OfferState.ACCEPTED
-            for offer in standing.offers.values()
+            for offer in open_case.offers.values()
         ),
-        migrated=standing.migrated,
+        migrated=open_case.migrated,
         notice=notice,
-        reply_open=any(a.form == REPLY and a.state in OPEN_ACTION_STATES for a in standing.actions),
+        reply_open=any(
+            a.form == REPLY and a.state in OPEN_ACTION_STATES for a in open_case.actions
+        ),
     )
 
 
-def _offer_open(standing: Standing, today: date, accepted_shows: timedelta) -> bool:
+def _offer_open(open_case: OpenCase, as_of: date, accepted_shows: timedelta) -> bool:
     """A counter-offer waits for our answer; what was accepted gets time to show."""
-    offer = standing.offers.get(standing.stage)
+    offer = open_case.offers.get(open_case.stage)
     if offer is None or offer.answered_on is None:
         return False
     if offer.state is OfferState.ACCEPTED:
-        return today < offer.answered_on + accepted_shows
+        return as_of < offer.answered_on + accepted_shows
     return offer.state is OfferState.COUNTERED
 
 
-def is_delivered(action: ActionStanding) -> bool:
+def is_delivered(action: CaseAction) -> bool:
     """Return whether an action was evidently done: taken by the server, signed for, or logged."""
     if action.state is not ActionState.DONE or action.voided_on is not None:
         return False
@@ -74,42 +76,42 @@ def is_delivered(action: ActionStanding) -> bool:
     return action.kind is ActionKind.REVIEW or action.outcome == TALKED
 
 
-def notice_is_checked(standing: Standing) -> bool:
+def notice_is_checked(open_case: OpenCase) -> bool:
     """Return whether a person has confirmed the notice of a country whose rules nobody knows."""
     return any(
         a.form == "notice_check" and a.state is ActionState.DONE and a.outcome == CONFIRMED
-        for a in standing.actions
-        if _belongs(a, standing)
+        for a in open_case.actions
+        if _belongs(a, open_case)
     )
 
 
-def owes_call(standing: Standing) -> bool:
+def owes_call(open_case: OpenCase) -> bool:
     """Return whether a notice was voided and nobody has told the customer yet."""
-    voided = [a.voided_on for a in standing.actions if a.voided_on is not None]
+    voided = [a.voided_on for a in open_case.actions if a.voided_on is not None]
     told = [
         a.done_on
-        for a in standing.actions
+        for a in open_case.actions
         if a.form == RETRACT and a.state is ActionState.DONE and a.done_on is not None
     ]
     return bool(voided) and max(told, default=date.min) < max(voided)
 
 
-def said_before_notice(standing: Standing) -> dict[str, str]:
+def said_before_notice(open_case: OpenCase) -> dict[str, str]:
     """Return the answers of the conversation that a notice follows."""
-    talks = [a for a in standing.actions if _belongs(a, standing) and _is_conversation(a)]
+    talks = [a for a in open_case.actions if _belongs(a, open_case) and _is_conversation(a)]
     return talks[-1].answers if talks else {}
 
 
-def _belongs(action: ActionStanding, standing: Standing) -> bool:
-    since = standing.stage_entered_on
-    return action.stage is standing.stage and action.proposed_on >= since
+def _belongs(action: CaseAction, open_case: OpenCase) -> bool:
+    since = open_case.stage_entered_on
+    return action.stage is open_case.stage and action.proposed_on >= since
 
 
-def _is_conversation(action: ActionStanding) -> bool:
+def _is_conversation(action: CaseAction) -> bool:
     return action.form == "conversation" and is_delivered(action)
 
 
-def _notice(here: list[ActionStanding]) -> Notice | None:
+def _notice(here: list[CaseAction]) -> Notice | None:
     """The notice counts only when it was really taken by the mail server, or signed for."""
     for action in reversed(here):
         if action.effective_on and action.done_on and is_delivered(action):
@@ -118,8 +120,8 @@ def _notice(here: list[ActionStanding]) -> Notice | None:
 
 
 def _latest_by_step(
-    here: list[ActionStanding], playbook: Playbook, stage: Stage, notice: Notice | None
-) -> dict[int, ActionStanding]:
+    here: list[CaseAction], playbook: Playbook, stage: Stage, notice: Notice | None
+) -> dict[int, CaseAction]:
     """Return the newest action of each step; what follows a notice belongs to that notice."""
     steps = playbook.rule(stage).steps
     latest = {}
@@ -133,7 +135,7 @@ def _latest_by_step(
     return latest
 
 
-def _step(action: ActionStanding | None) -> StepProgress:
+def _step(action: CaseAction | None) -> StepProgress:
     if action is None or action.outcome == ADDRESS_CHANGED:
         return StepProgress()
     state = action.state
@@ -144,9 +146,9 @@ def _step(action: ActionStanding | None) -> StepProgress:
     return StepProgress(state, action.proposed_on, done_on, lost, action.due_on)
 
 
-def _served(standing: Standing, playbook: Playbook) -> frozenset[Stage]:
+def _served(open_case: OpenCase, playbook: Playbook) -> frozenset[Stage]:
     """A stage counts when each of its steps that is for everybody was evidently done."""
-    done = {(a.stage, a.step) for a in standing.actions if is_delivered(a)}
+    done = {(a.stage, a.step) for a in open_case.actions if is_delivered(a)}
     return frozenset(
         rule.stage
         for rule in playbook.stages
@@ -157,5 +159,5 @@ def _served(standing: Standing, playbook: Playbook) -> frozenset[Stage]:
     )
 
 
-def _waivers(standing: Standing, state: WaiverState) -> frozenset[Stage]:
-    return frozenset(stage for stage, found in standing.waivers.items() if found is state)
+def _waivers(open_case: OpenCase, state: WaiverState) -> frozenset[Stage]:
+    return frozenset(stage for stage, found in open_case.waivers.items() if found is state)

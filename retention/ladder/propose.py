@@ -10,7 +10,7 @@ from retention.actions import proposing
 from retention.actions.proposing import Work
 from retention.actions.step_terms import terms_of
 from retention.db.models import Action, Case
-from retention.domain.actions import ActionKind, ActionState, Place, Purpose
+from retention.domain.actions import ActionKind, ActionState, Part, Purpose
 from retention.domain.dates import Calendar, Period
 from retention.domain.errors import TemplateError
 from retention.domain.notices import NoticePlan
@@ -57,13 +57,13 @@ class Proposals:
         if isinstance(terms, str):
             return None, terms
         terms = self._after_conversation(terms, step, decided)
-        if step.notice and owes_call(decided.standing):
+        if step.notice and owes_call(decided.open_case):
             return None, "notice_not_called_back"
         if (
             step.notice
             and terms.notice
             and terms.notice.unsure
-            and not notice_is_checked(decided.standing)
+            and not notice_is_checked(decided.open_case)
         ):
             self._ask_about_notice(case)
             return None, f"notice_needs_person:{terms.notice.unsure}"
@@ -76,7 +76,7 @@ class Proposals:
 
     def _after_conversation(self, terms: Terms, step: Step, decided: Decided) -> Terms:
         """A notice repeats what was said; a second notice says when the end truly comes."""
-        said = said_before_notice(decided.standing)
+        said = said_before_notice(decided.open_case)
         running = decided.progress.notice
         plan = terms.notice
         if step.before_end is not None and running is not None:
@@ -95,8 +95,8 @@ class Proposals:
         self._write(case, Purpose.NOTICE_CHECK, check, Terms())
         self.proposed[f"{case.stage}:notice_check"] += 1
 
-    def _write(self, case: Case, place: Place, step: Step, terms: Terms) -> Action:
+    def _write(self, case: Case, part: Part, step: Step, terms: Terms) -> Action:
         row = self.evidence.rows.get(case.customer_id, {})
         manager = self.policies.team.account_manager_of(row.get("account_manager"))
         work = Work(row, manager, self.sender, self.workdays, self.as_of)
-        return proposing.propose(self.session, case, place, step, terms, work)
+        return proposing.propose(self.session, case, part, step, terms, work)

@@ -172,8 +172,8 @@ def _same_tables(folders: Folders, one: date, other: date) -> bool:
     return bool(mapped[0].keys() == mapped[1].keys())
 
 
-def _snapshot(folders: Folders, day: date) -> pd.DataFrame:
-    return to_frame(table_of(folders.snapshots, day, snapshots.FEATURES))
+def _snapshot(folders: Folders, as_of: date) -> pd.DataFrame:
+    return to_frame(table_of(folders.snapshots, as_of, snapshots.FEATURES))
 
 
 def _from_sources(policies: Policies, folders: Folders, as_of: date) -> list[Pair]:

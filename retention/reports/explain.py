@@ -80,9 +80,9 @@ def _sum(row: dict[str, Any], total: str) -> dict[str, Any]:
     return {"name": total, "total": plain(row[total]), "parts": parts}
 
 
-def _freshness(session: Session, day: date) -> dict[str, dict[str, Any]]:
+def _freshness(session: Session, as_of: date) -> dict[str, dict[str, Any]]:
     summary = session.scalar(
-        select(Run.summary).where(Run.flow == "nightly", Run.business_date == day)
+        select(Run.summary).where(Run.flow == "nightly", Run.business_date == as_of)
     )
     tables = (summary or {}).get("pull", {}).get("tables", {})
     return {name: {"rows": t["rows"], "newest": t["newest"]} for name, t in tables.items()}

@@ -27,16 +27,16 @@ _SHOWN_REASONS = 6
 _VERDICT = "CASE " + " ".join(f"WHEN {sql} THEN '{n}'" for n, sql in VERDICTS.items()) + " END"
 
 
-def months_of(root: Path, day: date, row: dict[str, Any]) -> list[dict[str, Any]]:
+def months_of(root: Path, as_of: date, row: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the net profit by month, from the facts of the customer's shard."""
     known = [part for part in PARTS if row[part] is not None]
-    costs = Costs.model_validate(snapshots.read_manifest(root, day)["costs"])
-    for shard in range(snapshots.read_manifest(root, day)["shards"]):
-        ids = snapshots.read_column(root, day, snapshots.FEATURES, shard, "customer_id")
+    costs = Costs.model_validate(snapshots.read_manifest(root, as_of)["costs"])
+    for shard in range(snapshots.read_manifest(root, as_of)["shards"]):
+        ids = snapshots.read_column(root, as_of, snapshots.FEATURES, shard, "customer_id")
         place = pc.index(ids, row["customer_id"]).as_py()
         if place >= 0:
             facts = [
-                snapshots.read_shard(root, day, what, shard)
+                snapshots.read_shard(root, as_of, what, shard)
                 for what in (snapshots.ACTIVITIES, snapshots.BILLS)
             ]
             months = by_month(place, facts[0], facts[1], costs, known)
@@ -45,11 +45,11 @@ def months_of(root: Path, day: date, row: dict[str, Any]) -> list[dict[str, Any]
 
 
 def rows_of(
-    root: Path, day: date, what: str, customer_id: str, *, cents: bool = False
+    root: Path, as_of: date, what: str, customer_id: str, *, cents: bool = False
 ) -> list[dict[str, Any]]:
     """Return one customer's rows of a long table, without the customer; cents as currency."""
     rows = pq.read_table(
-        snapshots.files(root, day, what),
+        snapshots.files(root, as_of, what),
         filters=[("customer_id", "=", customer_id)],
         partitioning=None,
     ).drop_columns(["customer_id"])
@@ -60,15 +60,15 @@ def rows_of(
     ]
 
 
-def churn_reasons(folders: Folders, day: date, customer_id: str) -> list[dict[str, Any]]:
+def churn_reasons(folders: Folders, as_of: date, customer_id: str) -> list[dict[str, Any]]:
     """Return what moves the probability to leave most, in log-odds; empty without a model."""
-    manifest = snapshots.read_manifest(folders.snapshots, day)
+    manifest = snapshots.read_manifest(folders.snapshots, as_of)
     model = load_models(folders.models, manifest["models"]).churn
     if model is None:
         return []
     features = to_frame(
         pq.read_table(
-            snapshots.files(folders.snapshots, day, snapshots.FEATURES),
+            snapshots.files(folders.snapshots, as_of, snapshots.FEATURES),
             filters=[("customer_id", "=", customer_id)],
             partitioning=None,
         )

@@ -57,10 +57,10 @@ def make_report(folders: Folders, as_of: date, company: str, language: str) -> R
     )
 
 
-def gather(folders: Folders, day: date) -> ReportData:
+def gather(folders: Folders, as_of: date) -> ReportData:
     """Return the figures of one night's scores."""
     with scratch() as db:
-        scores = snapshots.scan(folders.snapshots, day, snapshots.SCORES)
+        scores = snapshots.scan(folders.snapshots, as_of, snapshots.SCORES)
         db.execute(f"CREATE TEMP VIEW s AS SELECT * FROM {scores}")
         profits = db.sql(
             "SELECT CAST(net_profit_12m AS DOUBLE) AS p FROM s WHERE net_profit_12m IS NOT NULL"
@@ -73,8 +73,8 @@ def gather(folders: Folders, day: date) -> ReportData:
             "count(*) FILTER (WHERE active_contracts > 0 AND contracts_switched_12m > 0) FROM s"
         ).fetchall()[0]
         return ReportData(
-            as_of=day.isoformat(),
-            currency=snapshots.read_manifest(folders.snapshots, day)["costs"]["currency"],
+            as_of=as_of.isoformat(),
+            currency=snapshots.read_manifest(folders.snapshots, as_of)["costs"]["currency"],
             customers=customers,
             profits=profits,
             tiers=_totals(db, "tier"),
@@ -87,7 +87,7 @@ def gather(folders: Folders, day: date) -> ReportData:
             had_contract=had,
             gone=gone,
             moved=moved,
-            churn=_churn(folders.models, folders.snapshots, day),
+            churn=_churn(folders.models, folders.snapshots, as_of),
         )
 
 
@@ -126,9 +126,9 @@ def _tenths(db: duckdb.DuckDBPyConnection) -> list[tuple[float, float]]:
     return known if any(time > 0 for time, _ in known) else []
 
 
-def _churn(models: Path, root: Path, day: date) -> dict[str, Any]:
+def _churn(models: Path, root: Path, as_of: date) -> dict[str, Any]:
     """Return the back-test of the model that the night used, or why there is none."""
-    name = snapshots.read_manifest(root, day)["models"].get(CHURN)
+    name = snapshots.read_manifest(root, as_of)["models"].get(CHURN)
     if name is not None:
         return model_files.load(models, CHURN, name)
     newest = sorted((models / CHURN).glob("*.json"))

@@ -145,7 +145,7 @@ def _furthest(session: Session, playbook: PlaybookName) -> dict[str, Stage]:
 
 
 def scores_of(
-    root: Path, day: date, customers: Iterable[str], columns: Iterable[str]
+    root: Path, as_of: date, customers: Iterable[str], columns: Iterable[str]
 ) -> dict[str, dict[str, Any]]:
     """Return some score columns of some customers on a date."""
     wanted = pa.table({"customer_id": pa.array(sorted(set(customers)), pa.string())})
@@ -153,7 +153,7 @@ def scores_of(
     with scratch() as db:
         db.register("wanted", wanted)
         table = db.sql(
-            f"SELECT customer_id, {listed} FROM {snapshots.scan(root, day, snapshots.SCORES)} "
+            f"SELECT customer_id, {listed} FROM {snapshots.scan(root, as_of, snapshots.SCORES)} "
             f"WHERE customer_id IN (SELECT customer_id FROM wanted)"
         ).to_arrow_table()
     return {row["customer_id"]: row for row in table.to_pylist()}

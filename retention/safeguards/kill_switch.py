@@ -28,9 +28,9 @@ SCOPES: tuple[str, ...] = (
 _CANARY = "canary:"
 
 
-def canary_of(batch: str) -> str:
-    """Return the scope of a large batch whose first messages went ahead."""
-    return f"{_CANARY}{batch}"
+def canary_of(mailing: str) -> str:
+    """Return the scope of a large mailing whose first messages went ahead."""
+    return f"{_CANARY}{mailing}"
 
 
 _STOPPED = select(Switch.scope, Switch.reason).where(Switch.stopped)
@@ -73,8 +73,8 @@ def _set(
     now: datetime,
     permission: Permission,
 ) -> Switch:
-    of_batch = scope.startswith(_CANARY) and session.get(Switch, scope) is not None
-    if scope not in SCOPES and not of_batch:
+    of_mailing = scope.startswith(_CANARY) and session.get(Switch, scope) is not None
+    if scope not in SCOPES and not of_mailing:
         raise NotFoundError(f"scope '{scope}'", "does not exist", f"Use: {', '.join(SCOPES)}.")
     require(person, permission, subject=f"switch {scope}")
     said = require_reason(f"switch {scope}", reason)

@@ -184,7 +184,7 @@ def test_two_who_look_at_once_open_one_alert(quiet: Application) -> None:
     """On PostgreSQL the second waits for the first; on SQLite nobody else writes meanwhile."""
     trouble = Trouble(TroubleKind.ROUND_FAILED, "inbox", "it broke")
     with writing(quiet.engine) as session:
-        open_alerts.settle(session, [trouble], MORNING)
+        open_alerts.bring_up_to_date(session, [trouble], MORNING)
         open_alerts._begin(session, trouble, MORNING)
     with reading(quiet.engine) as session:
         assert [alert.key for alert in open_alerts.list_open(session)] == ["inbox"]

@@ -377,7 +377,9 @@ def test_adverse_messages_are_never_approved_in_bulk_and_others_only_when_seen(
             writing(world.shop.engine) as session:  # fmt: skip
         approvals.approve_all(session, [action.id], world.actor("marta"))
     with writing(world.shop.engine) as session:
-        approvals.view(session, action_queries.get(session, action.id), world.actor("marta"))
+        approvals.note_viewing(
+            session, action_queries.get(session, action.id), world.actor("marta")
+        )
     with writing(world.shop.engine) as session:
         approvals.approve_all(session, [action.id], world.actor("marta"))
     with reading(world.shop.engine) as session:

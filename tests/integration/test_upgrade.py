@@ -24,9 +24,10 @@ from retention.audit import verify as audit
 from retention.audit.replay_decisions import replay_receipts
 from retention.bootstrap import Application
 from retention.db import schema
-from retention.db.models import Action, Case, Receipt, Run
+from retention.db.models import Action, AgreedCall, Case, Receipt, Run
 from retention.db.session import make_engine, reading, writing
 from retention.demo.data import write_company
+from retention.domain.actions import Purpose
 from retention.domain.errors import RetentionError
 from retention.domain.runs import RunState
 from retention.runs.history import list_nights, summary_of
@@ -139,3 +140,27 @@ def test_a_state_of_a_later_version_is_refused_with_a_remedy(earlier: Applicatio
         session.execute(update(Run).values(summary={"schema": 99, "pull": {}}))
     with pytest.raises(RetentionError, match="written by a later version.*Install that version"):
         run_night(LAST + timedelta(days=2))
+
+
+@pytest.mark.parametrize("archive", [s for s in STATES if "2026-11-26" in s.name], ids=["calls"])
+def test_what_stood_in_numbers_and_answers_has_a_column_of_its_own(earlier: Application) -> None:
+    """Steps from 95 on, and an agreement among the answers of a call."""
+    schema.upgrade(earlier.engine)
+    with reading(earlier.engine) as session:
+        kinds = session.execute(select(Action.purpose, Action.step, Action.template).distinct())
+        assert set(map(tuple, kinds)) == {
+            (Purpose.STEP, 0, None),
+            (Purpose.RECEIPT, None, "receipt"),
+            (Purpose.REPLY, None, None),
+        }
+        agreed = session.scalars(select(AgreedCall)).one()
+        assert (agreed.number, agreed.agreed_by) == (1, "marta")
+        assert agreed.starts_at == datetime(2026, 6, 2, 9, tzinfo=UTC)
+        assert agreed.agreed_at == datetime(2026, 5, 31, 7, tzinfo=UTC)
+        call = session.get_one(Action, agreed.action_id)
+        assert call.answers is None
+        assert call.mailing == "2026-05-30:restore:reassess:review"
+    checks = inspect(earlier.engine).get_check_constraints("action")
+    assert {str(check["name"]) for check in checks} == {
+        "ck_action_stage", "ck_action_actionkind", "ck_action_actionstate", "ck_action_purpose",
+    }  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention.domain.canary import BatchProgress, CanaryRule, may_leave
+from retention.domain.canary import CanaryRule, MailingProgress, may_leave
 from retention.domain.holdouts import Arm, Groups, draw_arm
 from retention.domain.limits import ADVERSE_EFFECTS, Cap, Limits, judge
 from retention.domain.people import MAY, Permission, Person, Role
@@ -56,17 +56,17 @@ RULE = CanaryRule(above=20, first=5, wait=timedelta(minutes=30))
 @pytest.mark.parametrize(
     ("progress", "allowed"),
     [
-        (BatchProgress(20, 0, 0, 0, None), 20),
-        (BatchProgress(21, 0, 0, 0, None), 5),
-        (BatchProgress(21, 3, 0, 1, NOW), 1),
-        (BatchProgress(21, 5, 0, 0, NOW - timedelta(minutes=29)), 0),
-        (BatchProgress(21, 5, 0, 0, NOW - timedelta(minutes=30)), 16),
-        (BatchProgress(21, 4, 0, 1, NOW - timedelta(hours=9)), 0),
-        (BatchProgress(21, 4, 1, 0, NOW - timedelta(hours=9)), None),
-        (BatchProgress(21, 8, 1, 0, NOW), 12),
+        (MailingProgress(20, 0, 0, 0, None), 20),
+        (MailingProgress(21, 0, 0, 0, None), 5),
+        (MailingProgress(21, 3, 0, 1, NOW), 1),
+        (MailingProgress(21, 5, 0, 0, NOW - timedelta(minutes=29)), 0),
+        (MailingProgress(21, 5, 0, 0, NOW - timedelta(minutes=30)), 16),
+        (MailingProgress(21, 4, 0, 1, NOW - timedelta(hours=9)), 0),
+        (MailingProgress(21, 4, 1, 0, NOW - timedelta(hours=9)), None),
+        (MailingProgress(21, 8, 1, 0, NOW), 12),
     ],
 )
-def test_canaries_go_first(progress: BatchProgress, allowed: int | None) -> None:
+def test_canaries_go_first(progress: MailingProgress, allowed: int | None) -> None:
     assert may_leave(progress, RULE, NOW) == allowed
 
 

@@ -44,7 +44,7 @@ class Action(Base):
     outcome: Mapped[str | None]
     note: Mapped[str | None]
     answers: Mapped[dict[str, str] | None]
-    batch: Mapped[str | None] = mapped_column(String(120), index=True)
+    mailing: Mapped[str | None] = mapped_column(String(120), index=True)
     snapshot_hash: Mapped[str | None] = mapped_column(String(64))
     proof: Mapped[str | None] = mapped_column(String(32))
     edited_by: Mapped[str | None]

@@ -1,8 +1,7 @@
-"""What an action is for; when a call was agreed for."""
+"""What an action is for, its mailing; when a call was agreed for."""
 
 import datetime as dt
-import json
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,6 +17,15 @@ _PURPOSE = sa.Enum(
 )
 _PURPOSE_OF = {95: "receipt", 96: "handover", 97: "reply", 98: "notice_check", 99: "retraction"}
 _AGREEMENT = ("agreed", "agreed_at")
+_MOMENT = sa.DateTime(timezone=True)
+_EVENT = sa.table(
+    "audit_event", *map(sa.column, ("number", "kind", "subject")), sa.column("at", _MOMENT)
+)
+_RECORD = sa.table("audit_record", sa.column("number"), sa.column("document", sa.JSON))
+_CALL = sa.table(
+    "agreed_call", *map(sa.column, ("action_id", "number", "agreed_by")),
+    sa.column("starts_at", _MOMENT), sa.column("agreed_at", _MOMENT),
+)  # fmt: skip
 
 
 def upgrade() -> None:
@@ -50,66 +58,53 @@ def _move_agreements() -> None:
         answers: dict[str, Any] = row.answers or {}
         if "agreed_at" not in answers:
             continue
-        by, at = _who_agreed(connection, row.id) or (row.owner, answers["agreed_at"])
+        starts_at = dt.datetime.fromisoformat(answers["agreed_at"]).astimezone(dt.UTC)
+        by, at = _who_agreed(connection, row.id) or (row.owner, starts_at)
+        number = int(answers.get("agreed", "0"))
         connection.execute(
-            sa.text(
-                "INSERT INTO agreed_call (action_id, number, starts_at, agreed_by, agreed_at) "
-                "VALUES (:id, :number, :starts, :by, :at)"
-            ).bindparams(
-                sa.bindparam("starts", type_=sa.DateTime(timezone=True)),
-                sa.bindparam("at", type_=sa.DateTime(timezone=True)),
-            ),
-            {
-                "id": row.id,
-                "number": int(answers.get("agreed", "0")),
-                "starts": _moment(answers["agreed_at"]),
-                "by": by,
-                "at": _moment(at),
-            },
+            _CALL.insert().values(
+                action_id=row.id, number=number, starts_at=starts_at, agreed_by=by, agreed_at=at
+            )
         )
         left = {name: text for name, text in answers.items() if name not in _AGREEMENT}
         update = action.update().where(action.c.id == row.id)
         connection.execute(update.values(answers=left or sa.null()))
 
 
-def _who_agreed(connection: sa.Connection, action_id: str) -> tuple[str, str] | None:
-    row = connection.execute(
-        sa.text(
-            "SELECT r.document FROM audit_event e JOIN audit_record r ON r.number = e.number "
-            "WHERE e.kind = 'call.agreed' AND e.subject = :subject ORDER BY e.number DESC"
-        ),
-        {"subject": f"action {action_id}"},
+def _who_agreed(connection: sa.Connection, action_id: str) -> tuple[str, dt.datetime] | None:
+    found = connection.execute(
+        sa.select(_RECORD.c.document, _EVENT.c.at)
+        .join(_EVENT, _EVENT.c.number == _RECORD.c.number)
+        .where(_EVENT.c.kind == "call.agreed", _EVENT.c.subject == f"action {action_id}")
+        .order_by(_EVENT.c.number.desc())
+        .limit(1)
     ).first()
-    return _by_and_at(row.document) if row else None
-
-
-def _by_and_at(document: str) -> tuple[str, str]:
-    said = json.loads(document)
-    return said["by"], said["at"]
-
-
-def _moment(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+    if found is None:
+        return None
+    at: dt.datetime = found.at
+    return found.document["by"], at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
 def _allow_no_step() -> None:
-    """What is no step of a playbook has no place in it. SQLite makes the table anew."""
+    """What is no step of a playbook has no place in it; what leaves together is a mailing.
+
+    SQLite makes the table anew, and forgets its checks unless they are said again.
+    """
     op.execute("UPDATE action SET purpose = 'step'")
+    op.drop_index("ix_action_batch", "action")
     listed = ", ".join(f"'{purpose}'" for purpose in _PURPOSES)
     checks = {"ck_action_purpose": f"purpose IN ({listed})"}
     if op.get_bind().dialect.name == "sqlite":
         inspected = sa.inspect(op.get_bind()).get_check_constraints("action")
         checks |= {str(found["name"]): found["sqltext"] for found in inspected}
-        with op.batch_alter_table("action", recreate="always") as batch_op:
-            batch_op.alter_column("purpose", existing_type=_PURPOSE, nullable=False)
-            batch_op.alter_column("step", existing_type=sa.Integer(), nullable=True)
-            for name, text in checks.items():
-                batch_op.create_check_constraint(op.f(name), sa.text(text))
-        return
-    op.alter_column("action", "purpose", existing_type=_PURPOSE, nullable=False)
-    op.alter_column("action", "step", existing_type=sa.Integer(), nullable=True)
-    for name, text in checks.items():
-        op.create_check_constraint(op.f(name), "action", sa.text(text))
+    recreate: Literal["auto", "always"] = "always" if len(checks) > 1 else "auto"
+    with op.batch_alter_table("action", recreate=recreate) as batch_op:
+        batch_op.alter_column("purpose", existing_type=_PURPOSE, nullable=False)
+        batch_op.alter_column("step", existing_type=sa.Integer(), nullable=True)
+        batch_op.alter_column("batch", new_column_name="mailing")
+        for name, text in checks.items():
+            batch_op.create_check_constraint(op.f(name), sa.text(text))
+    op.create_index("ix_action_mailing", "action", ["mailing"])
 
 
 def downgrade() -> None:
