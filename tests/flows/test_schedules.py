@@ -10,7 +10,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -27,11 +27,22 @@ from tests.factories.commands import answer
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 MADRID = ZoneInfo("Europe/Madrid")
 YESTERDAY = datetime.now(MADRID).date() - timedelta(days=1)
-# Neither summer nor winter time lasts 250 days: nights that far ahead meet a change of the clock.
+
+
+def until_the_clock_changes() -> int:
+    """Days until summer time begins or ends, and one more."""
+    today = datetime.now(MADRID)
+    days = (
+        n for n in range(1, 300) if (today + timedelta(days=n)).utcoffset() != today.utcoffset()
+    )
+    return next(days) + 1
+
+
+NIGHTS = until_the_clock_changes()
 FAR = {
-    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_SCHEDULED_TIME": "P300D",
-    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "250",
-    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "250",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_SCHEDULED_TIME": f"P{NIGHTS + 2}D",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": str(NIGHTS),
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": str(NIGHTS),
 }
 A_MOMENT = threading.Event()
 
@@ -173,9 +184,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 
 @pytest.fixture(scope="module")
-def served(home: Served) -> Iterator[Served]:
-    with home.running():
-        yield home
+def serving(home: Served) -> Iterator[ExitStack]:
+    """The server while it runs; who closes it ends it."""
+    with ExitStack() as stack:
+        stack.enter_context(home.running())
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def served(home: Served, serving: ExitStack) -> Served:
+    return home
 
 
 def fits(cron: str, at: datetime) -> bool:
@@ -274,7 +292,9 @@ def test_an_unforeseen_failure_is_a_sentence_for_prefect_and_a_story_for_its_own
     assert "its story is in failures/" in line["why"]
 
 
-def test_a_restart_keeps_what_people_did_and_deploy_shows_it(home: Served, served: Served) -> None:
+def test_a_restart_keeps_what_people_did_and_deploy_shows_it(
+    home: Served, served: Served, serving: ExitStack
+) -> None:
     served.move("learn", {"cron": "11 11 * * 1"})
     report = served.deployment("report")
     served.ask(f"/deployments/{report['id']}/pause_deployment")
@@ -283,6 +303,7 @@ def test_a_restart_keeps_what_people_did_and_deploy_shows_it(home: Served, serve
     shown = answer(served.retention("ops", "deploy", "--json"))
     assert ("new", "digest/digest") in {(d["kind"], d["name"]) for d in shown["differences"]}
     again.port = free_port()
+    serving.close()
     with again.running() as said:
         text = "".join(said)
         assert "learn/learn sundays: '11 11 * * 1' Europe/Madrid on the server" in text

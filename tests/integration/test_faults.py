@@ -18,7 +18,7 @@ from sqlalchemy import func, select, update
 from retention.bootstrap import Application, build_application
 from retention.db.models import Action, Case, CaseEvent
 from retention.db.session import make_engine, reading, writing
-from retention.domain.actions import ActionState
+from retention.domain.actions import ActionState, Purpose
 from retention.domain.cases import CaseState
 from retention.domain.errors import GateTrippedError, SourceError
 from retention.domain.stages import ADVERSE_STAGES, Stage
@@ -122,7 +122,7 @@ def stand_before_migration(shop: Application) -> None:
                         id=f"{case.id[:30]}-{number}", case_id=case.id,
                         customer_id=case.customer_id, stage=stage, step=0, kind="letter",
                         template="education", form="letter", state=ActionState.DONE,
-                        owner="marta", required_roles=[], proposed_by="retention",
+                        purpose=Purpose.STEP, owner="marta", required_roles=[], proposed_by="retention",
                         proposed_on=long_ago, due_on=long_ago, done_on=long_ago,
                         outcome="delivered", answers={"proof": "R-1"},
                     )
