@@ -23,7 +23,7 @@ from tasks.steps import step
 def recover_lost() -> int:
     """Settle messages whose sending process died, and expire those that are too late."""
     shop, now = get_application(), utc_now()
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         return 0  # before the first night there is no outbox
     with writing(shop.engine) as session:
         outbox.expire_late(session, date_in(now, shop.settings.timezone))
@@ -35,7 +35,7 @@ def recover_lost() -> int:
 def deliver_due(limit: int) -> DeliverySummary:
     """Send what is approved, due and within the recipients' hours, over kept connections."""
     shop, now = get_application(), utc_now()
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         return DeliverySummary()
     with writing(shop.engine) as session:
         found = rounds.gather(session, now, limit, shop.policies, shop.settings.timezone)

@@ -29,7 +29,7 @@ def send_digests() -> DigestSummary:
     """
     shop, now = get_application(), utc_now()
     on = date_in(now, shop.settings.timezone)
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         return DigestSummary()
     if is_stopped(shop.settings.stop_file):
         return DigestSummary()

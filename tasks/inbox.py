@@ -27,7 +27,7 @@ def read_inbox(limit: int) -> InboxSummary:
     where, password = shop.settings.inbox, shop.settings.inbox_password
     if where is None:
         raise ConfigError("RETENTION_INBOX", "is missing", "Say where answers arrive.")
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         return InboxSummary()  # before the first night nothing of ours can be answered
     secret = password.get_secret_value() if password else None
     with open_box(where, secret, shop.settings.mail_ca_file) as box:

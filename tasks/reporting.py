@@ -37,7 +37,7 @@ def measure(as_of: date) -> bool:
     """Measure what the programme does to others; stop it above the limit. True when stopped now."""
     shop = get_application()
     days = [day for day in snapshots.dates(shop.folders.snapshots) if day <= as_of]
-    if not days or not schema.exists(shop.engine):
+    if not days or not schema.prepare(shop.engine):
         return False
     with writing(shop.engine) as session:
         found = measure_programme(session, shop.folders.snapshots, days[-1])

@@ -26,11 +26,9 @@ def noting_round(flow: str) -> Iterator[Noted]:
     Before the first night there is no database to write to.
     """
     shop, noted = get_application(), Noted()
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         yield noted
         return
-    if not schema.is_current(shop.engine):
-        schema.upgrade(shop.engine)
     with writing(shop.engine) as session:
         round_id = rounds.begin(session, flow, utc_now())
     try:

@@ -29,7 +29,7 @@ def take_up_dead_nights() -> list[str]:
     One that dies again, or does not come up in time, has failed: a person has to look.
     """
     shop, now = get_application(), utc_now()
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         return []
     with writing(shop.engine) as session:
         for run in dead_runs.give_up(session, FLOW, now):
@@ -56,7 +56,7 @@ def tell_ops() -> int:
 def tell(shop: Application) -> int:
     """Settle the alerts and send what is news, to everybody with the role ops."""
     now = utc_now()
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         return 0
     today = date_in(now, shop.settings.timezone)
     rules, workdays = shop.policies.alerts, shop.policies.calendars.of_company(today)

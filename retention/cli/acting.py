@@ -29,7 +29,7 @@ def ready() -> "Application":
     from retention.domain.errors import NotFoundError
 
     shop = get_application()
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         raise NotFoundError("the database", "no night has run yet", "Run 'retention run' first.")
     return shop
 
@@ -41,7 +41,7 @@ def looking() -> "Reader":
     from retention.reader import get_reader
 
     reader = get_reader()
-    if not schema.exists(reader.engine):
+    if not schema.prepare(reader.engine):
         raise NotFoundError("the database", "no night has run yet", "Run 'retention run' first.")
     return reader
 

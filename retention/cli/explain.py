@@ -31,7 +31,7 @@ def explain(
 
     shop = get_application()
     words = load_words(shop.settings.templates_dir, language)
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         raise NotFoundError("snapshots", "no night has run yet", "Run 'retention run' first.")
     with reading(shop.engine) as session:
         found = explain_customer(session, shop.policies, shop.folders, customer, parse_day(as_of))

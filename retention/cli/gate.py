@@ -25,7 +25,7 @@ def show(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
     shop = get_application()
     day = parse_day(as_of) or business_date(shop.settings.timezone)
     history = []
-    if schema.exists(shop.engine):
+    if schema.prepare(shop.engine):
         with reading(shop.engine) as session:
             history = gates.history(session, shop.policies.guards.history)
     with make_console(stderr=True).status("Reading the sources ..."):

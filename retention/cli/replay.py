@@ -51,7 +51,7 @@ def _decisions(shop: "Application", day: "date") -> "Replays":
     from retention.db import schema
     from retention.db.session import reading
 
-    if not schema.exists(shop.engine):
+    if not schema.prepare(shop.engine):
         return Replays(0, ())
     with reading(shop.engine) as session:
         return replay_receipts(session, shop.policies.calendars, day)

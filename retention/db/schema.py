@@ -5,12 +5,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, inspect, text
+
+from retention.domain.errors import ConfigError
 
 if TYPE_CHECKING:  # most commands only ask whether there is a database
     from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_ONE_AT_A_TIME = 20_081_117
+NEWEST = "0006"
+"""The last migration; they are counted."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -21,6 +26,8 @@ def upgrade(engine: Engine) -> None:
     if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
         Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
     with engine.connect() as connection, _unwatched(connection), connection.begin():
+        if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            connection.execute(text("SELECT pg_advisory_xact_lock(:one)"), {"one": _ONE_AT_A_TIME})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         _require_whole(connection)
@@ -57,12 +64,31 @@ def exists(engine: Engine) -> bool:
 
 def is_current(engine: Engine) -> bool:
     """Return whether the database has every migration."""
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
+    return _version_of(engine) == NEWEST
 
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+
+def prepare(engine: Engine) -> bool:
+    """Bring a database that exists to the present schema; return whether it exists.
+
+    Raises ConfigError for one that a later version has made.
+    """
+    if not exists(engine):
+        return False
+    version = _version_of(engine)
+    if version > NEWEST:
+        raise ConfigError(
+            "the database",
+            f"has schema {version}, and this version of retention knows {NEWEST}",
+            "Install the version that made it, or a later one.",
+        )
+    if version < NEWEST:
+        upgrade(engine)
+    return True
+
+
+def _version_of(engine: Engine) -> str:
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+        return connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
 
 
 def _config() -> "Config":

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from enum import StrEnum
 
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar
+from retention.domain.decision_kinds import DecisionKind
 from retention.domain.obstacles import Facts, Obstacle, obstacle_to
 from retention.domain.playbook import Playbook, StageRule, Step
 from retention.domain.progress import CaseProgress, StepProgress
@@ -14,17 +14,6 @@ from retention.domain.stages import GUARDED_STAGES, Stage
 
 REPLY_OPEN = "reply_to_be_read"
 _WRITTEN = frozenset({ActionState.PENDING_APPROVAL, ActionState.APPROVED, ActionState.DONE})
-
-
-class DecisionKind(StrEnum):
-    """What a night can do with a case."""
-
-    OPEN = "open"
-    WAIT = "wait"
-    PROPOSE = "propose"
-    ADVANCE = "advance"
-    CLOSE = "close"
-    VOID_NOTICE = "void_notice"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from retention.db.models import Action, Case
 from retention.domain.actions import OPEN_ACTION_STATES, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar
-from retention.domain.decisions import Decision, DecisionKind, entered
+from retention.domain.decision_kinds import DecisionKind
+from retention.domain.decisions import Decision, entered
 from retention.domain.forms import REPLY
 from retention.domain.limits import OPEN
 from retention.domain.offers import VoidReason

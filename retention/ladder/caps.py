@@ -6,7 +6,8 @@ from datetime import date
 
 from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar
-from retention.domain.decisions import Decision, DecisionKind, decide_chain
+from retention.domain.decision_kinds import DecisionKind
+from retention.domain.decisions import Decision, decide_chain
 from retention.domain.limits import OPEN, TERMINATED, Limits, OverCap, judge
 from retention.domain.obstacles import Facts
 from retention.domain.playbook import Playbook

@@ -14,7 +14,7 @@ from retention.actions import lifecycle as actions
 from retention.db.models import Case
 from retention.db.queries import cases as case_queries
 from retention.domain import keys
-from retention.domain.decisions import DecisionKind
+from retention.domain.decision_kinds import DecisionKind
 from retention.domain.playbook import Playbook
 from retention.domain.summaries import NightSummary, PullSummary
 from retention.ladder import held_batches as batches

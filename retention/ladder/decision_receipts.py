@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from retention.db.chain import Entry, canonical, plain, record, sha256
 from retention.db.models import Receipt
 from retention.domain import keys
-from retention.domain.decisions import Decision, DecisionKind
+from retention.domain.decision_kinds import DecisionKind
+from retention.domain.decisions import Decision
 from retention.domain.documents import RECEIPT, stamped
 from retention.domain.obstacles import Facts
 from retention.domain.playbook import Playbook

@@ -42,7 +42,7 @@ def make_plan(
     the night would raise.
     """
     on_paper = engine
-    if not schema.exists(engine):
+    if not schema.prepare(engine):
         on_paper = make_engine("sqlite://")
         schema.upgrade(on_paper)
     with tempfile.TemporaryDirectory(prefix="retention-plan-") as folder:

@@ -122,9 +122,9 @@ def stand_before_migration(shop: Application) -> None:
                         id=f"{case.id[:30]}-{number}", case_id=case.id,
                         customer_id=case.customer_id, stage=stage, step=0, kind="letter",
                         template="education", form="letter", state=ActionState.DONE,
-                        purpose=Purpose.STEP, owner="marta", required_roles=[], proposed_by="retention",
-                        proposed_on=long_ago, due_on=long_ago, done_on=long_ago,
-                        outcome="delivered", answers={"proof": "R-1"},
+                        purpose=Purpose.STEP, owner="marta", required_roles=[],
+                        proposed_by="retention", proposed_on=long_ago, due_on=long_ago,
+                        done_on=long_ago, outcome="delivered", answers={"proof": "R-1"},
                     )
                 )  # fmt: skip
         session.execute(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
@@ -36,6 +37,8 @@ def test_migrations_and_models_agree(database_url: str) -> None:
     schema.upgrade(engine)
     assert schema.is_current(engine)
     with engine.connect() as connection:
+        head = ScriptDirectory.from_config(schema._config()).get_current_head()
+        assert head == schema.NEWEST
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, Base.metadata)
     engine.dispose()
@@ -47,6 +50,17 @@ def test_upgrading_twice_is_harmless(database_url: str) -> None:
     schema.upgrade(engine)
     schema.upgrade(engine)
     assert schema.is_current(engine)
+    engine.dispose()
+
+
+def test_a_database_of_a_later_version_is_left_alone(database_url: str) -> None:
+    engine = make_engine(database_url)
+    assert not schema.prepare(engine), "there is none, and asking makes none"
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="has schema 9999.*Install the version that made it"):
+        schema.prepare(engine)
     engine.dispose()
 
 

@@ -32,6 +32,7 @@ from retention.domain.errors import RetentionError
 from retention.domain.runs import RunState
 from retention.runs.history import list_nights, summary_of
 from tests.conftest import ROOT, PostgresDatabases, copy_config, make_settings, use_application
+from tests.factories.commands import answer, retention
 from tests.factories.nights import run_night
 
 STATES = sorted((ROOT / "tests" / "states").glob("*.tar.xz"))
@@ -164,3 +165,21 @@ def test_what_stood_in_numbers_and_answers_has_a_column_of_its_own(earlier: Appl
     assert {str(check["name"]) for check in checks} == {
         "ck_action_stage", "ck_action_actionkind", "ck_action_actionstate", "ck_action_purpose",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("archive", STATES, ids=lambda path: path.name.split(".")[0])
+def test_people_may_work_before_the_first_night_of_a_new_version(
+    archive: Path, company: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    with tarfile.open(archive) as kept:
+        kept.extractall(state, filter="data")
+    config = copy_config(tmp_path / "config", company)
+    env = {"RETENTION_STATE_DIR": str(state), "RETENTION_CONFIG_DIR": str(config)}
+    done = retention("queue", "list", "--json", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    first = answer(done)["actions"][0]
+    text = ("--text", "I look into it")
+    done = retention("queue", "comment", first["id"], "--as", first["owner"], *text, "--json",
+                     cwd=tmp_path, env=env)  # fmt: skip
+    assert done.returncode == 0, done.stderr

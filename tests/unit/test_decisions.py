@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.domain.dates import WEEKDAYS
-from retention.domain.decisions import Decision, DecisionKind, decide
+from retention.domain.decision_kinds import DecisionKind
+from retention.domain.decisions import Decision, decide
 from retention.domain.obstacles import Facts
 from retention.domain.progress import CaseProgress, Notice, StepProgress
 from retention.domain.stages import ADVERSE_STAGES, Stage

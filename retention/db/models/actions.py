@@ -12,7 +12,7 @@ from retention.db.models.foundation import Base
 from retention.db.models.messages import Message
 from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.approving import ReasonCode
-from retention.domain.decisions import DecisionKind
+from retention.domain.decision_kinds import DecisionKind
 from retention.domain.messages import MessageClass, SendPolicy
 from retention.domain.offers import OfferKind, OfferState, VoidReason
 from retention.domain.people import Role

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from retention.db.models.foundation import Base
@@ -17,8 +17,6 @@ from retention.domain.waivers import WaiverState
 
 if TYPE_CHECKING:
     from retention.db.models.actions import Action
-
-_OPEN_CASE = text("state = 'open'")
 
 
 class PlaybookVersion(Base):
@@ -49,15 +47,8 @@ class Case(Base):
     """One customer's way through one playbook version. At most one is open per customer."""
 
     __tablename__ = "case"
-    __table_args__ = (
-        Index(
-            "uq_case_open_customer",
-            "customer_id",
-            unique=True,
-            sqlite_where=_OPEN_CASE,
-            postgresql_where=_OPEN_CASE,
-        ),
-    )
+    # Only of open cases, in the database: saying so here would load every database's dialect.
+    __table_args__ = (Index("uq_case_open_customer", "customer_id", unique=True),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     customer_id: Mapped[str] = mapped_column(index=True)

@@ -12,7 +12,7 @@ from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.alerts import TroubleKind
 from retention.domain.approving import ReasonCode
 from retention.domain.cases import CaseEventKind, CaseState
-from retention.domain.decisions import DecisionKind
+from retention.domain.decision_kinds import DecisionKind
 from retention.domain.exclusions import ExclusionKind, ExclusionReason
 from retention.domain.handovers import HandoverState
 from retention.domain.holdouts import Arm

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from retention.db.models.foundation import Base
@@ -60,7 +60,6 @@ class Alert(Base):
     __table_args__ = (
         Index(
             "uq_alert_open", "kind", "key", unique=True,
-            sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL"),
         ),
     )  # fmt: skip
 
