@@ -7,8 +7,8 @@ DEV := $(VENV)/.dev-installed
 NODE := node_modules/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SIZE ?= 1000
-# Three at once on two cores: one of them often waits for a schedule, a server or a disk.
-PYTEST := -n 3 --dist loadfile --no-loadscope-reorder
+# Four at once on two cores: one of them waits for a schedule, others for a server or a disk.
+PYTEST := -n 4 --dist loadfile --no-loadscope-reorder
 # Where `make serve` works: here, or in the demo once there is one.
 HOME_OF_SERVE := $(if $(wildcard .env),.,$(if $(wildcard demo-company/.env),demo-company,.))
 export DO_NOT_TRACK := 1

@@ -51,7 +51,8 @@ def accept(
     from retention.nights import gate_overrides as gates
 
     shop = get_application()
-    schema.upgrade(shop.engine)
+    if not schema.prepare(shop.engine):
+        schema.upgrade(shop.engine)
     day = parse_day(as_of) or business_date(shop.settings.timezone)
     person = shop.policies.team.get(who)
     with reading(shop.engine) as session:

@@ -15,7 +15,13 @@ def retention(
     *arguments: str, cwd: Path, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `retention ...` in `cwd`, with Prefect's files under it."""
-    variables = surroundings(cwd) | (env or {})
+    return run_command(*arguments, cwd=cwd, variables=surroundings(cwd) | (env or {}))
+
+
+def run_command(
+    *arguments: str, cwd: Path, variables: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run `retention ...` with exactly these variables."""
     if forking.FORKED:
         return forking.run_forked(arguments, cwd, variables, timeout=600)
     return subprocess.run(

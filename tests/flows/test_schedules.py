@@ -22,7 +22,7 @@ import yaml
 
 from retention.demo.data import write_company
 from tests.conftest import ROOT, SEED, copy_config
-from tests.factories.commands import answer
+from tests.factories.commands import answer, run_command
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 MADRID = ZoneInfo("Europe/Madrid")
@@ -157,20 +157,17 @@ class Served:
 
     def watch(self, run_id: str) -> Any:
         """Wait, without touching it, until a run has ended; return it."""
-        command = [sys.executable, "-m", "prefect", "flow-run", "watch", run_id]
-        env = self.variables() | {
-            "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
-            "PREFECT_HOME": str(self.home / "watching"),
-        }
-        subprocess.run(command, env=env, check=False, timeout=300, capture_output=True)
-        return self.ask(f"/flow_runs/{run_id}", method="GET")
+        until = datetime.now(MADRID) + timedelta(seconds=300)
+        while datetime.now(MADRID) < until:
+            run = self.ask(f"/flow_runs/{run_id}", method="GET")
+            if run["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+                return run
+            A_MOMENT.wait(1)
+        raise AssertionError(f"{run['name']} is {run['state_type']} after five minutes")
 
     def retention(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of ops, typed in the folder that serves."""
-        return subprocess.run(
-            [sys.executable, "-m", "retention", *arguments], cwd=self.home, env=self.variables(),
-            capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
+        return run_command(*arguments, cwd=self.home, variables=self.variables())
 
 
 @pytest.fixture(scope="module")
