@@ -8,14 +8,18 @@ from retention.db import schema
 from retention.db.session import reading, writing
 from retention.delivery import attempts, canaries
 from retention.delivery import circuit_breaker as health
-from retention.delivery import claim as delivery
 from retention.delivery import recheck_sources as freshness
 from retention.delivery import selection as rounds
+from retention.delivery.last_check import NIGHTLY
 from retention.delivery.worker import PostOffice
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageState
+from retention.domain.stages import ADVERSE_STAGES
 from retention.domain.summaries import DeliverySummary
 from retention.messages import outbox
+from retention.nights import last_look
+from retention.runs import trust
+from retention.safeguards.stop_file import is_stopped
 from tasks.steps import step
 
 
@@ -41,7 +45,7 @@ def deliver_due(limit: int) -> DeliverySummary:
         found = rounds.gather(session, now, limit, shop.policies, shop.settings.timezone)
         health.stop_when_failing(session, now, shop.policies.sending.errors)
         stopped = health.why_stopped(session)
-    if stopped or delivery.is_stopped(shop.settings.stop_file):
+    if stopped or is_stopped(shop.settings.stop_file):
         return DeliverySummary({"stopped": len(found.ids)} if found.ids else {}, found.waiting)
     ids, kept = _without_changed(shop, found.ids)
     with _post_office(shop) as office:
@@ -54,13 +58,20 @@ def _without_changed(shop: Application, ids: list[str]) -> tuple[list[str], Coun
     """Leave out what the company's own data speaks against by now; no lock is held meanwhile."""
     with reading(shop.engine) as session:
         guarded = freshness.ask_company(session, ids)
+        history = trust.good_pulls(session, NIGHTLY, shop.policies.guards.history)
     if not guarded:
         return ids, Counter()
     today = date_in(utc_now(), shop.settings.timezone)
-    recent = freshness.look(shop.policies, shop.folders, guarded, today)
+    asked = [
+        last_look.Guarded(
+            q.message_id, q.customer_id, q.proposed_on, q.recipient, q.stage in ADVERSE_STAGES
+        )
+        for q in guarded
+    ]
+    found = last_look.look(shop.policies, shop.folders, asked, history, today)
     with writing(shop.engine) as session:
-        kept = freshness.keep_back(session, guarded, recent)
-    state = "stopped" if recent is None else MessageState.CANCELLED.value
+        kept = freshness.keep_back(session, guarded, found.doubt, found.against)
+    state = "stopped" if found.doubt is not None else MessageState.CANCELLED.value
     return [i for i in ids if i not in kept], Counter({state: len(kept)})
 
 

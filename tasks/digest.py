@@ -7,7 +7,6 @@ from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import reading, writing
-from retention.delivery.claim import is_stopped
 from retention.delivery.team_post import hand_over
 from retention.domain.dates import date_in
 from retention.domain.runs import RunState
@@ -15,6 +14,7 @@ from retention.domain.summaries import DigestSummary, as_json
 from retention.reports import team_digest as digest
 from retention.reports.team_digest import Digest
 from retention.runs import ledger as runs
+from retention.safeguards.stop_file import is_stopped
 from tasks.steps import step
 
 FLOW = "digest"

@@ -157,7 +157,7 @@ def release_decisions(
     if claim.backfill:
         return _finish_backfill(claim, pulled, scored)
     with writing(shop.engine) as session:
-        runs.require_held(session, claim)
+        runs.require_newest(session, claim)
         decided = night.decide_night(session, shop.policies, shop.folders, shop.sender, pulled)
         if plan is not None:
             require_planned(session, shop.policies, pulled, plan)

@@ -12,10 +12,10 @@ from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
 from retention.db.session import writing
-from retention.delivery.claim import is_stopped
 from retention.delivery.team_post import hand_over
 from retention.domain.dates import date_in
 from retention.runs import dead_runs
+from retention.safeguards.stop_file import is_stopped
 from tasks.nightly import FLOW
 from tasks.steps import is_deployed, log, step, told
 

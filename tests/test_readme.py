@@ -103,6 +103,7 @@ SAID: dict[str, Callable[[str], bool]] = {
 }
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_the_commands_of_a_page(name: str, demo: Path) -> None:
     found = blocks(name)

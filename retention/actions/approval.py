@@ -4,14 +4,14 @@ Every decision is bound to the hash of what the person saw, and is worth somethi
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.actions import offers
 from retention.actions.lifecycle import give_up, set_state
-from retention.actions.needed import given, slots_of
+from retention.actions.needed import counting, slots_of
 from retention.cases import lifecycle as cases
 from retention.db.models import Action, Approval, Viewing
 from retention.db.queries import actions as action_queries
@@ -58,11 +58,13 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
     if action.due_on < actor.on:
         refuse(subject, f"had to leave by {action.due_on}", "The next night proposes it anew.")
     if action.kind is ActionKind.LETTER:
-        _refuse_letter(session, action, actor, subject)
+        refuse_letter(session, action, actor.on)
     content = content_of(action)
     if seen is not None and seen != content:
         refuse(subject, "its content is not what was shown", "Look at it again.")
-    counts = given(action, actor.now, validity(actor))
+    if action.stage in ADVERSE_STAGES:
+        _require_viewing(session, action, actor, content, subject)
+    counts = counting(action, actor.now, validity(actor), actor.policies.team)
     role, on_behalf_of = role_for_approval(
         actor.person,
         slots_of(action),
@@ -73,7 +75,7 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
         subject=subject,
     )
     _decide(session, action, actor, role, approved=True, on_behalf_of=on_behalf_of)
-    counts = given(action, actor.now, validity(actor))
+    counts = counting(action, actor.now, validity(actor), actor.policies.team)
     if is_approved(action.stage, slots_of(action), counts):
         set_state(action, ActionState.APPROVED)
         offers.follow(action, OfferState.APPROVED)
@@ -82,15 +84,32 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
     return action
 
 
-def _refuse_letter(session: Session, action: Action, actor: Actor, subject: str) -> None:
-    """Nobody asks again before a letter is posted, so what stops it counts now."""
-    around = look_around(session, [action.customer_id], actor.on)
+def _require_viewing(
+    session: Session, action: Action, actor: Actor, content: str, subject: str
+) -> None:
+    """What ends a relation is read, word by word, by each who answers for it."""
+    who = actor.person.person_id
+    if session.get(Viewing, (action.id, who, content)) is None:
+        refuse(
+            subject,
+            f"'{who}' has not been shown this version of it",
+            f"Look at it with 'retention queue show {action.id[:8]} --as {who}' first.",
+        )
+
+
+def refuse_letter(session: Session, action: Action, on: date) -> None:
+    """Nobody asks again before a letter is posted, so what stops it counts now.
+
+    Raises NotAllowedError.
+    """
+    around = look_around(session, [action.customer_id], on)
     playbook = action.case.playbook
     message_class = action.rendering.message_class if action.rendering else None
     reason = stopped_by(around, playbook, action.stage, action.kind) or kept_apart(
-        around, action.customer_id, playbook, message_class, actor.on
+        around, action.customer_id, playbook, message_class, on
     )
     if reason:
+        subject = f"action {action.id[:8]}"
         refuse(subject, f"it may not be posted: {reason}", "Wait until that is over.")
 
 

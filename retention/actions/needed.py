@@ -10,7 +10,7 @@ from retention.domain.approving import (
     parse_slot,
     slot_text,
 )
-from retention.domain.people import Role
+from retention.domain.people import Role, Team
 from retention.messages.content_hash import content_of
 
 
@@ -28,9 +28,18 @@ def given(action: Action, now: datetime, valid: timedelta) -> list[Given]:
         return []
     content = content_of(action)
     return [
-        Given(a.person_id, a.role)
+        Given(a.person_id, a.role, a.on_behalf_of)
         for a in action.approvals
         if a.approved and a.content_hash == content and a.decided_at > now - valid
+    ]
+
+
+def counting(action: Action, now: datetime, valid: timedelta, team: Team) -> list[Given]:
+    """Return those of `given` whose people still have the role in which they approved."""
+    return [
+        g
+        for g in given(action, now, valid)
+        if team.still_has(g.person_id, g.on_behalf_of, g.role, action.owner)
     ]
 
 

@@ -13,7 +13,7 @@ from retention.domain.people import Permission, refuse, require_reason
 from retention.domain.stages import Stage
 from retention.domain.transitions import require_move
 from retention.domain.waivers import NEVER_WAIVED, WAIVER_MOVES, WaiverState
-from retention.people.actor import Actor, may
+from retention.people.actor import Actor, may, one_party
 
 
 def request(
@@ -60,8 +60,13 @@ def decide(
     """Grant or refuse a waiver. Raises NotAllowedError for who asked for it, or who may not."""
     waiver = get(session, waiver_id)
     subject = f"waiver {waiver.id[:8]}"
-    if waiver.requested_by == actor.person.person_id:
-        refuse(subject, f"'{actor.person.person_id}' has asked for it", "A second person must.")
+    who = actor.person.person_id
+    if who in one_party(session, waiver.requested_by, waiver.requested_at, actor.on):
+        refuse(
+            subject,
+            f"'{who}' has asked for it, or stands in for who has, or the other way round",
+            "A second person must.",
+        )
     if not may(session, actor, Permission.WAIVE, owner):
         refuse(subject, f"'{actor.person.person_id}' may not decide it", "Ask a director.")
     target = WaiverState.GRANTED if granted else WaiverState.REFUSED

@@ -40,10 +40,11 @@ def _say_what_stopped() -> None:
     from retention.bootstrap import get_application
     from retention.db.session import reading
     from retention.safeguards import kill_switch as switches
+    from retention.safeguards.stop_file import is_stopped
 
     shop = get_application()
     console = make_console(stderr=True)
-    if shop.settings.stop_file.exists():
+    if is_stopped(shop.settings.stop_file):
         console.print(f"Sending is stopped. Remove {shop.settings.stop_file}.", soft_wrap=True)
     with reading(shop.engine) as session:
         for scope, reason in sorted(switches.stopped(session).items()):

@@ -85,7 +85,9 @@ def _mail(shop: "Application") -> Check:
 
 
 def _switch(shop: "Application") -> Check:
-    if shop.settings.stop_file.exists():
+    from retention.safeguards.stop_file import is_stopped
+
+    if is_stopped(shop.settings.stop_file):
         return Check("switch", WARN, f"all sending is stopped; remove {shop.settings.stop_file}")
     return Check("switch", OK, "sending is not stopped")
 

@@ -38,11 +38,12 @@ def status(*, as_json: AsJson = False) -> None:
     """Show what is stopped, by a switch or by the file."""
     from retention.db.session import reading
     from retention.safeguards import kill_switch as switches
+    from retention.safeguards.stop_file import is_stopped
 
     shop = ready()
     with reading(shop.engine) as session:
         stopped = switches.stopped(session)
-    if shop.settings.stop_file.exists():
+    if is_stopped(shop.settings.stop_file):
         stopped["file"] = f"{shop.settings.stop_file} exists"
     if as_json:
         emit({"stopped": stopped})

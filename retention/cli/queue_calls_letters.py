@@ -11,7 +11,10 @@ from retention.cli.acting import Who, acting, ready
 from retention.terminal import AsJson, emit, make_console
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from retention.bootstrap import Application
+    from retention.db.models import Action
 
 ActionId = Annotated[str, typer.Argument(help="The action's id, or its first six characters.")]
 
@@ -36,6 +39,7 @@ def letter(
             raise NotFoundError(
                 f"action {action.id[:8]}", f"is a {action.kind}, no letter", "Choose a letter."
             )
+        _look_again(shop, session, action)
         lines = address_block(_row(shop, action.customer_id))
         path = out or Path(f"letter-{action.id[:8]}.pdf")
         path.write_bytes(action.rendering.raw)
@@ -96,6 +100,24 @@ def agree(
         emit({"at": moment.isoformat()})
     else:
         make_console().print(f"Agreed for {moment:%Y-%m-%d %H:%M} ({zone}).")
+
+
+def _look_again(shop: "Application", session: "Session", action: "Action") -> None:
+    """A letter is in the post once it is printed: what speaks against it counts now."""
+    from retention.actions.approval import refuse_letter
+    from retention.clock import utc_now
+    from retention.domain.dates import date_in
+    from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES
+    from retention.nights import last_look
+    from retention.runs import trust
+
+    on = date_in(utc_now(), shop.settings.timezone)
+    refuse_letter(session, action, on)
+    if action.stage in GUARDED_STAGES:
+        history = trust.good_pulls(session, "nightly", shop.policies.guards.history)
+        adverse = action.stage in ADVERSE_STAGES
+        asked = last_look.Guarded(action.id, action.customer_id, action.proposed_on, None, adverse)
+        last_look.refuse_letter(shop.policies, shop.folders, asked, history, on)
 
 
 def _row(shop: "Application", customer_id: str) -> dict[str, Any]:

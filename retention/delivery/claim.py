@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -107,8 +106,3 @@ def has_server_trouble(endings: Sequence[Ending]) -> str | None:
             said = ending.reply if told else f"{ending.code} {ending.reply}"
             return f"the mail server will not have us: {said}"
     return None
-
-
-def is_stopped(stop_file: Path) -> bool:
-    """Return whether somebody has stopped all sending."""
-    return stop_file.exists()

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload, load_only, selectinload
 
-from retention.actions.needed import given, slots_of
+from retention.actions.needed import counting, given, slots_of
 from retention.db.models import Action, Case, Rendering
 from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.actions import ActionState, Purpose
@@ -15,6 +15,7 @@ from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageState
+from retention.domain.people import Team
 from retention.domain.stages import ADVERSE_STAGES
 from retention.messages.content_hash import content_of
 from retention.runs import trust
@@ -39,6 +40,7 @@ class Refusal:
 class Rules:
     """What is asked before a message leaves: the company's zone, how long approvals count.
 
+    Whoever approved must still be in the `team` with the role in which they did.
     `lease` is for how long a worker has what it has claimed, and again from the dot on; `opens_at`
     says from when a recipient may be written to; a night that is older than `fresh_days` is no
     ground for anything adverse.
@@ -46,6 +48,7 @@ class Rules:
 
     timezone: str
     approvals_valid: timedelta
+    team: Team
     lease: timedelta = timedelta(minutes=30)
     opens_at: Callable[[datetime, str | None, str], datetime] | None = None
     fresh_days: int = 7
@@ -130,8 +133,11 @@ def _judge_approval(action: Action, content: str, now: datetime, rules: Rules) -
         return Refusal(MessageState.CANCELLED, "the content is not what was approved")
     slots, answers = slots_of(action), action.purpose is Purpose.RECEIPT
     lately = given(action, now, rules.approvals_valid)
-    if is_approved(action.stage, slots, lately, answers=answers):
+    able = counting(action, now, rules.approvals_valid, rules.team)
+    if is_approved(action.stage, slots, able, answers=answers):
         return None
+    if is_approved(action.stage, slots, lately, answers=answers):
+        return Refusal(MessageState.CANCELLED, "who approved it has not that role any more")
     if is_approved(action.stage, slots, given(action, now, _FOR_EVER), answers=answers):
         return Refusal(MessageState.EXPIRED, "an approval is too old")
     return Refusal(MessageState.CANCELLED, "an approval is missing")
@@ -148,7 +154,7 @@ _JUDGED = (
     .options(
         load_only(Action.kind, Action.customer_id, Action.form, Action.effective_on, Action.proof,
                   Action.snapshot_hash, Action.stage, Action.purpose, Action.required_roles,
-                  Action.escalated_on, raiseload=True),
+                  Action.escalated_on, Action.owner, raiseload=True),
         joinedload(Action.case).load_only(Case.version, raiseload=True),
         joinedload(Action.rendering).load_only(
             Rendering.recipient, Rendering.sender, Rendering.raw, raiseload=True

@@ -22,6 +22,7 @@ from retention.delivery.pacing import Pacer
 from retention.delivery.smtp import AttemptFailedError, Connection
 from retention.domain.messages import AttemptStage, MessageState, Verdict
 from retention.policies.load import Policies
+from retention.safeguards.stop_file import is_stopped
 
 _CHUNK_PER_LINE = 25
 _TRIES = 3
@@ -43,6 +44,7 @@ class PostOffice:
         self._rules = last_check.Rules(
             timezone,
             timedelta(hours=policies.approvals.valid_hours),
+            policies.team,
             timedelta(seconds=mail.attempt_seconds) * 2,
             rounds.openings(policies, timezone),
             policies.sending.newest_night,
@@ -78,7 +80,7 @@ class PostOffice:
         return states
 
     def _must_stop(self) -> bool:
-        if self._closed or delivery.is_stopped(self._stop_file):
+        if self._closed or is_stopped(self._stop_file):
             return True
         with writing(self._engine) as session:
             return health.stop_when_failing(session, utc_now(), self._most_errors)
@@ -119,12 +121,14 @@ class PostOffice:
 
     def _send(self, line: Connection, claimed: Claimed) -> None:
         def on_stage(stage: AttemptStage) -> None:
-            if delivery.is_stopped(self._stop_file):
+            if is_stopped(self._stop_file):
                 raise WithdrawnError("all sending was stopped")
             if stage is AttemptStage.DOT:
                 refusal = self._logbook.pass_dot(claimed)
                 if refusal is not None:
                     raise WithdrawnError(refusal)
+                if is_stopped(self._stop_file):  # the database may have kept us waiting
+                    raise WithdrawnError("all sending was stopped")
 
         try:
             code, reply = line.send(claimed.sender, claimed.recipient, claimed.raw, on_stage)

@@ -35,6 +35,12 @@ class Given:
 
     person_id: str
     role: Role
+    on_behalf_of: str | None = None
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Whose word it is: who gave it, and for whom."""
+        return frozenset(filter(None, (self.person_id, self.on_behalf_of)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +61,22 @@ def slot_text(slot: Slot) -> str:
     return "|".join(sorted(slot))
 
 
+def distinct(given: Iterable[Given]) -> list[Given]:
+    """Return the approvals of different people: one person counts once, in whoever's place.
+
+    A director who is lent to two deputies is one director.
+    """
+    counted: list[Given] = []
+    for approval in given:
+        if not any(approval.people & other.people for other in counted):
+            counted.append(approval)
+    return counted
+
+
 def open_slots(required: Sequence[Slot], given: Iterable[Given]) -> list[Slot]:
     """Return the slots that nobody has filled; an approval fills the narrowest that it fits."""
     waiting = sorted(required, key=lambda slot: (len(slot), slot_text(slot)))
-    for approval in given:
+    for approval in distinct(given):
         fitting = next((slot for slot in waiting if approval.role in slot), None)
         if fitting is not None:
             waiting.remove(fitting)
@@ -78,9 +96,8 @@ def is_approved(
     stage: Stage, required: Sequence[Slot], given: Sequence[Given], *, answers: bool = False
 ) -> bool:
     """Return whether every slot is filled, and by enough different people."""
-    people = {approval.person_id for approval in given}
     needed = approvers_needed(stage, required, answers=answers)
-    return not open_slots(required, given) and len(people) >= needed
+    return not open_slots(required, given) and len(distinct(given)) >= needed
 
 
 def role_for_approval(
@@ -101,8 +118,12 @@ def role_for_approval(
     """
     if person.person_id in authors:
         refuse(subject, f"'{person.person_id}' has written it", "Ask somebody else to approve it.")
-    if any(approval.person_id == person.person_id for approval in given):
-        refuse(subject, f"'{person.person_id}' has already approved it", "A second person must.")
+    if any(person.person_id in approval.people for approval in given):
+        refuse(
+            subject,
+            f"'{person.person_id}' has already approved it, or somebody for them",
+            "A second person must.",
+        )
     waiting = open_slots(required, given)
     for slot in waiting:
         fitting = sorted(slot & person.roles_for(owner))
@@ -111,7 +132,7 @@ def role_for_approval(
     for other in standing_in:
         if other.principal.person_id in authors:
             continue
-        if any(approval.person_id == other.principal.person_id for approval in given):
+        if any(other.principal.person_id in approval.people for approval in given):
             continue
         for slot in waiting:
             fitting = sorted(slot & other.principal.roles_for(owner))

@@ -13,7 +13,7 @@ from retention.domain.stages import ADVERSE_STAGES
 
 OPEN, TERMINATED = "open", "terminated"
 ADVERSE_EFFECTS: frozenset[str] = frozenset({*ADVERSE_STAGES, TERMINATED})
-"""Effects that worsen a customer's position: over one cap, all of them are held."""
+"""Effects that worsen a customer's position: over any cap, all of them are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class OverCap:
 
 
 def judge(effects: Iterable[str], active: int, limits: Limits) -> dict[str, OverCap]:
-    """Return the effects to hold as a whole; anything adverse over its cap holds all of them.
+    """Return the effects to hold as a whole; anything over its cap holds all that is adverse.
 
     `effects` has one entry per customer and effect; customers whose batch a person has released are
     not among them.
@@ -67,7 +67,7 @@ def judge(effects: Iterable[str], active: int, limits: Limits) -> dict[str, Over
         cap = limits.caps.get(effect)
         if cap is not None and count > cap.of(active):
             held[effect] = OverCap(effect, count, cap.of(active))
-    if held.keys() & ADVERSE_EFFECTS:
+    if held:
         for effect in ADVERSE_EFFECTS & wanted.keys():
             held.setdefault(effect, OverCap(effect, wanted[effect], 0))
     return held

@@ -142,6 +142,13 @@ class Team:
             )
         return self.people[person_id]
 
+    def still_has(
+        self, person_id: str, on_behalf_of: str | None, role: Role, owner: str | None
+    ) -> bool:
+        """Return whether a decision's person is still here, and whose role it was still has it."""
+        hat = self.people.get(on_behalf_of or person_id)
+        return person_id in self.people and hat is not None and role in hat.roles_for(owner)
+
     def account_manager_of(self, named: str | None) -> Person:
         """Return the customer's account manager, or the team's default one."""
         return self.people.get(named or "", self.people[self.default_account_manager])

@@ -28,18 +28,19 @@ def inspect(
     """Return the figures of every readable table, and the gates that would trip."""
     company = _open(policies, folders, without_broken=True)
     try:
-        return _judged(company, policies, folders, as_of, history)
+        return judged(company, policies, folders, as_of, history)
     finally:
         company.close()
 
 
-def _judged(
+def judged(
     company: Company,
     policies: Policies,
     folders: Folders,
     as_of: date,
     history: list[dict[str, Any]],
 ) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
+    """Return the figures of every table of an open company, and the gates that would trip."""
     profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
     before = snapshots.latest_before(folders.snapshots, as_of)
     people = snapshots.files(folders.snapshots, before, snapshots.PEOPLE) if before else []
@@ -62,7 +63,7 @@ def pull(
     """
     company = _open(policies, folders, without_broken=True)
     try:
-        profiles, trips = _judged(company, policies, folders, as_of, history or [])
+        profiles, trips = judged(company, policies, folders, as_of, history or [])
         taken = {
             t.table: (accepted or {})[t.table, t.found]
             for t in trips
@@ -144,6 +145,11 @@ def count_source_rows(policies: Policies, folders: Folders) -> dict[str, int]:
         company.close()
 
 
+def open_for(policies: Policies, folders: Folders, tables: Collection[str]) -> Company:
+    """Open some of the company's tables; what cannot be read is noted. Raises SourceError."""
+    return _open(policies, folders, without_broken=True, only=tables)
+
+
 def open_sources(policies: Policies, folders: Folders, as_of: date) -> Company:
     """Open the company's tables, converted and capped as of a date. Raises SourceError."""
     company = _open(policies, folders)
@@ -152,7 +158,13 @@ def open_sources(policies: Policies, folders: Folders, as_of: date) -> Company:
     return company
 
 
-def _open(policies: Policies, folders: Folders, *, without_broken: bool = False) -> Company:
+def _open(
+    policies: Policies,
+    folders: Folders,
+    *,
+    without_broken: bool = False,
+    only: Collection[str] | None = None,
+) -> Company:
     return open_company(
         policies.sources,
         policies.home,
@@ -160,6 +172,7 @@ def _open(policies: Policies, folders: Folders, *, without_broken: bool = False)
         folders.timezone,
         rules=FeatureRules(policies.conduct, policies.costs.dunning_days),
         without_broken=without_broken,
+        only=only,
         memory=folders.memory,
         spill=folders.staging,
     )

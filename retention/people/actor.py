@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
@@ -73,6 +73,19 @@ def standing_in(session: Session, actor: Actor) -> list[StandIn]:
     people = actor.policies.team.people
     known = [people[principal] for principal in dict.fromkeys(rows) if principal in people]
     return [StandIn(person, actor.person.person_id) for person in known]
+
+
+def one_party(session: Session, person_id: str, since: datetime, until: date) -> set[str]:
+    """Return a person, and who was their deputy or principal since then: they speak as one."""
+    lent = session.execute(
+        select(Delegation.principal_id, Delegation.deputy_id).where(
+            or_(Delegation.principal_id == person_id, Delegation.deputy_id == person_id),
+            or_(Delegation.revoked_at.is_(None), Delegation.revoked_at > since),
+            Delegation.starts_on <= until,
+            Delegation.ends_on >= since.date(),
+        )
+    )
+    return {person_id}.union(*lent)
 
 
 def may(session: Session, actor: Actor, permission: Permission, owner: str) -> bool:

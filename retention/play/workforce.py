@@ -107,6 +107,7 @@ class Workforce:
         for slot in needed.slots_of(action):
             owner = team.get(action.owner)
             person = owner if slot & owner.roles else self._one_with(min(slot))
+            approvals.note_viewing(session, action, self._actor(person))
             approvals.approve(session, action.id, self._actor(person))
             approving.append(person)
         return approving

@@ -8,6 +8,9 @@ from retention.domain.people import Person, Role, Team
 from retention.policies.guards import ID
 from retention.yaml_files import PolicyModel
 
+RESERVED = frozenset({"retention", "nightly", "inbox", "customer"})
+"""Who acts in records when no person does."""
+
 
 class PersonDoc(PolicyModel):
     """One member of the team. `accounts: all` makes account roles count for every account."""
@@ -32,6 +35,16 @@ class TeamDoc(PolicyModel):
         ids = [person.id for person in self.people]
         if len(set(ids)) < len(ids):
             raise ValueError("two people have the same id")
+        for what, values in (
+            ("name", [" ".join(person.name.split()).casefold() for person in self.people]),
+            ("address", [person.email.strip().casefold() for person in self.people]),
+        ):
+            twice = next((value for value in values if values.count(value) > 1), None)
+            if twice is not None:
+                same = [i for i, value in zip(ids, values, strict=True) if value == twice]
+                raise ValueError(f"{' and '.join(same)} have the same {what}; who are they?")
+        for reserved in RESERVED & set(ids):
+            raise ValueError(f"'{reserved}' is what records call the program or a customer")
         if self.default_account_manager not in ids:
             raise ValueError(f"'{self.default_account_manager}' is not among the people")
         return self

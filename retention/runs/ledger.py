@@ -172,6 +172,18 @@ def require_held(session: Session, claim_: RunClaim) -> Run:
     return run
 
 
+def require_newest(session: Session, claim_: RunClaim) -> None:
+    """Hold the run, and every newer one, until the transaction ends: its results count now.
+
+    Raises RunLockedError when another process took it over, and RunRefusedError when a newer date
+    was completed while it was at work: an older night never decides after a newer one.
+    """
+    run = require_held(session, claim_)
+    newer = select(Run.state).where(Run.flow == run.flow, Run.business_date > run.business_date)
+    session.scalars(newer.order_by(Run.business_date).with_for_update()).all()
+    _refuse_older(session, run.flow, run.business_date)
+
+
 def finish(
     session: Session, claim_: RunClaim, state: RunState, summary: dict[str, Any], now: datetime
 ) -> None:

@@ -14,12 +14,12 @@ from retention.sources.canonical import CANONICAL
 from retention.sources.rows import run
 from retention.sources.tables import RULE_TABLES, Company, empty_company, use_file
 
-# A payment belongs to whose invoice it pays.
-_OWNED = {
+OWNED = {
     "payments": "SELECT p.* REPLACE (coalesce(i.customer_id, p.customer_id) AS customer_id), "
     "p.customer_id AS payer_id FROM payments AS p "
     "LEFT JOIN invoices AS i ON i.invoice_id = p.invoice_id",
 }
+"""How a table's rows are owned: a payment belongs to whose invoice it pays."""
 
 
 def stage(company: Company, folder: Path, shards: int) -> None:
@@ -27,7 +27,7 @@ def stage(company: Company, folder: Path, shards: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in company.mapped:
-        rows = _OWNED.get(name, f'SELECT * FROM "{name}"')
+        rows = OWNED.get(name, f'SELECT * FROM "{name}"')
         _copy(
             company.db,
             f"SELECT *, CAST(hash(customer_id) % {shards} AS INTEGER) AS shard FROM ({rows})",

@@ -1,5 +1,6 @@
 """Open a company's canonical tables in one DuckDB connection."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def open_company(
     *,
     rules: FeatureRules | None = None,
     without_broken: bool = False,
+    only: Collection[str] | None = None,
     memory: str = "4GB",
     spill: Path | None = None,
 ) -> Company:
@@ -69,7 +71,8 @@ def open_company(
 
     Relative paths start at `base`. Moments with an offset are read in `timezone`. `rules` is what
     ops decide about features. With `without_broken` a table that cannot be used is left
-    out and noted, unless it is `customers` or its database does not answer. Rows beyond `memory`
+    out and noted, unless it is `customers` or its database does not answer. With `only` no other
+    tables are read. Rows beyond `memory`
     go to the folder `spill`.
     """
     company = empty_company({}, rules)
@@ -79,7 +82,8 @@ def open_company(
     if spill is not None:
         run(company.db, f"SET temp_directory = '{spill / 'spill'!s}'".replace("\\", "/"))
     company.mappings.update(mappings_of(config, base, environment))
-    for name in [name for name in CANONICAL if name in company.mappings]:
+    wanted = CANONICAL if only is None else only
+    for name in [name for name in CANONICAL if name in company.mappings and name in wanted]:
         mapping = company.mappings[name]
         try:
             connection = config.connection_of(mapping)

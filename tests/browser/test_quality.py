@@ -139,6 +139,7 @@ def as_sent(purpose: str, language: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.gate
 @pytest.mark.skipif(SPAMASSASSIN is None, reason="spamassassin is not installed")
 def test_no_message_looks_like_spam(tmp_path: Path) -> None:
     """Local tests only; what is measured is the message, not the world's opinion of the sender."""

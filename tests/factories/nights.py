@@ -122,7 +122,9 @@ def approve_all(shop: Application, as_of: date) -> int:
                 owner = shop.policies.team.get(action.owner)
                 people = [owner, *shop.policies.team.people.values()]
                 person = next(p for p in people if slot & p.roles_for(action.owner))
-                approvals.approve(session, action.id, actor_of(shop, person.person_id, as_of))
+                actor = actor_of(shop, person.person_id, as_of)
+                approvals.note_viewing(session, action, actor)
+                approvals.approve(session, action.id, actor)
     return len(todo)
 
 

@@ -12,6 +12,7 @@ from retention.bootstrap import Application
 from retention.cases import lifecycle as cases
 from retention.clock import travel
 from retention.db.models import Action, Case, Message
+from retention.db.queries import actions as queries
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.domain.approving import ReasonCode
@@ -76,8 +77,11 @@ def state_of(shop: Application, action_id: str) -> ActionState:
 
 
 def approve(shop: Application, action_id: str, person: str) -> None:
+    """Look at a message and approve it."""
     with writing(shop.engine) as session:
-        approvals.approve(session, action_id, actor_of(shop, person, NIGHT))
+        actor = actor_of(shop, person, NIGHT)
+        approvals.note_viewing(session, queries.get(session, action_id), actor)
+        approvals.approve(session, action_id, actor)
 
 
 def reject(shop: Application, action_id: str, person: str, reason: str) -> None:

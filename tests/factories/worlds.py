@@ -22,6 +22,7 @@ from retention.actions import approval as approvals
 from retention.actions import completion as completing
 from retention.bootstrap import Application, build_application
 from retention.db.models import Action, Message
+from retention.db.queries import actions as queries
 from retention.db.session import make_engine, reading, writing
 from retention.delivery import attempts, last_check
 from retention.delivery import claim as delivery
@@ -295,7 +296,13 @@ class World:
         for action_id in ids:
             self.attempt(partial(self._complete, action_id=action_id, who="marta"))
             for who in ("marta", "fran", "diana"):
-                self.attempt(partial(approvals.approve, action_id=action_id, actor=self.actor(who)))
+                self.attempt(partial(self.look_and_approve, action_id=action_id, who=who))
+
+    def look_and_approve(self, session: Session, action_id: str, who: str) -> None:
+        action, actor = queries.get(session, action_id), self.actor(who)
+        if action.rendering is not None:
+            approvals.note_viewing(session, action, actor)
+        approvals.approve(session, action_id, actor)
 
     def _complete(
         self, session: Session, action_id: str, who: str, outcome: str = "unwilling"
@@ -312,7 +319,7 @@ class World:
 
     def post(self, fate: str) -> None:
         self.unchecked = True
-        rules = last_check.Rules("Europe/Madrid", timedelta(hours=72))
+        rules = last_check.Rules("Europe/Madrid", timedelta(hours=72), self.shop.policies.team)
         with reading(self.shop.engine) as session:
             ids = session.scalars(
                 select(Message.id).where(

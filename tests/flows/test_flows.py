@@ -136,6 +136,7 @@ def test_the_weekly_flows_learn_and_report(prefect_server: None, lite: Applicati
     assert "customers.example" not in str(found)
 
 
+@pytest.mark.gate
 def test_shards_run_on_a_dask_cluster_and_give_the_same_scores(
     lite: Application, tmp_path: Path
 ) -> None:

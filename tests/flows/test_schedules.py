@@ -289,6 +289,7 @@ def test_an_unforeseen_failure_is_a_sentence_for_prefect_and_a_story_for_its_own
     assert "its story is in failures/" in line["why"]
 
 
+@pytest.mark.gate
 def test_a_restart_keeps_what_people_did_and_deploy_shows_it(
     home: Served, served: Served, serving: ExitStack
 ) -> None:

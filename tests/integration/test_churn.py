@@ -203,6 +203,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[Policies, Folders]:
     return load_policies(config, ROOT / "templates"), make_folders(folder / "snapshots")
 
 
+@pytest.mark.gate
 def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Folders]) -> None:
     policies, folders = past
     learnt, data_hash = learning.learn_churn(policies, folders, LAST, from_sources=True)

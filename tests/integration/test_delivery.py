@@ -10,13 +10,14 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
 from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering, Run
+from retention.db.queries import actions as queries
 from retention.db.session import reading, writing
 from retention.delivery import attempts, canaries, last_check
 from retention.delivery import claim as delivery
@@ -26,6 +27,7 @@ from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.messages import AttemptStage, MessageState, SendPolicy
+from retention.domain.people import Role
 from retention.domain.playbook import Condition
 from retention.domain.runs import RunState
 from retention.domain.stages import Stage
@@ -109,6 +111,44 @@ def test_a_wrong_content_hash_is_refused_at_approval(queued: Application) -> Non
         approvals.approve(session, notice, actor_of(queued, "marta", NIGHT), seen="0" * 64)
 
 
+def test_what_is_adverse_is_approved_only_by_who_was_shown_this_very_version(
+    queued: Application,
+) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    with pytest.raises(NotAllowedError, match="has not been shown.*--as marta"), \
+            writing(queued.engine) as session:  # fmt: skip
+        approvals.approve(session, notice, actor_of(queued, "marta", NIGHT))
+    with writing(queued.engine) as session:
+        action = queries.get(session, notice)
+        approvals.note_viewing(session, action, actor_of(queued, "diana", NIGHT))
+    with writing(queued.engine) as session:
+        approvals.note_viewing(session, action, actor_of(queued, "marta", NIGHT))
+        session.get_one(Rendering, notice).raw += b"one word more"
+    with pytest.raises(NotAllowedError, match="has not been shown this version"), \
+            writing(queued.engine) as session:  # fmt: skip
+        approvals.approve(session, notice, actor_of(queued, "marta", NIGHT))
+
+
+@pytest.mark.parametrize("change", ["gone", "another role"])
+def test_who_approved_must_still_be_in_the_team_with_the_role_when_it_leaves(
+    queued: Application, server: ScriptedServer, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(queued.engine) as session:
+        session.execute(update(Message).values(state=MessageState.CANCELLED))
+    notice = one_proposal(queued, Stage.TERMINATE)
+    approve(queued, notice, "marta")
+    approve(queued, notice, "diana")
+    people = dict(queued.policies.team.people)
+    diana = people.pop("diana")
+    if change == "another role":
+        people["diana"] = replace(diana, roles=frozenset({Role.VIEWER}))
+    team = replace(queued.policies.team, people=people)
+    use_application(monkeypatch, replace(queued, policies=replace(queued.policies, team=team)))
+    assert deliver() == {"cancelled": 1}
+    assert server.accepted == []
+    assert message_of(queued, notice).last_text == "who approved it has not that role any more"
+
+
 def test_a_rejected_message_is_never_sent(queued: Application, server: ScriptedServer) -> None:
     offer = one_proposal(queued, Stage.RENEGOTIATE)
     reject(queued, offer, "marta", "she called")
@@ -151,9 +191,18 @@ def test_a_message_that_is_too_late_expires(queued: Application, server: Scripte
     assert server.accepted == []
 
 
-def test_the_stop_file_stops_everything(queued: Application, server: ScriptedServer) -> None:
-    queued.settings.stop_file.parent.mkdir(parents=True, exist_ok=True)
-    queued.settings.stop_file.touch()
+@pytest.mark.parametrize("how", ["file", "folder", "link that leads nowhere"])
+def test_the_stop_file_stops_everything(
+    queued: Application, server: ScriptedServer, how: str
+) -> None:
+    stop = queued.settings.stop_file
+    stop.parent.mkdir(parents=True, exist_ok=True)
+    if how == "file":
+        stop.touch()
+    elif how == "folder":
+        stop.mkdir()
+    else:
+        stop.symlink_to("nowhere")
     states = deliver()
     assert set(states) == {"stopped"}
     assert server.connections == 0
@@ -462,7 +511,7 @@ def test_a_night_that_commits_while_the_dot_waits_is_seen(
     """The worker waits for the night's lock, and must then see what the night has written."""
     with writing(queued.engine) as session:
         (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
-        rules = last_check.Rules("Europe/Madrid", timedelta(hours=72))
+        rules = last_check.Rules("Europe/Madrid", timedelta(hours=72), queued.policies.team)
         claims = delivery.claim_checked(session, [message_id], AFTERNOON, rules)
     (claimed,) = claims.taken
     found: list[dict[str, str]] = []

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from retention.audit import verify as audit
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Action, DeliveryAttempt, Message, Rendering
+from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering
 from retention.db.session import reading, writing
 from retention.delivery import circuit_breaker as health
 from retention.domain.errors import TemplateError
@@ -379,6 +379,7 @@ def test_a_mailbox_with_other_letters_never_breaks_the_worker(
     with writing(lab.shop.engine) as session:
         action_id = session.get_one(Message, lab.message_id).action_id
         session.get_one(Rendering, action_id).recipient = "ñ@customers.example"
+        _let_nobody_ask_the_data(session, action_id)
         _approve_as_it_is(session, action_id)
     server = secured(features=features)
     assert lab.talk(port=server.port) == {"failed": 1}
@@ -525,6 +526,23 @@ def test_the_kill_switch_is_thrown_before_the_data(lab: Lab, verb: str, how: str
     assert deliver(now=LATER) == {"stopped": 1}
 
 
+def test_a_stop_while_the_database_keeps_us_waiting_stops_the_data(lab: Lab) -> None:
+    """The dot is on record by then; nothing of the message has left, and that is known."""
+
+    def stop(_: object) -> None:
+        if lab.server.verbs[-1:] == ["DATA"]:
+            lab.shop.settings.stop_file.parent.mkdir(parents=True, exist_ok=True)
+            lab.shop.settings.stop_file.touch()
+
+    event.listen(lab.shop.engine, "commit", stop)
+    assert deliver() == {"queued": 1}
+    assert (lab.copies, lab.state) == (0, MessageState.QUEUED)
+    event.remove(lab.shop.engine, "commit", stop)
+    lab.shop.settings.stop_file.unlink()
+    assert deliver(now=LATER) == {"sent": 1}
+    assert lab.copies == 1
+
+
 @pytest.mark.parametrize("mark", ["\r\n", "\n", "\r", "\0"])
 @pytest.mark.parametrize("place", ["name", "email"])
 def test_line_breaks_in_the_data_reach_no_header(lab: Lab, mark: str, place: str) -> None:
@@ -538,6 +556,13 @@ def test_line_breaks_in_the_data_reach_no_header(lab: Lab, mark: str, place: str
     head = raw.partition(b"\r\n\r\n")[0]
     assert b"\r\nBcc:" not in head
     assert mark.encode() not in head.replace(b"\r\n", b"")
+
+
+def _let_nobody_ask_the_data(session: Session, action_id: str) -> None:
+    """Of education nobody asks whether the customer has another address by now."""
+    action = session.get_one(Action, action_id)
+    action.stage = Stage.EDUCATE
+    session.get_one(Case, action.case_id).stage = Stage.EDUCATE
 
 
 def _propose_to(shop: Application, email: str, **row: str) -> bytes:

@@ -1,9 +1,9 @@
 """Just before something adverse leaves, the company's own data is asked once more."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -16,10 +16,9 @@ from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.domain.messages import MessageState
 from retention.domain.stages import Stage
-from retention.sources.config import Database, load_sources
-from retention.sources.recent import look_since
-from tests.conftest import NIGHT, PostgresDatabases, use_application, write_sources
-from tests.factories.outboxes import approve, deliver, message_of, one_proposal, state_of
+from retention.sources.config import load_sources
+from tests.conftest import NIGHT, use_application, write_sources
+from tests.factories.outboxes import approve, deliver, message_of, one_proposal, owner, state_of
 from tests.factories.servers import ScriptedServer
 
 
@@ -65,28 +64,117 @@ def add_row(data: Path, table: str, **values: object) -> None:
         )
 
 
-def test_who_has_paid_since_gets_no_notice(
-    today: tuple[Application, Path], server: ScriptedServer
+def change(data: Path, table: str, sql: str) -> None:
+    """Write a table anew, as `sql` makes it of `old`."""
+    folder = data / table
+    with duckdb.connect() as db:
+        db.execute(f"CREATE TABLE old AS SELECT * FROM read_parquet('{folder}/*.parquet')")
+        for file in folder.glob("*.parquet"):
+            file.unlink()
+        db.execute(f"COPY ({sql}) TO '{folder}/all.parquet' (FORMAT parquet)")
+
+
+def mark(column: str, value: str) -> Callable[[Path, str], None]:
+    """A change of the customer's own row."""
+    return lambda data, customer: change(
+        data,
+        "customers",
+        f"SELECT * REPLACE (CASE WHEN customer_id = '{customer}' THEN {value} ELSE {column} END "
+        f"AS {column}) FROM old",
+    )
+
+
+def complain(day: date, closed: date | None = None) -> Callable[[Path, str], None]:
+    return lambda data, customer: add_row(
+        data, "tickets", ticket_id="T-new", customer_id=customer, opened_at=day, closed_at=closed,
+        complaint=True,
+    )  # fmt: skip
+
+
+def dispute(data: Path, customer: str) -> None:
+    newest = f"(SELECT max(issued_on) FROM old WHERE customer_id = '{customer}')"
+    change(
+        data,
+        "invoices",
+        "SELECT * REPLACE (CASE WHEN customer_id = "
+        f"'{customer}' AND issued_on = {newest} THEN 'disputed' ELSE status END AS status) "
+        "FROM old",
+    )
+
+
+def pay(day: date, payer: str | None = None) -> Callable[[Path, str], None]:
+    """All that is open is paid: by the customer, or by somebody else for their invoices."""
+
+    def paying(data: Path, customer: str) -> None:
+        with duckdb.connect() as db:
+            rows = db.execute(
+                f"SELECT invoice_id, amount FROM read_parquet('{data}/invoices/*.parquet') "
+                "WHERE customer_id = ? AND amount > 0 ORDER BY issued_on DESC LIMIT 24",
+                [customer],
+            ).fetchall()
+        with duckdb.connect() as db:
+            names = "invoice_id, customer_id, amount, paid_on"
+            values = ", ".join(
+                f"('{invoice}', '{payer or customer}', {amount}, DATE '{day}')"
+                for invoice, amount in rows
+            )
+            empty = f"SELECT * FROM read_parquet('{data}/payments/*.parquet') LIMIT 0"
+            db.execute(
+                f"COPY (SELECT * FROM ({empty}) UNION ALL BY NAME SELECT * FROM (VALUES {values}) "
+                f"AS new ({names})) TO '{data}/payments/today.parquet' (FORMAT parquet)"
+            )
+
+    return paying
+
+
+def credit(data: Path, customer: str) -> None:
+    add_row(data, "invoices", invoice_id="I-credit", customer_id=customer, amount=-1000.0,
+            issued_on=NIGHT + timedelta(days=1), due_on=NIGHT + timedelta(days=1))  # fmt: skip
+
+
+LATER, BEFORE = NIGHT + timedelta(days=1), NIGHT - timedelta(days=3)
+SPEAKS_AGAINST: dict[str, tuple[Callable[[Path, str], None], str]] = {
+    "complained since": (complain(LATER), "open complaint"),
+    "complained on the night's own date": (complain(NIGHT), "open complaint"),
+    "complained before, told late": (complain(BEFORE), "open complaint"),
+    "complained and was answered since": (complain(BEFORE, LATER), "has complained since"),
+    "in dispute": (dispute, "an invoice is in dispute"),
+    "vulnerable": (mark("vulnerable", "true"), "vulnerable by now"),
+    "strategic": (mark("strategic", "true"), "strategic by now"),
+    "left by themselves": (mark("status", "'Cancelled'"), "has left"),
+    "another address": (mark("email", "'new@customers.example'"), "another address by now"),
+    "no address": (mark("email", "NULL"), "another address by now"),
+    "paid since": (pay(LATER), "paid or credited since"),
+    "paid before, told late": (pay(BEFORE), "paid or credited since"),
+    "paid for by somebody else": (pay(LATER, payer="C0000001"), "paid or credited since"),
+    "credited": (credit, "paid or credited since"),
+}
+
+
+@pytest.mark.parametrize("what", SPEAKS_AGAINST)
+def test_what_the_night_did_not_know_takes_a_notice_back(
+    today: tuple[Application, Path], server: ScriptedServer, what: str
 ) -> None:
     shop, data = today
     notice = ready_notice(shop)
-    add_row(data, "payments", customer_id=customer_of(shop, notice),
-            paid_on=NIGHT + timedelta(days=1), amount=50.0)  # fmt: skip
-    assert deliver() == {"cancelled": 1}
+    happen, reason = SPEAKS_AGAINST[what]
+    happen(data, customer_of(shop, notice))
+    assert deliver() == {"cancelled": 1}, message_of(shop, notice).waiting_for
     assert server.accepted == []
     assert state_of(shop, notice) is ActionState.CANCELLED
-    assert "has paid since" in (message_of(shop, notice).last_text or "")
+    assert reason in (message_of(shop, notice).last_text or "")
 
 
-def test_who_has_complained_since_gets_nothing_that_is_guarded(
-    today: tuple[Application, Path], server: ScriptedServer
+@pytest.mark.parametrize("what", ["complained since", "in dispute", "vulnerable", "paid since"])
+def test_an_offer_is_taken_back_by_what_protects_and_not_by_a_payment(
+    today: tuple[Application, Path], server: ScriptedServer, what: str
 ) -> None:
     shop, data = today
-    notice = ready_notice(shop)
-    add_row(data, "tickets", ticket_id="T-new", customer_id=customer_of(shop, notice),
-            opened_at=NIGHT + timedelta(days=1), complaint=True)  # fmt: skip
-    assert deliver() == {"cancelled": 1}
-    assert server.accepted == []
+    offer = one_proposal(shop, Stage.RENEGOTIATE)
+    approve(shop, offer, owner(shop, offer))
+    happen, _ = SPEAKS_AGAINST[what]
+    happen(data, customer_of(shop, offer))
+    assert deliver() == ({"sent": 1} if what == "paid since" else {"cancelled": 1})
 
 
 def test_what_was_known_that_night_changes_nothing(
@@ -94,9 +182,41 @@ def test_what_was_known_that_night_changes_nothing(
 ) -> None:
     shop, data = today
     notice = ready_notice(shop)
-    add_row(data, "payments", customer_id=customer_of(shop, notice), paid_on=NIGHT, amount=50.0)
+    customer = customer_of(shop, notice)
+    add_row(data, "invoices", invoice_id="I-new", customer_id=customer, amount=40.0,
+            issued_on=LATER, due_on=LATER + timedelta(days=30))  # fmt: skip
+    add_row(data, "tickets", ticket_id="T-new", customer_id=customer, opened_at=LATER,
+            complaint=False)  # fmt: skip
     assert deliver() == {"sent": 1}
     assert len(server.accepted) == 1
+
+
+LESS = {
+    "tickets deleted": ("tickets", "SELECT * FROM old LIMIT 0"),
+    "tickets halved": ("tickets", "SELECT * FROM old WHERE hash(ticket_id) % 2 = 0"),
+    "complaints empty": (
+        "tickets",
+        "SELECT * REPLACE (CAST(NULL AS BOOLEAN) AS complaint) FROM old",
+    ),
+    "no column": ("tickets", "SELECT * EXCLUDE complaint FROM old"),
+    "payments deleted": ("payments", "SELECT * FROM old LIMIT 0"),
+    "customers vanished": ("customers", "SELECT * FROM old WHERE hash(customer_id) % 9 > 0"),
+}
+
+
+@pytest.mark.parametrize("fault", LESS)
+def test_from_less_data_nothing_is_concluded(
+    today: tuple[Application, Path], server: ScriptedServer, fault: str
+) -> None:
+    shop, data = today
+    notice = ready_notice(shop)
+    table, sql = LESS[fault]
+    change(data, table, sql)
+    assert deliver() == {"stopped": 1}
+    found = message_of(shop, notice)
+    assert found.state is MessageState.QUEUED
+    assert (found.waiting_for or "").startswith(f"company_data_in_doubt: {table}: ")
+    assert server.accepted == []
 
 
 @pytest.mark.parametrize("fault", ["gone", "half"])
@@ -122,36 +242,5 @@ def test_when_nobody_can_tell_the_notice_waits_and_the_rest_leaves(
     assert states["stopped"] == 1
     assert states["sent"] > 10
     found = message_of(shop, notice)
-    assert (found.state, found.waiting_for) == (MessageState.QUEUED, "company_data_unreadable")
-
-
-def test_a_database_is_asked_for_its_newest_rows_only(
-    postgres: PostgresDatabases, tmp_path: Path
-) -> None:
-    from sqlalchemy import create_engine, text
-
-    url = postgres.make("retention_recent")
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE paid (who text, day date, amount numeric)"))
-        connection.execute(
-            text("INSERT INTO paid VALUES ('C1', '2026-06-02', 5), ('C1', '2027-01-01', 5), "
-                 "('C2', '2026-05-30', 5), ('C3', '2026-06-02', -5)")
-        )  # fmt: skip
-    engine.dispose()
-    (tmp_path / "sources.yaml").write_text(
-        f"""
-connections:
-  billing: {{kind: postgresql, url: "{url}"}}
-tables:
-  customers: {{connection: billing, query: "SELECT 'C1' AS customer_id, 'x' AS name"}}
-  payments: {{connection: billing, table: paid, columns: {{customer_id: who, paid_on: day}}}}
-""",
-        "utf-8",
-    )
-    config = load_sources(tmp_path / "sources.yaml")
-    assert isinstance(config.connections["billing"], Database)
-    found = look_since(config, tmp_path, {}, "Europe/Madrid", (NIGHT, NIGHT + timedelta(days=2)),
-                       {"C1", "C2", "C3"})  # fmt: skip
-    assert {c: d.isoformat() for c, d in found.paid_on.items()} == {"C1": "2026-06-02"}
-    assert found.complained_on == {}
+    assert found.state is MessageState.QUEUED
+    assert (found.waiting_for or "").startswith("company_data_")

@@ -120,7 +120,7 @@ def _walk(world: World, stage: Stage, template: str | None, days: int) -> None:
 
 def approve(world: World, action_id: str, who: str) -> None:
     with writing(world.shop.engine) as session:
-        approvals.approve(session, action_id, world.actor(who))
+        world.look_and_approve(session, action_id, who)
 
 
 def place(world: World, kind: ExclusionKind, days: int = 30, scope: str = "all") -> int:
@@ -481,6 +481,29 @@ def test_a_waiver_needs_a_reason_and_a_second_person(world: World) -> None:
         waivers.decide(session, number, world.actor("diana"), granted=True, note="", owner="marta")
     with pytest.raises(MoveNotAllowedError), writing(world.shop.engine) as session:
         waivers.decide(session, number, world.actor("dora"), granted=False, note="", owner="marta")
+
+
+@pytest.mark.parametrize("lender", ["marta", "diana"])
+def test_who_asks_for_a_waiver_their_deputy_and_their_principal_are_one(
+    world: World, lender: str
+) -> None:
+    """Marta asks; diana stands in for her, or she for diana, for a day: diana is no second."""
+    for _ in range(3):
+        world.night(5)
+    team, on = world.shop.policies.team, world.actor("marta").on
+    borrower = {"marta": "diana", "diana": "marta"}[lender]
+    with writing(world.shop.engine) as session:
+        delegations.delegate(session, world.actor(lender), team.get(borrower), on, on,
+                             reason="away for the day")  # fmt: skip
+        case = open_case_of(session, CUSTOMER)
+        number = waivers.request(session, case, Stage.EDUCATE, world.actor("marta"),
+                                 reason="was taught last month", owner="marta").id  # fmt: skip
+    world.night(5)
+    with pytest.raises(NotAllowedError, match="stands in for who has"), \
+            writing(world.shop.engine) as session:  # fmt: skip
+        waivers.decide(session, number, world.actor("diana"), granted=True, note="", owner="marta")
+    with writing(world.shop.engine) as session:
+        waivers.decide(session, number, world.actor("dora"), granted=True, note="", owner="marta")
 
 
 def test_answers_to_an_offer(world: World) -> None:

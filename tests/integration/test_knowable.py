@@ -75,7 +75,7 @@ def test_a_night_on_old_data_equals_a_night_on_data_that_ends_there(
     assert night(config_dir, tmp_path / "b" / "snapshots").equals(before)
 
 
-@pytest.mark.parametrize("size", [10, 150])
+@pytest.mark.parametrize("size", [pytest.param(10, marks=pytest.mark.gate), 150])
 def test_shards_change_nothing(config_dir: Path, tmp_path: Path, size: int) -> None:
     whole = night(config_dir, tmp_path / "a" / "snapshots", NIGHT)
     parts = night(config_dir, tmp_path / "b" / "snapshots", NIGHT, shard_customers=size,

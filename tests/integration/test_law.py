@@ -100,7 +100,7 @@ class Ladder(World, RuleBasedStateMachine):
         def work(session: Session) -> None:
             action = self.waiting(session, pick)
             if action is not None:
-                approvals.approve(session, action.id, self.actor(who))
+                self.look_and_approve(session, action.id, who)
 
         self.attempt(work)
 

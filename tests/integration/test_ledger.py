@@ -17,12 +17,13 @@ from retention.domain.errors import PlanStaleError, RunLockedError, RunRefusedEr
 from retention.domain.holdouts import Arm
 from retention.domain.runs import RunState
 from retention.domain.stages import PlaybookName
+from retention.domain.summaries import PullSummary, ScoreSummary
 from retention.nights.plan import make_plan
 from retention.reports.programme_effect import measure_programme
 from retention.reports.spillover import measure_others, stop_above_limit
 from retention.runs import ledger as runs
 from tasks import nightly
-from tasks.nightly import claim_run, renew_lease
+from tasks.nightly import claim_run, release_decisions, renew_lease
 from tests.conftest import NIGHT
 from tests.factories.commands import answer, retention
 from tests.factories.nights import morning_after, print_of, run_night, run_nights
@@ -64,6 +65,19 @@ def test_a_pile_of_late_runs_runs_once(shop: Application) -> None:
     for _ in range(6):
         run_night(NIGHT)
     assert print_of(shop) == before
+
+
+def test_a_night_that_was_overtaken_while_it_worked_decides_nothing(shop: Application) -> None:
+    """Two workers: the night before hangs, today's is run, then the older one wakes up."""
+    older = NIGHT - timedelta(days=1)
+    claim = claim_on(shop, older, morning_after(older))
+    run_night(NIGHT)
+    before = print_of(shop)
+    pulled = PullSummary(older, {}, {}, 0, 0)
+    with travel(morning_after(NIGHT)), pytest.raises(RunRefusedError, match="is older than the"):
+        release_decisions.fn(claim, pulled, ScoreSummary(0, {}, {}, {}, (), None, None))
+    assert print_of(shop) == before
+    assert state_of(shop, older) is RunState.RUNNING, "who ran it writes down that it failed"
 
 
 def test_a_back_filled_night_is_scored_and_decides_nothing(shop: Application) -> None:

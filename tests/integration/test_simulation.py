@@ -39,6 +39,7 @@ def test_a_year_in_a_company_that_does_not_respond_shows_no_effect(tmp_path: Pat
     assert found["net_effect"]["low"] <= 0
 
 
+@pytest.mark.gate
 def test_two_policies_side_by_side_on_the_command_line(tmp_path: Path) -> None:
     patient = shutil.copytree(ROOT / "config", tmp_path / "patient")
     playbook = patient / "playbooks" / "restore.yaml"

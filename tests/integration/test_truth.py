@@ -37,6 +37,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(
     "archetype",
     ["non_payer", "chronically_dissatisfied", "unaware", "time_drain", "drifted", "underpriced"],

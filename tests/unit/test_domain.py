@@ -40,7 +40,7 @@ from retention.domain.notices import (
     plan_notice,
 )
 from retention.domain.offers import make_offer
-from retention.domain.people import Person, Role
+from retention.domain.people import Person, Role, Team
 from retention.domain.playbook import OfferTerms
 from retention.domain.runs import RUN_MOVES, RunState
 from retention.domain.stages import Stage
@@ -168,6 +168,35 @@ def test_adverse_stages_need_two_people_whatever_the_playbook_says() -> None:
     assert approvers_needed(Stage.TERMINATE, ()) == 2
     assert approvers_needed(Stage.EDUCATE, ()) == 0
     assert not is_approved(Stage.TERMINATE, (), [Given("diana", Role.DIRECTOR)])
+
+
+def test_one_director_who_is_lent_to_two_deputies_is_one_person() -> None:
+    either = (DIRECTOR, DIRECTOR)
+    james, olga = make_person("james", Role.VIEWER), make_person("olga", Role.VIEWER)
+    first = Given("james", Role.DIRECTOR, "diana")
+    for second in (
+        Given("olga", Role.DIRECTOR, "diana"),
+        Given("diana", Role.DIRECTOR),
+        Given("james", Role.DIRECTOR, "marta"),
+        Given("diana", Role.DIRECTOR, "marta"),
+    ):
+        assert not is_approved(Stage.TERMINATE, either, [first, second]), second
+        assert not is_approved(Stage.TERMINATE, either, [second, first]), second
+    assert is_approved(Stage.TERMINATE, either, [first, Given("marta", Role.DIRECTOR)])
+    for person, lent in ((olga, (StandIn(DIANA, "olga"),)), (DIANA, ()), (james, ())):
+        with pytest.raises(NotAllowedError, match="approve"):
+            role_for_approval(person, either, [first], owner="marta", authors=frozenset(),
+                              standing_in=lent, subject="action")  # fmt: skip
+
+
+def test_who_has_gone_or_lost_the_role_has_no_voice() -> None:
+    team = Team({"marta": MARTA, "diana": DIANA}, "marta")
+    assert team.still_has("diana", None, Role.DIRECTOR, "marta")
+    assert team.still_has("diana", "marta", Role.ACCOUNT_MANAGER, "marta")
+    assert not team.still_has("diana", None, Role.FINANCE, "marta")
+    assert not team.still_has("james", "diana", Role.DIRECTOR, "marta")
+    assert not team.still_has("diana", "james", Role.DIRECTOR, "marta")
+    assert not team.still_has("marta", None, Role.ACCOUNT_MANAGER, "james")
 
 
 def test_a_quorum_needs_that_many_different_people() -> None:

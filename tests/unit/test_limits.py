@@ -37,8 +37,13 @@ def test_at_the_cap_everything_happens_and_one_more_holds_all() -> None:
     assert (over["migrate"].wanted, over["migrate"].allowed) == (5, 4)
 
 
-def test_too_much_education_holds_education_only() -> None:
-    assert judge(["educate"] * 81 + ["migrate"], 800, LIMITS).keys() == {"educate"}
+@pytest.mark.parametrize("effect", ["educate", "open", "renegotiate"])
+def test_whatever_is_too_much_holds_all_that_is_adverse(effect: str) -> None:
+    limits = Limits(LIMITS.caps | {"open": Cap(0.1, 5000, 3), "renegotiate": Cap(0.1, 5000, 3)})
+    found = judge([effect] * 81 + ["migrate", "terminated"], 800, limits)
+    assert found.keys() == {effect, "migrate", "terminated"}
+    assert found["migrate"].allowed == 0
+    assert judge([effect] * 80 + ["migrate"], 800, limits) == {}
 
 
 @given(st.lists(st.sampled_from(["migrate", "educate", "terminate"])), st.integers(0, 5000))
@@ -46,7 +51,7 @@ def test_what_is_not_held_is_within_its_cap(effects: list[str], active: int) -> 
     over = judge(effects, active, LIMITS)
     for effect, cap in LIMITS.caps.items():
         assert effect in over or effects.count(effect) <= cap.of(active)
-    if over.keys() & ADVERSE_EFFECTS:
+    if over:
         assert over.keys() >= ADVERSE_EFFECTS & set(effects)
 
 
