@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.audit import verify as audit
 from retention.bootstrap import Application
@@ -582,7 +583,6 @@ def _propose_to(shop: Application, email: str, **row: str) -> bytes:
 
 def _approve_as_it_is(session: object, action_id: str) -> None:
     """Bind the approvals and the message to what the rendering says now."""
-    from sqlalchemy.orm import Session, joinedload, selectinload
 
     from retention.messages.content_hash import content_of
 
