@@ -10,6 +10,7 @@ from flows.parameters import NightlyParameters
 from retention.clock import business_date
 from retention.domain.summaries import PullSummary, ScoreSummary
 from retention.settings import get_settings
+from tasks.heads import keep_head
 from tasks.nightly import (
     claim_run,
     compare_customers,
@@ -42,6 +43,7 @@ def nightly(parameters: NightlyParameters = DEFAULTS) -> dict[str, Any]:
             pulled = pull_sources(as_of)
             scored = _score(as_of, pulled)
             summary = release_decisions(claim, pulled, scored, parameters.plan)
+    keep_head()
     publish_night(summary)
     return summary
 

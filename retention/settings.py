@@ -87,6 +87,10 @@ class Settings(BaseSettings):
         "4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|TB)$", description="limit while sources are read"
     )
 
+    audit_heads: Path | None = Field(
+        None, description="file to which each night appends the audit's head; best elsewhere"
+    )
+
     @property
     def database(self) -> str:
         """The database URL in force."""

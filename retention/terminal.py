@@ -25,6 +25,11 @@ SCHEMA = 1
 _NEVER_CUT = {"id", "customer", "due", "amount", "on", "state", "sent"}
 
 
+def keep_private() -> None:
+    """Let what this process writes from now on be read by its owner only: 0600, in 0700."""
+    os.umask(0o077)
+
+
 def emit(document: dict[str, Any]) -> None:
     """Print one JSON document with its schema version."""
     json.dump({"schema": SCHEMA, **document}, sys.stdout, ensure_ascii=False, indent=2, default=str)
@@ -34,12 +39,15 @@ def emit(document: dict[str, Any]) -> None:
 def fail(error: "RetentionError", *, as_json: bool) -> None:
     """Print an error with its place and remedy."""
     if as_json:
-        emit({"error": {"where": error.where, "found": error.found, "remedy": error.remedy}})
+        told = {"where": error.where, "found": error.found, "remedy": error.remedy}
+        emit({"error": told | ({"seen": error.seen} if error.seen else {})})
         return
     console = make_console(stderr=True)
     console.print(
         f"[bold red]error[/] {_plain(error.where)}: {_plain(error.found)}", soft_wrap=True
     )
+    if error.seen:
+        console.print(f"      {_plain(error.seen)}", soft_wrap=True)
     console.print(f"      {_plain(error.remedy)}", soft_wrap=True)
 
 

@@ -9,12 +9,12 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
-from prefect.runtime import deployment
+from prefect.runtime import deployment, flow_run
 
 from retention.bootstrap import get_application
 from retention.clock import utc_now
 from retention.domain.errors import RetentionError
-from retention.terminal import leave_quietly
+from retention.terminal import keep_private, leave_quietly
 
 log = logging.getLogger("retention")
 if log.level == logging.NOTSET:  # a person's command wants silence; a deployed run tells Prefect
@@ -31,17 +31,19 @@ class StepFailedError(Exception):
 def step(**options: Any) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a function a Prefect task that keeps no result in a cache.
 
-    In a deployed run an error that is none of ours is told in a sentence: what it says may hold a
+    In a run an error that is none of ours is told in a sentence: what it says may hold a
     customer's data, and Prefect keeps what is raised. Its story goes to a file of the state folder.
     """
 
     def make(function: Callable[P, R]) -> Task[P, R]:
         @functools.wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            if is_deployed():
+                keep_private()
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                if not is_deployed():
+                if flow_run.id is None:
                     raise
                 raise _nameless(function.__name__, error) from None
 

@@ -266,6 +266,7 @@ def use_application(monkeypatch: pytest.MonkeyPatch, made: Application) -> None:
         "tasks.reporting",
         "tasks.inbox",
         "tasks.digest",
+        "tasks.heads",
         "tasks.rounds",
         "tasks.steps",
         "tasks.watch",

@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case
+from retention.db.seals import touch
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.policies.load import Policies
@@ -18,7 +19,7 @@ def escalate_overdue(session: Session, policies: Policies, today: date) -> int:
     while policies.approvals.escalate_after.after(newest, days_of) >= today:
         newest -= timedelta(days=1)
     of_open_cases = select(Case.id).where(Case.state == CaseState.OPEN).scalar_subquery()
-    late = session.execute(
+    late = session.scalars(
         update(Action)
         .where(
             Action.state == ActionState.PENDING_APPROVAL,
@@ -27,6 +28,8 @@ def escalate_overdue(session: Session, policies: Policies, today: date) -> int:
             Action.case_id.in_(of_open_cases),
         )
         .values(escalated_on=today)
+        .returning(Action.id)
         .execution_options(synchronize_session=False)
-    )
-    return int(late.rowcount)  # type: ignore[attr-defined]
+    ).all()
+    touch(session, Action, late)
+    return len(late)

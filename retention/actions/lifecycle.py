@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 from retention.actions import offers
 from retention.cases.lifecycle import is_posted
 from retention.db.models import Action, Case, Message
+from retention.db.seals import touch
 from retention.domain.actions import ACTION_MOVES, OPEN_ACTION_STATES, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.forms import REPLY
@@ -37,6 +38,7 @@ def finish_sent(action: Action, on: date) -> None:
 def finish_all_sent(session: Session, ids: Collection[str], on: date) -> None:
     """What `finish_sent` does, for many actions at once."""
     session.connection().execute(_FINISH, {"ids": list(ids), "on": on})
+    touch(session, Action, ids)
     offers.follow_sent(session, ids)
 
 
@@ -59,6 +61,7 @@ def drop_approved(session: Session, ids: Collection[str], target: ActionState) -
         .values(state=target)
         .execution_options(synchronize_session=False)
     )
+    touch(session, Action, ids)
 
 
 def give_up(session: Session, actions: Iterable[Action], target: ActionState) -> int:

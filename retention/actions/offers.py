@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Offer
+from retention.db.seals import touch
 from retention.domain import keys
 from retention.domain.errors import NotAllowedError, NotFoundError
 from retention.domain.offers import (
@@ -68,7 +69,8 @@ def follow(action: Action, target: OfferState) -> None:
 
 def follow_sent(session: Session, action_ids: Collection[str]) -> None:
     """Let the offers of actions whose messages the server has taken be answered from now on."""
-    session.connection().execute(_FOLLOW_SENT, {"ids": list(action_ids)})
+    changed = session.connection().execute(_FOLLOW_SENT, {"ids": list(action_ids)})
+    touch(session, Offer, changed.scalars().all())
 
 
 _FOLLOW_SENT = (
@@ -78,6 +80,7 @@ _FOLLOW_SENT = (
         Offer.state == OfferState.APPROVED,
     )
     .values(state=OfferState.SENT)
+    .returning(Offer.id)
 )
 
 
@@ -96,11 +99,13 @@ def void(action: Action, reason: VoidReason) -> None:
 
 def expire_late(session: Session, today: date) -> None:
     """Expire every offer that was not answered in time; a counter-offer waits for us."""
-    session.execute(
+    expired = session.scalars(
         update(Offer)
         .where(Offer.state.in_(sorted(_UNANSWERED)), Offer.expires_on < today)
         .values(state=OfferState.EXPIRED)
+        .returning(Offer.id)
     )
+    touch(session, Offer, expired.all())
 
 
 def of_action(action: Action) -> Offer:

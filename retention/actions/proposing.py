@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from retention.actions import offers
 from retention.actions.lifecycle import set_state
 from retention.cases.lifecycle import NIGHT
-from retention.db.chain import canonical
+from retention.db.canonical import canonical
 from retention.db.models import Action, Case
 from retention.domain import keys
 from retention.domain.actions import ActionKind, ActionState, Part, Purpose

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from retention.audit.verify import ERASED
@@ -12,6 +13,7 @@ from retention.db.models import (
     Action,
     Approval,
     AuditRecord,
+    Base,
     Case,
     Comment,
     DeadAddress,
@@ -24,6 +26,7 @@ from retention.db.models import (
     Rendering,
     Waiver,
 )
+from retention.db.seals import SILENT, touch
 from retention.domain.cases import CaseState
 from retention.domain.errors import NotAllowedError
 from retention.domain.people import Permission, Person, require, require_reason
@@ -63,58 +66,37 @@ def erase(
 
 
 def _erase_rows(session: Session, customer_id: str) -> None:
-    theirs = select(Action.id).where(Action.customer_id == customer_id).scalar_subquery()
-    session.execute(
-        update(Rendering)
-        .where(Rendering.action_id.in_(theirs))
-        .values(recipient=_GONE, subject=_GONE, text=_GONE, html=_GONE, raw=b"", timezone=None)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        delete(Comment)
-        .where(Comment.action_id.in_(theirs))
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(Offer)
-        .where(Offer.action_id.in_(theirs))
-        .values(note=None)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(Action).where(Action.customer_id == customer_id).values(note=None, answers=None)
-    )
-    session.execute(
-        update(Message)
-        .where(Message.action_id.in_(theirs))
-        .values(last_text=None)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(Approval)
-        .where(Approval.action_id.in_(theirs))
-        .values(reason=None)
-        .execution_options(synchronize_session=False)
-    )
-    messages = select(Message.id).where(Message.action_id.in_(theirs)).scalar_subquery()
-    session.execute(
-        update(DeliveryAttempt)
-        .where(DeliveryAttempt.message_id.in_(messages))
-        .values(reply=None)
-        .execution_options(synchronize_session=False)
-    )
+    for model, whose, gone in _forgotten(customer_id):
+        keys = list(map(tuple, session.execute(select(*model.__table__.primary_key).where(whose))))
+        statement = delete(model) if gone is None else update(model).values(gone)
+        session.execute(statement.where(whose).execution_options(synchronize_session=False))
+        if model in SILENT:
+            touch(session, model, keys)
+
+
+def _forgotten(
+    customer_id: str,
+) -> list[tuple[type[Base], ColumnElement[bool], dict[str, Any] | None]]:
+    """What is personal of a customer: whose rows, and what they say from now on; None removes."""
+    actions = select(Action.id).where(Action.customer_id == customer_id).scalar_subquery()
+    messages = select(Message.id).where(Message.action_id.in_(actions)).scalar_subquery()
     cases = select(Case.id).where(Case.customer_id == customer_id).scalar_subquery()
-    session.execute(
-        update(Waiver)
-        .where(Waiver.case_id.in_(cases))
-        .values(reason=_GONE, note=None)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(update(Handover).where(Handover.customer_id == customer_id).values(note=None))
-    session.execute(update(Exclusion).where(Exclusion.customer_id == customer_id).values(note=""))
-    session.execute(
-        update(Incoming)
-        .where(Incoming.customer_id == customer_id)
-        .values(sender=None, subject=None, text=None)
-    )
-    session.execute(delete(DeadAddress).where(DeadAddress.customer_id == customer_id))
+    words = dict.fromkeys(("recipient", "subject", "text", "html"), _GONE)
+    return [
+        (Rendering, Rendering.action_id.in_(actions), {**words, "raw": b"", "timezone": None}),
+        (Comment, Comment.action_id.in_(actions), None),
+        (Offer, Offer.action_id.in_(actions), {"note": None}),
+        (Action, Action.customer_id == customer_id, {"note": None, "answers": None}),
+        (Message, Message.action_id.in_(actions), {"last_text": None}),
+        (Approval, Approval.action_id.in_(actions), {"reason": None}),
+        (DeliveryAttempt, DeliveryAttempt.message_id.in_(messages), {"reply": None}),
+        (Waiver, Waiver.case_id.in_(cases), {"reason": _GONE, "note": None}),
+        (Handover, Handover.customer_id == customer_id, {"note": None}),
+        (Exclusion, Exclusion.customer_id == customer_id, {"note": ""}),
+        (
+            Incoming,
+            Incoming.customer_id == customer_id,
+            {"sender": None, "subject": None, "text": None},
+        ),
+        (DeadAddress, DeadAddress.customer_id == customer_id, None),
+    ]

@@ -4,19 +4,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, not_, select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import GENESIS, canonical, head_of, link, seal, sha256
+from retention.db.canonical import canonical, sha256
+from retention.db.chain import GENESIS, Entry, head_of, link, record, seal
 from retention.db.models import (
     AuditEvent,
     AuditRecord,
+    Base,
+    DeliveryAttempt,
+    Message,
     Receipt,
 )
+from retention.db.seals import ROWS, SILENT, columns_of, rows_of
 from retention.domain.errors import AuditBrokenError
+from retention.domain.messages import MessageState
 
-ERASED = "audit.erased"
+ERASED, EXPORTED = "audit.erased", "audit.exported"
 _MANY = 2000
+Sealed = dict[tuple[str, str], tuple[int, str]]
+_IN_FLIGHT: dict[type[Base], ColumnElement[bool]] = {
+    Message: Message.state != MessageState.SENDING,
+    DeliveryAttempt: DeliveryAttempt.ended_at.is_not(None),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ def verify(session: Session, heads: list[Head]) -> Verification:
     without an erasure, and receipts that are no longer what was recorded.
     """
     findings: list[Finding] = []
+    sealed: Sealed = {}
     wanted = {head.number: head.hash for head in heads if head != _NOTHING_YET}
     before, number, gone, allowed = GENESIS, 0, set(), set()
     for event, kept in _events(session):
@@ -81,11 +93,16 @@ def verify(session: Session, heads: list[Head]) -> Verification:
             gone.add(number)
         elif seal(kept.salt, kept.document) != event.record_hash:
             findings.append(Finding(number, "its record was changed"))
+        elif event.kind == ROWS:
+            sealed.update(
+                {(table, key): (number, seal_) for table, key, seal_ in kept.document["rows"]}
+            )
         elif event.kind == ERASED:
             allowed |= set(kept.document["numbers"])
     findings += [Finding(n, "its record was removed") for n in sorted(gone - allowed)]
     findings += [Finding(n, "was cut off: the chain ends before it") for n in sorted(wanted)]
     findings += _receipts(session)
+    findings += _rows(session, sealed)
     return Verification(number, len(gone & allowed), Head(number, before), tuple(findings))
 
 
@@ -104,6 +121,38 @@ def _events(session: Session) -> Iterator[tuple[AuditEvent, AuditRecord | None]]
         yield from ((event, kept) for event, kept in rows)
         start = rows[-1][0].number
         session.expunge_all()
+
+
+def _rows(session: Session, sealed: Sealed) -> list[Finding]:
+    """Compare every row that counts with what the chain said of it last."""
+    findings = []
+    for model in SILENT:
+        table, query = model.__tablename__, select(*columns_of(model))
+        if model in _IN_FLIGHT:
+            query = query.where(_IN_FLIGHT[model])
+        under_way = _under_way(session, model)
+        for key, found in rows_of(session, model, query):
+            number, expected = sealed.pop((table, key), (0, None))
+            if expected is None:
+                findings.append(Finding(number, f"{table} {key} was added past the program"))
+            elif found != expected:
+                findings.append(Finding(number, f"{table} {key} was altered"))
+        for key in under_way:
+            sealed.pop((table, key), None)
+    findings += [
+        Finding(number, f"{table} {key} was deleted")
+        for (table, key), (number, expected) in sorted(sealed.items())
+        if expected
+    ]
+    return findings
+
+
+def _under_way(session: Session, model: type[Base]) -> list[str]:
+    """What is being sent at this moment is spoken of when it has ended."""
+    if model not in _IN_FLIGHT:
+        return []
+    query = select(*columns_of(model)).where(not_(_IN_FLIGHT[model]))
+    return [key for key, _ in rows_of(session, model, query)]
 
 
 def _receipts(session: Session) -> list[Finding]:
@@ -128,6 +177,16 @@ def _receipts(session: Session) -> list[Finding]:
 
 
 def export_head(session: Session, now: datetime) -> str:
-    """Return the newest event's number and hash, and when, as a line for a file elsewhere."""
+    """Return the newest event's number and hash, and when, as a line for a file elsewhere.
+
+    That it was exported is recorded, so that `doctor` can say when it was last.
+    """
     number, head = head_of(session)
+    record(session, Entry(now, EXPORTED, "audit", {"number": number}))
     return f"{number} {head} {now.isoformat()}"
+
+
+def last_export(session: Session) -> datetime | None:
+    """Return when a head was last exported."""
+    query = select(AuditEvent.at).where(AuditEvent.kind == EXPORTED)
+    return session.scalar(query.order_by(AuditEvent.number.desc()).limit(1))

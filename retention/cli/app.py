@@ -38,7 +38,7 @@ from retention.cli import (
     template,
     waiver,
 )
-from retention.terminal import fail, leave_quietly
+from retention.terminal import fail, keep_private, leave_quietly
 
 app = typer.Typer(
     name="retention",
@@ -82,6 +82,7 @@ app.add_typer(audit.app, name="audit")
 def main() -> None:
     """Run the command line; a known error becomes its message and exit code."""
     atexit.register(leave_quietly)
+    keep_private()
     try:
         app()
     except Exception as error:

@@ -61,9 +61,9 @@ def head(
     """Print the newest event's number and hash: keep it where the database's owner cannot write."""
     from retention.audit import verify as audit
     from retention.clock import utc_now
-    from retention.db.session import reading
+    from retention.db.session import writing
 
-    with reading(ready().engine) as session:
+    with writing(ready().engine) as session:
         line = audit.export_head(session, utc_now())
     if out is not None:
         with out.open("a", encoding="utf-8") as file:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from retention.bootstrap import Application
 
 _MOST_SKEW = 60.0
+_HEAD_DAYS = 8
 
 
 def doctor(*, as_json: AsJson = False) -> None:
@@ -26,7 +27,18 @@ def doctor(*, as_json: AsJson = False) -> None:
         checks = [Check("policies", FAIL, f"{error.where}: {error.found}. {error.remedy}")]
     else:
         checks = [Check("policies", OK, str(shop.policies.home))]
-        parts = (_database, _clock, _sources, _notices, _mail, _switch, _ops, _night)
+        parts = (
+            _database,
+            _clock,
+            _sources,
+            _notices,
+            _mail,
+            _switch,
+            _ops,
+            _night,
+            _heads,
+            _private,
+        )
         checks += [_checked(part, shop) for part in parts]
         checks += check_schedules(shop)
     if as_json:
@@ -122,6 +134,37 @@ def _clock(shop: "Application") -> Check:
             "clock", FAIL, f"the database's clock differs by {skew:.0f} s: set both by NTP"
         )
     return Check("clock", OK, "the same here and in the database")
+
+
+def _heads(shop: "Application") -> Check:
+    """Whoever owns the database could write the whole chain anew, but for heads kept elsewhere."""
+    from retention.audit.verify import last_export
+    from retention.clock import utc_now
+    from retention.db import schema
+    from retention.db.session import reading
+
+    how = "set RETENTION_AUDIT_HEADS, or run 'retention audit head --out FILE'"
+    if not schema.exists(shop.engine) or not schema.is_current(shop.engine):
+        return Check("audit", OK, "there is nothing to keep yet")
+    with reading(shop.engine) as session:
+        last = last_export(session)
+    figures = {"last_head": last.isoformat() if last else None}
+    if last is None:
+        return Check("audit", WARN, f"no head was ever kept elsewhere: {how}", figures)
+    if (utc_now() - last).days > _HEAD_DAYS:
+        return Check("audit", WARN, f"the last head was kept on {last:%Y-%m-%d}: {how}", figures)
+    return Check("audit", OK, f"the last head was kept on {last:%Y-%m-%d}", figures)
+
+
+def _private(shop: "Application") -> Check:
+    """The state folder holds names and messages: nobody else on this machine may read it."""
+    state = shop.settings.state_dir
+    if not state.exists():
+        return Check("private", OK, f"{state} is made for its owner only")
+    others = state.stat().st_mode & 0o077
+    if others:
+        return Check("private", WARN, f"others may look into {state}: chmod -R go-rwx {state}")
+    return Check("private", OK, f"nobody else may look into {state}")
 
 
 def _ops(shop: "Application") -> Check:

@@ -6,16 +6,16 @@ Whoever cannot also rewrite a head that was exported earlier cannot change the p
 """
 
 import hashlib
-import json
 import secrets
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
+from retention.db import seals
+from retention.db.canonical import canonical, plain, sha256
 from retention.db.models import AuditEvent, AuditRecord
 
 GENESIS = "0" * 64
@@ -23,7 +23,7 @@ _INSERT_EVENTS = insert(AuditEvent.__table__)  # type: ignore[arg-type]
 _INSERT_RECORDS = insert(AuditRecord.__table__)  # type: ignore[arg-type]
 _PENDING = "retention_audit"
 _LOCK = 715_512_026
-_AS_IT_IS = frozenset({str, int, float, bool})
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,14 @@ def record(session: Session, entry: Entry) -> None:
 
 def append_pending(session: Session) -> None:
     """Chain what the transaction has recorded; called once, just before it commits."""
-    entries: list[Entry] = session.info.pop(_PENDING, [])
-    if not entries:
-        return
     session.flush()
+    entries: list[Entry] = session.info.pop(_PENDING, [])
+    if not entries and not seals.is_touched(session):
+        return
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     number, head = head_of(session)
+    entries += _of_rows(session, entries)
     events, records = [], []
     for entry in entries:
         number += 1
@@ -64,6 +65,30 @@ def append_pending(session: Session) -> None:
     connection = session.connection()  # not as objects: there may be thousands of them
     connection.execute(_INSERT_EVENTS, events)
     connection.execute(_INSERT_RECORDS, records)
+
+
+def _of_rows(session: Session, entries: list[Entry]) -> list[Entry]:
+    """Return what is to be said of the rows that the transaction has changed.
+
+    Who changes rows without a word, as a claim does, is dated by the event before.
+    """
+    at = entries[-1].at if entries else _newest_at(session)
+    return [Entry(at, seals.ROWS, "rows", {"rows": rows}) for rows in seals.collect(session)]
+
+
+def _newest_at(session: Session) -> datetime:
+    newest = select(AuditEvent.at).order_by(AuditEvent.number.desc()).limit(1)
+    return session.scalar(newest) or _BEGINNING
+
+
+def cover(session: Session) -> None:
+    """Speak of every row that counts, once, in a database whose chain does not speak of rows."""
+    if session.scalar(select(AuditEvent.number).limit(1)) is None:
+        return
+    if session.scalar(select(AuditEvent.number).where(AuditEvent.kind == seals.ROWS).limit(1)):
+        return
+    seals.touch_all(session)
+    append_pending(session)
 
 
 def head_of(session: Session) -> tuple[int, str]:
@@ -84,32 +109,3 @@ def link(before: str, number: int, at: datetime, kind: str, subject: str, sealed
     moment = at.astimezone(UTC).isoformat()
     parts = "\x1f".join((before, str(number), moment, kind, subject, sealed))
     return hashlib.sha256(b"\x00" + parts.encode()).hexdigest()
-
-
-def sha256(text_: str) -> str:
-    """Return the SHA-256 of a text, in hexadecimal."""
-    return hashlib.sha256(text_.encode()).hexdigest()
-
-
-def canonical(document: dict[str, Any]) -> str:
-    """Return a record as text that is the same wherever it was written."""
-    return json.dumps(
-        document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=plain
-    )
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON keeps it; a dataclass as its fields, a set in order."""
-    if value is None or type(value) in _AS_IT_IS:
-        return value
-    if is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, frozenset | set):
-        return sorted(plain(item) for item in value)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, Decimal):
-        return str(value)
-    return value.isoformat() if isinstance(value, date | datetime) else value

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.orm import Session
 
+from retention.db.chain import cover
 from retention.domain.errors import ConfigError
 
 if TYPE_CHECKING:  # most commands only ask whether there is a database
@@ -31,6 +33,9 @@ def upgrade(engine: Engine) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         _require_whole(connection)
+        with Session(connection) as session:
+            cover(session)
+            session.flush()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
 from retention.db.models import DeliveryAttempt, Message, Rendering
+from retention.db.seals import touch
 from retention.domain.messages import (
     AttemptStage,
     MessageState,
@@ -129,6 +130,7 @@ def record_ends(session: Session, endings: Sequence[Ending]) -> dict[str, Messag
     settled = [_outcome(ending, tried.get(ending.claimed.message_id, (0, 0))) for ending in mine]
     outbox.settle(session, settled, {message_id: state for (message_id, _), state in held.items()})
     session.connection().execute(_SETTLE_ATTEMPT, [_attempt_of(ending) for ending in mine])
+    touch(session, DeliveryAttempt, ((e.claimed.message_id, e.claimed.attempt) for e in mine))
     for ending, outcome in zip(mine, settled, strict=True):
         _tell(session, ending, outcome.state)
     return {outcome.message_id: outcome.state for outcome in settled}

@@ -11,16 +11,19 @@ class RetentionError(Exception):
     """A failure with its place, what was found there, and the remedy.
 
     `where` names a file, row, table or record; `found` says what is wrong with it;
-    `remedy` says what to do. None of the three may hold personal data or secrets.
+    `remedy` says what to do. None of the three may hold personal data or secrets. What was found
+    word for word is `seen`: it is shown to the person at the terminal, and is no part of the text
+    that servers and logs keep.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, where: str, found: str, remedy: str) -> None:
+    def __init__(self, where: str, found: str, remedy: str, *, seen: str = "") -> None:
         super().__init__(f"{where}: {found}. {remedy}")
         self.where = where
         self.found = found
         self.remedy = remedy
+        self.seen = seen
 
 
 class ConfigError(RetentionError):

@@ -44,11 +44,12 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """Why a table is not to be trusted tonight."""
+    """Why a table is not to be trusted tonight; `seen` is for who looks, and is not kept."""
 
     table: str
     found: str
     remedy: str
+    seen: str = ""
 
 
 def judge(now: Profile, history: Sequence[Profile], band: Band, stale_days: int = 35) -> str | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, canonical, plain, record, sha256
+from retention.db.canonical import canonical, plain, sha256
+from retention.db.chain import Entry, record
 from retention.db.models import Receipt
 from retention.domain import keys
 from retention.domain.decision_kinds import DecisionKind

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Holdout
+from retention.db.seals import touch
 from retention.domain.holdouts import Arm, Groups, draw_arm
 from retention.domain.stages import PlaybookName
 from retention.policies.guards import HoldoutDoc
@@ -48,6 +49,7 @@ def assign(
         rows.append({"customer_id": customer, "playbook": playbook, "group_key": group,
                      "arm": arm, "assigned_on": as_of})  # fmt: skip
     session.execute(insert(Holdout), rows)
+    touch(session, Holdout, ((row["customer_id"], row["playbook"]) for row in rows))
     return arms
 
 

@@ -6,7 +6,7 @@ of it changes, an approval of something else is worth nothing.
 
 import hashlib
 
-from retention.db.chain import canonical
+from retention.db.canonical import canonical
 from retention.db.models import Action
 
 

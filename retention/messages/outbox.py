@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Message
+from retention.db.seals import touch
 from retention.domain import keys
 from retention.domain.messages import (
     CLAIMABLE_STATES,
@@ -70,6 +71,7 @@ def take_back(
         .values(state=target, lease_until=None, waiting_for=None, last_text=reason)
         .execution_options(**_ONE_SIDED)
     )
+    touch(session, Message, ids)
 
 
 def claim(session: Session, ids: Collection[str], now: datetime, until: datetime) -> dict[str, int]:
@@ -142,6 +144,7 @@ def settle(
             for o in outcomes
         ],
     )  # fmt: skip
+    touch(session, Message, (outcome.message_id for outcome in outcomes))
 
 
 _SETTLE = (
@@ -170,9 +173,11 @@ def put_off(session: Session, ids: Collection[str], reason: str, until: datetime
 
 def expire_late(session: Session, today: date) -> None:
     """Expire every message that may not leave any more."""
-    session.execute(
+    expired = session.scalars(
         update(Message)
         .where(Message.state.in_(sorted(CLAIMABLE_STATES)), Message.send_until < today)
         .values(state=MessageState.EXPIRED, lease_until=None)
+        .returning(Message.id)
         .execution_options(**_ONE_SIDED)
     )
+    touch(session, Message, expired.all())

@@ -77,7 +77,7 @@ def look(
 ) -> dict[str, Any]:
     """Return what each table's gate says on a date, and which playbooks would wait."""
     profiles, trips = inspect(policies, folders, as_of, nights)
-    found = {trip.table: trip.found for trip in trips}
+    found = {trip.table: f"{trip.found} {trip.seen}".strip() for trip in trips}
     tables = [
         {"table": name, "rows": p["rows"], "newest": p["newest"], "found": found.get(name)}
         for name, p in profiles.items()

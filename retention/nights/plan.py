@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from retention.db import schema
-from retention.db.chain import canonical, sha256
+from retention.db.canonical import canonical, sha256
 from retention.db.models import Action, Message, Receipt, Run
 from retention.db.session import make_engine, reading, trying
 from retention.delivery import selection as rounds

@@ -107,7 +107,7 @@ def _last_good(
 def _refuse_hopeless(trips: list[Trip], held: set[PlaybookName], policies: Policies) -> None:
     if trips and (held == set(policies.playbooks) or any(t.table == "customers" for t in trips)):
         first = trips[0]
-        raise GateTrippedError(first.table, first.found, first.remedy)
+        raise GateTrippedError(first.table, first.found, first.remedy, seen=first.seen)
 
 
 def _stage(company: Company, policies: Policies, folders: Folders, as_of: date) -> int:

@@ -222,6 +222,7 @@ def _refuse_duplicate_keys(
     lines = " and ".join(_line(origin, place) for place in places)
     raise SourceError(
         f"{origin.label}, {lines}",
-        f"the key {table.key} '{str(key)[:_SHOWN]}' is there twice",
+        f"a key {table.key} is there twice",
         "Remove the duplicate, or make the query return one row per key.",
+        seen=f"{table.key} '{str(key)[:_SHOWN]}'",
     )

@@ -147,7 +147,7 @@ def _connected(connect: Callable[[], Any], name: str) -> Any:
     except Exception as error:
         reason = _first_line(error)
         raise SourceUnavailableError(
-            name, f"the database does not answer: {reason}", "Check the URL and the server."
+            name, "the database does not answer", "Check the URL and the server.", seen=reason
         ) from error
 
 
@@ -247,9 +247,11 @@ def _missing_extra(name: str) -> SourceError:
 
 
 def unreadable(label: str, error: Exception) -> SourceError:
-    """Return a SourceError with the first line of what the reader said."""
+    """Return a SourceError; the first line of what the reader said may quote a customer."""
+    said = _first_line(error)
+    kind = type(error).__name__.removesuffix("Exception").removesuffix("Error")
     return SourceError(
-        label, f"it cannot be read: {_first_line(error)}", "Mend the file or the query."
+        label, f"it cannot be read ({kind or 'unknown'})", "Mend the file or the query.", seen=said
     )
 
 

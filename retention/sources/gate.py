@@ -77,7 +77,10 @@ def check_gates(
     `history` holds what the last good nights have read, newest first (`expected` and `tables`);
     `previous_people` are the files of the customers of the night before.
     """
-    trips = [Trip(name, error.found, error.remedy) for name, error in company.broken.items()]
+    trips = [
+        Trip(name, f"{error.where}: {error.found}", error.remedy, error.seen)
+        for name, error in company.broken.items()
+    ]
     trips += _vanished(company, previous_people, guards.vanished)
     known = {trip.table for trip in trips}
     trips += [trip for trip in _lost(company, history) if trip.table not in known]

@@ -87,6 +87,7 @@ def lab(queued: Application, server: ScriptedServer, monkeypatch: pytest.MonkeyP
         session.execute(
             update(Message).where(Message.action_id != offer).values(state=MessageState.CANCELLED)
         )
+        _let_nobody_ask_the_data(session, offer)
     shop = replace(queued, mail=replace(queued.mail, timeout=2, reply_timeout=2))
     use_application(monkeypatch, shop)
     return Lab(shop, server, message_of(queued, offer).id, monkeypatch)
@@ -380,7 +381,6 @@ def test_a_mailbox_with_other_letters_never_breaks_the_worker(
     with writing(lab.shop.engine) as session:
         action_id = session.get_one(Message, lab.message_id).action_id
         session.get_one(Rendering, action_id).recipient = "ñ@customers.example"
-        _let_nobody_ask_the_data(session, action_id)
         _approve_as_it_is(session, action_id)
     server = secured(features=features)
     assert lab.talk(port=server.port) == {"failed": 1}
@@ -560,7 +560,7 @@ def test_line_breaks_in_the_data_reach_no_header(lab: Lab, mark: str, place: str
 
 
 def _let_nobody_ask_the_data(session: Session, action_id: str) -> None:
-    """Of education nobody asks whether the customer has another address by now."""
+    """Of education nobody asks the company's data again: it is read by tests of its own."""
     action = session.get_one(Action, action_id)
     action.stage = Stage.EDUCATE
     session.get_one(Case, action.case_id).stage = Stage.EDUCATE

@@ -939,7 +939,6 @@ def test_a_removed_event_and_a_cut_tail_are_found(audited: World) -> None:
     with writing(audited.shop.engine) as session:
         session.execute(delete(AuditRecord).where(AuditRecord.number == head.number))
         session.execute(delete(AuditEvent).where(AuditEvent.number == head.number))
-    assert findings(audited) == []
     assert any("was cut off" in what for what in findings(audited, [head]))
     with writing(audited.shop.engine) as session:
         session.execute(delete(AuditRecord).where(AuditRecord.number == 2))

@@ -1,0 +1,133 @@
+"""What the chain says of rows: a hash of each that counts, in the transaction that changes it.
+
+Rows that are changed as objects are seen by themselves; who changes many with one statement says
+so with `touch`. Whoever alters, removes or adds a row past the program differs from the chain.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, event, inspect, select, tuple_
+from sqlalchemy.orm import Session
+
+from retention.db import models as m
+from retention.db.canonical import canonical, sha256
+
+ROWS = "audit.rows"
+SILENT: dict[type[m.Base], frozenset[str]] = {
+    m.Action: frozenset(),
+    m.AgreedCall: frozenset(),
+    m.Approval: frozenset(),
+    m.Batch: frozenset(),
+    m.Case: frozenset({"waiting_for"}),
+    m.CaseEvent: frozenset(),
+    m.Comment: frozenset(),
+    m.DeadAddress: frozenset(),
+    m.Delegation: frozenset(),
+    m.DeliveryAttempt: frozenset(),
+    m.Exclusion: frozenset(),
+    m.GateOverride: frozenset(),
+    m.Handover: frozenset(),
+    m.Holdout: frozenset(),
+    m.Message: frozenset({"lease_until", "waiting_for", "not_before"}),
+    m.Offer: frozenset(),
+    m.Receipt: frozenset(),
+    m.Rendering: frozenset(),
+    m.Run: frozenset({"lease_until"}),
+    m.Switch: frozenset(),
+    m.Viewing: frozenset(),
+    m.Waiver: frozenset(),
+}
+"""The kinds of rows that count, each with the columns that may change without a word."""
+
+Key = tuple[Any, ...]
+_TOUCHED = "retention_touched"
+_MANY = 500
+_PER_EVENT = 2000
+
+
+def touch(session: Session, model: type[m.Base], keys: Iterable[Any]) -> None:
+    """Say that rows were changed by one statement; `keys` are their primary keys."""
+    touched = session.info.setdefault(_TOUCHED, {}).setdefault(model, set())
+    touched.update(key if isinstance(key, tuple) else (key,) for key in keys)
+
+
+def touch_all(session: Session) -> None:
+    """Say it of every row that counts."""
+    for model in SILENT:
+        touch(session, model, map(tuple, session.execute(select(*_keys(model)))))
+
+
+def is_touched(session: Session) -> bool:
+    """Return whether a transaction has changed rows that count."""
+    return any(session.info.get(_TOUCHED, {}).values())
+
+
+def collect(session: Session) -> Iterator[list[list[str]]]:
+    """Return table, key and hash of each touched row, in parts; a removed one has no hash."""
+    touched: dict[type[m.Base], set[Key]] = session.info.pop(_TOUCHED, {})
+    rows = [
+        row
+        for model in sorted(touched, key=lambda kind: kind.__tablename__)
+        for row in _hashed(session, model, sorted(touched[model], key=str))
+    ]
+    return (rows[start : start + _PER_EVENT] for start in range(0, len(rows), _PER_EVENT))
+
+
+def _hashed(session: Session, model: type[m.Base], keys: list[Key]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), _MANY):
+        part = keys[start : start + _MANY]
+        found = dict(
+            rows_of(session, model, select(*columns_of(model)).where(_one_of(model, part)))
+        )
+        for key in part:
+            yield [model.__tablename__, key_text(key), found.get(key_text(key), "")]
+
+
+def rows_of(session: Session, model: type[m.Base], query: Select[Any]) -> Iterator[tuple[str, str]]:
+    """Return the key and the hash of each row of a query over `columns_of`."""
+    names = [column.name for column in columns_of(model)]
+    keys = [column.name for column in _keys(model)]
+    for row in session.execute(query.execution_options(yield_per=_MANY)):
+        values = dict(zip(names, row, strict=True))
+        yield key_text(tuple(values[key] for key in keys)), sha256(canonical(values))
+
+
+def columns_of(model: type[m.Base]) -> list[ColumnElement[Any]]:
+    """Return the columns of a kind that count."""
+    return [c for c in model.__table__.columns if c.name not in SILENT[model]]
+
+
+def key_text(key: Key) -> str:
+    """Return a primary key as text."""
+    return "/".join(map(str, key))
+
+
+def _keys(model: type[m.Base]) -> list[ColumnElement[Any]]:
+    return list(model.__table__.primary_key)
+
+
+def _one_of(model: type[m.Base], keys: list[Key]) -> ColumnElement[bool]:
+    columns = _keys(model)
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return tuple_(*columns).in_(keys)
+
+
+def _see(session: Session, _: object) -> None:
+    for row in (*session.new, *session.dirty, *session.deleted):
+        model = type(row)
+        if model in SILENT and (row not in session.dirty or _says(row, SILENT[model])):
+            touch(session, model, [tuple(inspect(model).primary_key_from_instance(row))])
+
+
+def _says(row: object, silent: frozenset[str]) -> bool:
+    state = inspect(row)
+    return any(
+        state.attrs[attribute.key].history.has_changes()
+        for attribute in state.mapper.column_attrs
+        if attribute.key not in silent
+    )
+
+
+event.listen(Session, "after_flush", _see)
