@@ -6,7 +6,7 @@ Every error names the file and the line, says what was found and how to mend it.
 import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -21,6 +21,31 @@ class PolicyModel(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+_DEEPEST = 20
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML: no aliases, which multiply, and no deeper than anybody would write by hand."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose the next node. Raises yaml.MarkedYAMLError."""
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        mark = event.start_mark
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(
+                problem=f"'*{event.anchor}' repeats something: write it out",
+                problem_mark=mark,
+            )
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(
+                problem=f"it is nested deeper than {_DEEPEST} levels", problem_mark=mark
+            )
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def read_policy(path: Path, model: type[Model]) -> Model:
@@ -43,11 +68,12 @@ def read_text(path: Path) -> str:
 def parse_policy(text: str, model: type[Model], name: str) -> Model:
     """Read YAML `text` as `model`; `name` stands for the file in errors. Raises ConfigError."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = _Loader(text)
+        root = loader.get_single_node()
         if root is None:
             raise ConfigError(name, "the file is empty", "Start from the shipped example.")
         _refuse_duplicate_keys(root, name)
-        data = yaml.safe_load(text)
+        data = loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(

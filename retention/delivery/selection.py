@@ -83,8 +83,10 @@ def openings(
 
     def opening(now: datetime, zone: str | None, place: str) -> datetime:
         country, _, region = place.partition("-")
-        days_of = policies.calendars.of_customer(country or None, region or None, now.date())
-        return policies.sending.hours.next_opening(now, zone_of(zone or company_zone), days_of)
+        theirs = zone_of(zone or company_zone)
+        there = now.astimezone(theirs).date()
+        days_of = policies.calendars.of_customer(country or None, region or None, there)
+        return policies.sending.hours.next_opening(now, theirs, days_of)
 
     return opening
 

@@ -6,6 +6,7 @@ a placeholder, and only after Markdown has been parsed is it put in, escaped for
 
 import html as html_escaping
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -36,6 +37,7 @@ from retention.messages.templates import Template
 
 _PLACE = re.compile(r"zqv(\d{4})vqz")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]+")
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 _ANY = re.compile(r'href="([^"]*)"|zqv(\d{4})vqz|zqx(subject|preheader|company)xqz')
 _SCHEMES = ("mailto:", "tel:", "https://")
 MAX_VALUE = 300
@@ -179,7 +181,9 @@ def _fill(text: str, placed: list[str]) -> str:
 
 
 def _one_line(text: str, placed: list[str]) -> str:
-    return " ".join(_fill(text, placed).split())
+    """A header's text: letters that nobody sees, or that turn the others round, are left out."""
+    line = " ".join(_fill(text, placed).split())
+    return "".join(letter for letter in line if unicodedata.category(letter) not in _UNSEEN)
 
 
 def _fill_html(

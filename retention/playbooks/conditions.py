@@ -7,6 +7,7 @@ not known is neither true nor false.
 
 import atexit
 import difflib
+import re
 from functools import cache
 
 import duckdb
@@ -50,16 +51,18 @@ _ALLOWED: tuple[type[exp.Expression], ...] = (
 )
 _CONNECTIVES = (exp.And, exp.Or, exp.Not, exp.Paren)
 _PREDICATES = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Between)
-MAX_LENGTH = 2000
+MAX_LENGTH, MAX_DEPTH = 2000, 20
+_NOT = re.compile(r"\bNOT\b|[-~!]", re.IGNORECASE)
 
 
 def check_condition(text: str) -> str:
     """Return `text` as canonical SQL. Raises ValueError saying what is wrong with it."""
     if len(text) > MAX_LENGTH:
         raise ValueError(f"the condition is longer than {MAX_LENGTH} characters")
+    _refuse_deep(text)
     try:
         tree = sqlglot.parse_one(text, dialect="duckdb")
-    except (ParseError, TokenError) as error:
+    except (ParseError, TokenError, RecursionError) as error:
         first = str(error).splitlines()[0]
         raise ValueError(f"this is not a condition: {first}") from error
     for node in tree.walk():
@@ -70,6 +73,15 @@ def check_condition(text: str) -> str:
             _refuse_unknown(node)
     _require_truth_value(tree)
     return tree.sql("duckdb")
+
+
+def _refuse_deep(text: str) -> None:
+    depth = deepest = 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH or len(_NOT.findall(text)) > MAX_DEPTH:
+        raise ValueError(f"the condition is nested deeper than {MAX_DEPTH} levels")
 
 
 def _refuse_unknown(column: exp.Column) -> None:

@@ -36,6 +36,13 @@ def make(purpose: str, language: str, **facts: Any) -> Rendered:
     return render(TEMPLATES, template, make_values(**facts), Manner(f"{language}_{country}", "EUR"))
 
 
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202e", "\u0007", "\ufeff", "\u2066", "\ue000"])
+def test_a_subject_holds_no_letters_that_nobody_sees(unseen: str) -> None:
+    made = make("education", "es", name=f"Ana{unseen} Pe\u00f1a")
+    assert unseen not in made.subject
+    assert "Ana Pe\u00f1a" in made.subject
+
+
 @pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
 def test_the_text_part_is_what_was_agreed(
     purpose: str, language: str, request: pytest.FixtureRequest
