@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -104,9 +106,20 @@ class Served:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"}, method=method,
         )  # fmt: skip
-        with urllib.request.urlopen(request, timeout=30) as found:  # noqa: S310
-            content = found.read()
+        content = self._patiently(request)
         return json.loads(content) if content else None
+
+    def _patiently(self, request: urllib.request.Request) -> bytes:
+        """A server whose database is busy says so, and is asked again."""
+        for _ in range(30):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as found:  # noqa: S310
+                    return bytes(found.read())
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise
+            A_MOMENT.wait(1)
+        raise AssertionError(f"{request.full_url} is busy for half a minute")
 
     def deployment(self, name: str) -> Any:
         (found,) = self.ask("/deployments/filter", {"deployments": {"name": {"any_": [name]}}})
