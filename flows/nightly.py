@@ -43,8 +43,8 @@ def nightly(parameters: NightlyParameters = DEFAULTS) -> dict[str, Any]:
             pulled = pull_sources(as_of)
             scored = _score(as_of, pulled)
             summary = release_decisions(claim, pulled, scored, parameters.plan)
-    keep_head()
     publish_night(summary)
+    keep_head()
     return summary
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import yaml
 from prefect import Flow
 
 from retention import bootstrap as workshop
+from retention.audit import verify as audit
 from retention.bootstrap import Application
 from retention.db import schema
+from retention.db.session import reading
 from retention.domain.errors import GateTrippedError
 from retention.environment import environment
 from retention.nights.pull import pull
@@ -69,6 +72,23 @@ def test_the_nightly_flow_completes_and_leaves_artifacts_without_personal_data(
     before = print_of(lite)
     assert nightly(NightlyParameters(as_of=NIGHT, late="allow")) == summary
     assert print_of(lite) == before
+
+
+def test_the_night_keeps_the_audits_head_where_the_settings_say(
+    prefect_server: None, lite: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.nightly import nightly
+    from flows.parameters import NightlyParameters
+
+    heads = tmp_path / "elsewhere" / "heads.txt"
+    settings = lite.settings.model_copy(update={"audit_heads": heads})
+    use_application(monkeypatch, replace(lite, settings=settings))
+    nightly(NightlyParameters(as_of=NIGHT, late="allow"))
+    kept = [audit.Head.parse(line, "heads") for line in heads.read_text("utf-8").splitlines()]
+    with reading(lite.engine) as session:
+        assert len(kept) == 1
+        assert audit.verify(session, kept).findings == ()
+        assert audit.last_export(session) is not None
 
 
 def test_a_tripped_gate_fails_the_flow(

@@ -45,6 +45,10 @@ def test_a_night_on_the_command_line(home: Path, env: dict[str, str]) -> None:
     again = retention("run", "--allow-late", "--as-of", last, "--json", cwd=home, env=env)
     assert answer(again) == answer(done)
 
+    state = Path(env["RETENTION_STATE_DIR"])
+    open_to_others = [p for p in (state, *state.rglob("*")) if p.stat().st_mode & 0o077]
+    assert not open_to_others, "names and messages are for their owner only"
+
     older = retention("run", "--allow-late", "--as-of", "2026-05-01", "--json", cwd=home, env=env)
     assert older.returncode == 4
     assert "is older than the newest completed one" in answer(older)["error"]["found"]
