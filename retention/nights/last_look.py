@@ -15,13 +15,14 @@ from retention.domain.dates import months_before
 from retention.domain.errors import SourceError
 from retention.domain.people import refuse
 from retention.messages.mime import comparable
-from retention.nights.pull import judged, open_for
+from retention.nights.pull import open_for
 from retention.policies.load import Policies
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Folders
 from retention.sources.currencies import convert_currencies
 from retention.sources.extract import extract_features
+from retention.sources.gate import check_gates, profile_of
 from retention.sources.subset import count_complaints, forget_invoices_after, keep_only
 from retention.sources.tables import Company
 from retention.sources.winsorise import count_paid_marks
@@ -83,11 +84,16 @@ def look(
 def _doubt(
     company: Company, policies: Policies, folders: Folders, history: list[dict[str, Any]]
 ) -> str | None:
-    """Judge the tables as on the newest night: since then rows may only have come."""
+    """Judge the tables as on the newest night, against it: since then rows may only have come.
+
+    What a person has accepted for that night is among its figures.
+    """
     if not history:
         return "no_good_night"
     as_of = date.fromisoformat(history[0]["as_of"])
-    _, trips = judged(company, policies, folders, as_of, history)
+    profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
+    people = snapshots.files(folders.snapshots, as_of, snapshots.PEOPLE)
+    trips = check_gates(company, profiles, history, policies.guards, as_of, people)
     found = [trip for trip in trips if trip.table in _TABLES]
     return f"{IN_DOUBT}: {found[0].table}: {found[0].found}" if found else None
 

@@ -28,19 +28,18 @@ def inspect(
     """Return the figures of every readable table, and the gates that would trip."""
     company = _open(policies, folders, without_broken=True)
     try:
-        return judged(company, policies, folders, as_of, history)
+        return _judged(company, policies, folders, as_of, history)
     finally:
         company.close()
 
 
-def judged(
+def _judged(
     company: Company,
     policies: Policies,
     folders: Folders,
     as_of: date,
     history: list[dict[str, Any]],
 ) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
-    """Return the figures of every table of an open company, and the gates that would trip."""
     profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
     before = snapshots.latest_before(folders.snapshots, as_of)
     people = snapshots.files(folders.snapshots, before, snapshots.PEOPLE) if before else []
@@ -63,7 +62,7 @@ def pull(
     """
     company = _open(policies, folders, without_broken=True)
     try:
-        profiles, trips = judged(company, policies, folders, as_of, history or [])
+        profiles, trips = _judged(company, policies, folders, as_of, history or [])
         taken = {
             t.table: (accepted or {})[t.table, t.found]
             for t in trips
