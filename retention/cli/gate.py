@@ -35,8 +35,18 @@ def show(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
         return
     rows = [(r["table"], r["rows"], r["newest"], r["found"] or "good") for r in found["tables"]]
     print_table(f"Gates of {day}", ("table", "rows", "newest", "verdict"), rows, right=(1,))
+    for noticed in found["noticed"]:
+        make_console().print(
+            f"{noticed['table']}: {noticed['said']}{_examples(noticed['seen'])}.",
+            markup=False,
+            soft_wrap=True,
+        )
     if found["held_playbooks"]:
         make_console().print(f"These playbooks would wait: {', '.join(found['held_playbooks'])}.")
+
+
+def _examples(seen: str) -> str:
+    return f": {seen}" if seen else ""
 
 
 @app.command("accept")

@@ -29,6 +29,8 @@ def show_night(summary: dict[str, Any]) -> None:
         console.print(f"No source for: {', '.join(pull['not_mapped'])}.")
     for name, found in pull["tripped"].items():
         console.print(f"[bold]{name} is left out tonight[/]: {found}.", soft_wrap=True)
+    for said in pull.get("noticed", ()):
+        console.print(f"Noticed in {said}.", soft_wrap=True, markup=False)
     if pull["held_playbooks"]:
         console.print(f"Waiting for it: {', '.join(pull['held_playbooks'])}.")
     if not pull["with_email"]:

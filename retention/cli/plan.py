@@ -101,6 +101,8 @@ def _show_plan(planned: dict[str, Any]) -> None:
         make_console().print(f"The night of {planned['as_of']} is done; it would change nothing.")
         return
     show_night(planned["summary"])
+    for example in planned["examples"]:
+        make_console().print(example, markup=False, soft_wrap=True)
     rows = [
         (move["customer_id"], move["stage"], move["decision"], move["what"], move["reason"])
         for move in planned["moves"][:_SHOWN_MOVES]

@@ -38,6 +38,11 @@ class Calendar:
             days -= self.is_workday(day)
         return day
 
+    def workdays_between(self, first: date, last: date) -> int:
+        """Return how many workdays lie after `first`, up to and with `last`."""
+        days = range(1, (last - first).days + 1)
+        return sum(self.is_workday(first + timedelta(days=n)) for n in days)
+
     def may_end(self, day: date) -> bool:
         """Return whether something may end on a day: help must be in reach then and the day after.
 

@@ -10,21 +10,29 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from retention.domain.people_gates import PeopleBand
+
 Profile = Mapping[str, Any]
 ENOUGH_NIGHTS = 3
 # Wide enough that one night in some thousands trips by chance alone.
 _DEVIATIONS = 4 * 1.4826
 _SMALL_SHARE = 0.01
+_SMALL_TIMES = 3
+_FLOOD_TIMES = 2
 _TIMES_AS_OLD = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """How much may change without tripping, as a share; `empty` as a multiple."""
+    """How much may change without tripping, as a share; `empty` as a multiple.
+
+    A change of at most `least` rows is small whatever its share.
+    """
 
     rows: float = 0.20
     sums: float = 0.35
     empty: float = 3.0
+    least: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +41,12 @@ class Guards:
 
     history: int = 14
     vanished: float = 0.01
+    vanished_least: int = 2
+    unmatched: float = 0.05
     stale_days: int = 35
     band: Band = Band()
     tables: Mapping[str, Band] = field(default_factory=dict)
+    people: PeopleBand = PeopleBand()
 
     def band_of(self, table: str) -> Band:
         """Return the band of one table."""
@@ -61,12 +72,29 @@ def judge(now: Profile, history: Sequence[Profile], band: Band, stale_days: int 
     """
     if not history:
         return None
+    small = _is_small(now, history, band.least)
     return (
-        _outside("rows", "rows", now, history, band.rows)
-        or _outside("sum", "as sum of its amounts", now, history, band.sums)
+        (None if small else _outside("rows", "rows", now, history, band.rows))
+        or (None if small else _outside("sum", "as sum of its amounts", now, history, band.sums))
+        or _flooded(now, history, band.least)
         or _emptier(now, history, band.empty)
         or _stale(now, history, stale_days)
     )
+
+
+def _is_small(now: Profile, history: Sequence[Profile], least: int) -> bool:
+    """Tell whether a table is so small that a few rows are a large share of it."""
+    return max(int(p.get("rows") or 0) for p in (now, *history)) <= _SMALL_TIMES * least
+
+
+def _flooded(now: Profile, history: Sequence[Profile], least: int) -> str | None:
+    """More rows since the last good night than there were in all before are no usual night's."""
+    if "rows_then" not in now or not history[0].get("rows"):
+        return None
+    new, last = now["rows"] - now["rows_then"], int(history[0]["rows"])
+    if new <= max(_FLOOD_TIMES * last, _SMALL_TIMES * least):
+        return None
+    return f"{new:,} rows are new since the last good night, when there were {last:,} in all"
 
 
 def _stale(now: Profile, history: Sequence[Profile], stale_days: int) -> str | None:
@@ -86,10 +114,11 @@ def _outside(
     values = [float(p[name]) for p in history if p.get(name)]
     if not values or now.get(name) is None:
         return None
-    tonight, last = float(now[name]), values[0]
+    # What is dated after the last good night is new, and no change of what there was.
+    tonight, last = float(now.get(f"{name}_then") or now[name]), values[0]
     allowed = max(least, _learnt(values))
     change = tonight / last - 1
-    fallen = tonight / median(values) - 1
+    fallen = float(now[name]) / median(values) - 1
     if -allowed <= change <= allowed and fallen >= -allowed:
         return None
     return (

@@ -46,7 +46,7 @@ ATTRIBUTES = (
     _c("country", Kind.TEXT, "ISO 3166", "where the customer is"),
     _c("region", Kind.TEXT, "ISO 3166-2", "the part of that country"),
     _c("language", Kind.TEXT, "ISO 639", "the customer's language"),
-    _c("status", Kind.TEXT, "", "status in the company's own words"),
+    _c("status", Kind.TEXT, "", "active, paused, prospect, gone, or a word of the company's own"),
     _c("strategic", Kind.FLAG, "", "marked as strategic"),
     _c("vulnerable", Kind.FLAG, "", "marked as vulnerable: nothing adverse may happen"),
     _c("tenure_days", Kind.COUNT, "days", "since the customer was created or first invoiced"),

@@ -1,6 +1,6 @@
 """What a step reports when it is done: numbers and codes, never personal data."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,8 @@ class PullSummary:
     `tables` and `expected` are the figures and columns that the gates of later nights compare with:
     of a table that is not to be trusted those of its last good night, however long ago that was.
     `tripped` are the tables that count as missing tonight, `held_playbooks` those that wait for
-    them, `accepted` the changes that a person has accepted.
+    them, `accepted` the changes that a person has accepted. `findings` counts what was noticed in
+    rows, by column and kind; `noticed` says it, `examples` shows it to who makes a plan.
     """
 
     as_of: date
@@ -27,6 +28,9 @@ class PullSummary:
     held_playbooks: tuple[str, ...] = ()
     accepted: dict[str, str] = field(default_factory=dict)
     shards: int = 1
+    findings: dict[str, list[int]] = field(default_factory=dict)
+    noticed: tuple[str, ...] = ()
+    examples: tuple[str, ...] = field(default=(), metadata={"kept": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,9 @@ class DigestSummary:
 
 
 def as_json(summary: Any) -> dict[str, Any]:
-    """Return a summary as plain JSON values (dates as ISO text)."""
-    return {key: _plain(value) for key, value in asdict(summary).items()}
+    """Return a summary as plain JSON values (dates as ISO text), but for what is not to be kept."""
+    kept = {f.name for f in fields(summary) if f.metadata.get("kept", True)}
+    return {key: _plain(value) for key, value in asdict(summary).items() if key in kept}
 
 
 def _plain(value: Any) -> Any:

@@ -105,7 +105,7 @@ def _decide(policies: Policies, known: Known, open_case: OpenCase) -> Decided:
         known.exclusions.get(customer, ()),
         leaving=customer in known.leaving,
         data_settled=known.settled,
-        gone=policies.sources.gone,
+        gone=policies.sources.means_gone,
         dead=known.dead,
     )
     progress = progress_of(open_case, playbook, as_of, policies.conversations.accepted_shows)

@@ -61,7 +61,7 @@ def trip_of(
     if table not in CANONICAL:
         known = ", ".join(CANONICAL)
         raise NotFoundError(f"table '{table}'", "is no canonical table", f"They are: {known}.")
-    for trip in inspect(policies, folders, as_of, nights)[1]:
+    for trip in inspect(policies, folders, as_of, nights).trips:
         if trip.table == table:
             return trip
     raise NotFoundError(f"gate of {table}", "has found nothing to accept", "Run the night.")
@@ -76,7 +76,8 @@ def look(
     policies: Policies, folders: Folders, as_of: date, nights: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return what each table's gate says on a date, and which playbooks would wait."""
-    profiles, trips = inspect(policies, folders, as_of, nights)
+    inspected = inspect(policies, folders, as_of, nights)
+    profiles, trips = inspected.profiles, inspected.trips
     found = {trip.table: f"{trip.found} {trip.seen}".strip() for trip in trips}
     tables = [
         {"table": name, "rows": p["rows"], "newest": p["newest"], "found": found.get(name)}
@@ -88,4 +89,12 @@ def look(
         if name not in profiles
     ]
     held = held_playbooks(policies.playbooks, set(found))
-    return {"as_of": as_of.isoformat(), "tables": tables, "held_playbooks": sorted(held)}
+    return {
+        "as_of": as_of.isoformat(),
+        "tables": tables,
+        "held_playbooks": sorted(held),
+        "noticed": [
+            {"table": f.table, "column": f.column, "said": f.said, "seen": f.seen}
+            for f in inspected.findings
+        ],
+    }

@@ -73,6 +73,7 @@ def make_plan(
         "waits_for": waiting,
         "delivery": leaving,
         "guards": _guards(summary),
+        "examples": list(pulled.examples),
     }
 
 

@@ -1,10 +1,14 @@
 """Pull the company's data: read, check, gate, divide into shards."""
 
+import shutil
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from retention.domain.errors import GateTrippedError
+from retention.domain.findings import Finding, counted
 from retention.domain.gates import Trip
 from retention.domain.stages import PlaybookName
 from retention.domain.summaries import PullSummary
@@ -14,21 +18,38 @@ from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Folders, staged
 from retention.sources.canonical import CANONICAL
 from retention.sources.currencies import convert_currencies
+from retention.sources.customer_profiles import keep_profiles
 from retention.sources.extract import count_customers, find_ties
-from retention.sources.gate import check_gates, count_rows, leave_out_tripped, profile_of
+from retention.sources.gate import (
+    check_gates,
+    count_rows,
+    leave_out_tripped,
+    notice,
+    profile_of,
+)
 from retention.sources.rows import one_row
 from retention.sources.staging import find_payers, stage
 from retention.sources.tables import Company, FeatureRules, open_company
 from retention.sources.winsorise import count_metrics, count_paid_marks, find_caps
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What the data of a night looks like: figures by table, gates that trip, what is noticed."""
+
+    profiles: dict[str, dict[str, Any]]
+    trips: list[Trip]
+    findings: tuple[Finding, ...]
+
+
 def inspect(
     policies: Policies, folders: Folders, as_of: date, history: list[dict[str, Any]]
-) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
-    """Return the figures of every readable table, and the gates that would trip."""
+) -> Inspected:
+    """Return the figures of every readable table, what is noticed, the gates that would trip."""
     company = _open(policies, folders, without_broken=True)
     try:
-        return _judged(company, policies, folders, as_of, history)
+        profiles, trips = _judged(company, policies, folders, as_of, history)
+        return Inspected(profiles, trips, tuple(company.findings))
     finally:
         company.close()
 
@@ -40,10 +61,23 @@ def _judged(
     as_of: date,
     history: list[dict[str, Any]],
 ) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
-    profiles = {name: profile_of(company, name, as_of) for name in company.mapped}
+    notice(company)
+    then = date.fromisoformat(history[0]["as_of"]) if history else None
+    profiles = {name: profile_of(company, name, as_of, then) for name in company.mapped}
     before = snapshots.latest_before(folders.snapshots, as_of)
     people = snapshots.files(folders.snapshots, before, snapshots.PEOPLE) if before else []
-    return profiles, check_gates(company, profiles, history, policies.guards, as_of, people)
+    kept = kept_profiles(folders, history)
+    calendar = policies.calendars.of_company(as_of)
+    trips = check_gates(
+        company, profiles, history, policies.guards, as_of, people, kept, calendar
+    )
+    return profiles, trips
+
+
+def kept_profiles(folders: Folders, history: list[dict[str, Any]]) -> list[tuple[date, Path]]:
+    """Return where good nights have kept what each customer had, newest first."""
+    days = [date.fromisoformat(night["as_of"]) for night in history]
+    return [(day, snapshots.folder(folders.snapshots, day) / snapshots.ROWS) for day in days]
 
 
 def pull(
@@ -74,6 +108,7 @@ def pull(
         leave_out_tripped(company, trips)
         tripped = {trip.table: trip.found for trip in trips}
         mapped = {name: profiles[name] for name in company.mapped}
+        findings = tuple(company.findings)
         shards = _stage(company, policies, folders, as_of)
         customers, with_email = count_customers(company, as_of)
     finally:
@@ -92,6 +127,9 @@ def pull(
         held_playbooks=tuple(sorted(held)),
         accepted=taken,
         shards=shards,
+        findings=counted(findings),
+        noticed=tuple(finding.said_of_table for finding in findings),
+        examples=tuple(f"{f.table}.{f.column}: {f.seen}" for f in findings if f.seen),
     )
 
 
@@ -112,6 +150,8 @@ def _refuse_hopeless(trips: list[Trip], held: set[PlaybookName], policies: Polic
 def _stage(company: Company, policies: Policies, folders: Folders, as_of: date) -> int:
     """Convert, cap and divide; start the snapshot. Returns the number of shards."""
     costs = policies.costs
+    kept = folders.staging / f"{as_of}-{snapshots.ROWS}"
+    keep_profiles(company, as_of, kept)
     convert_currencies(company, costs.currency, costs.rates(), as_of)
     find_caps(company, costs.winsorise, as_of)
     count_metrics(company, as_of)
@@ -131,6 +171,7 @@ def _stage(company: Company, policies: Policies, folders: Folders, as_of: date) 
     find_payers(company, staged(folders, as_of))
     ties = find_ties(company, as_of)
     snapshots.begin(folders.snapshots, as_of, manifest)
+    shutil.move(kept, snapshots.folder(folders.snapshots, as_of) / snapshots.ROWS)
     snapshots.write_shard(folders.snapshots, as_of, snapshots.TIES, 0, ties)
     return shards
 
@@ -170,6 +211,7 @@ def _open(
         folders.environment,
         folders.timezone,
         rules=FeatureRules(policies.conduct, policies.costs.dunning_days),
+        costed=(*policies.costs.activities, *policies.costs.severity),
         without_broken=without_broken,
         only=only,
         memory=folders.memory,

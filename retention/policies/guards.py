@@ -21,6 +21,15 @@ class BandDoc(PolicyModel):
     rows: float = Field(0.20, gt=0)
     sums: float = Field(0.35, gt=0)
     empty: float = Field(3.0, ge=1)
+    least: int = Field(20, ge=0, le=1000)
+
+
+class PeopleDoc(PolicyModel):
+    """How many customers' rows may change though their table as a whole looks usual."""
+
+    share: float = Field(0.02, gt=0, lt=1)
+    least: int = Field(5, ge=1, le=1000)
+    sums: float = Field(0.15, gt=0)
 
 
 class CapDoc(PolicyModel):
@@ -85,6 +94,9 @@ class GuardsDoc(BandDoc):
 
     history: int = Field(14, ge=1, le=365)
     vanished: float = Field(0.01, ge=0, lt=1)
+    vanished_least: int = Field(2, ge=0, le=1000)
+    unmatched: float = Field(0.05, ge=0, lt=1)
+    customers: PeopleDoc = PeopleDoc()
     stale_days: int = Field(35, ge=1, le=1000)
     tables: dict[str, BandDoc] = Field(default_factory=dict)
     limits: LimitsDoc

@@ -15,6 +15,7 @@ from retention.domain.handovers import Partner
 from retention.domain.limits import Limits
 from retention.domain.notices import NoticeRules
 from retention.domain.people import Role, Team
+from retention.domain.people_gates import PeopleBand
 from retention.domain.playbook import Playbook, Step
 from retention.domain.sending import SendingRules
 from retention.domain.stages import PlaybookName
@@ -25,7 +26,7 @@ from retention.policies.calendar import CalendarDoc
 from retention.policies.calendars import Calendars
 from retention.policies.conduct import ConductDoc
 from retention.policies.conversations import ConversationsDoc
-from retention.policies.guards import ApprovalsDoc, CanaryDoc, GuardsDoc, HoldoutDoc
+from retention.policies.guards import ApprovalsDoc, BandDoc, CanaryDoc, GuardsDoc, HoldoutDoc
 from retention.policies.notice_rules import NoticeDoc
 from retention.policies.partners import PartnersDoc
 from retention.policies.sending import SendingDoc
@@ -112,9 +113,22 @@ def _version_of(config_dir: Path) -> str:
 
 
 def _gates(doc: GuardsDoc) -> Guards:
-    bands = {name: Band(band.rows, band.sums, band.empty) for name, band in doc.tables.items()}
-    usual = Band(doc.rows, doc.sums, doc.empty)
-    return Guards(doc.history, doc.vanished, doc.stale_days, usual, bands)
+    bands = {name: _band(band) for name, band in doc.tables.items()}
+    people = PeopleBand(doc.customers.share, doc.customers.least, doc.customers.sums)
+    return Guards(
+        history=doc.history,
+        vanished=doc.vanished,
+        vanished_least=doc.vanished_least,
+        unmatched=doc.unmatched,
+        stale_days=doc.stale_days,
+        band=_band(doc),
+        tables=bands,
+        people=people,
+    )
+
+
+def _band(doc: BandDoc) -> Band:
+    return Band(doc.rows, doc.sums, doc.empty, doc.least)
 
 
 def _check_steps(playbook: Playbook, templates_dir: Path, team: Team) -> None:

@@ -26,6 +26,7 @@ CONTRACT_FACTS = "contract-facts"
 EVIDENCE, PEOPLE, SCORES = "evidence", "people", "scores"
 CONTRACTS, TIES, TIED = "contracts", "ties", "tied"
 REFERENCE = "reference.json"
+ROWS = "rows"
 _MANIFEST = "manifest.json"
 _FOLDER = "as_of="
 

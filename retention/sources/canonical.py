@@ -1,22 +1,27 @@
 """The canonical tables every source is mapped to, and the types their columns are read as."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TEXT, DAY, MOMENT, AMOUNT = "VARCHAR", "DATE", "TIMESTAMP", "DECIMAL(18,4)"
 INTEGER, FLAG = "BIGINT", "BOOLEAN"
 # Not DOUBLE: a sum of exact numbers is the same in whatever order threads add them up.
 NUMBER = "DECIMAL(18,5)"
+RATE = "DECIMAL(18,8)"
 
 
 @dataclass(frozen=True, slots=True)
 class CanonicalTable:
-    """One table: its columns with their DuckDB types, the required ones and the key."""
+    """One table: its columns with their DuckDB types, the required ones and the key.
+
+    `made` are columns that no source has: they are worked out here.
+    """
 
     name: str
     columns: dict[str, str]
     required: tuple[str, ...]
     key: str | None = None
     extra_columns: bool = False
+    made: dict[str, str] = field(default_factory=dict)
 
 
 CANONICAL: dict[str, CanonicalTable] = {
@@ -92,7 +97,9 @@ CANONICAL: dict[str, CanonicalTable] = {
                 "currency": TEXT,
                 "status": TEXT,
                 "contract_id": TEXT,
+                "open_amount": AMOUNT,
             },
+            made={"own_amount": AMOUNT, "rate": RATE},
             required=("invoice_id", "customer_id", "issued_on", "amount"),
             key="invoice_id",
         ),
@@ -106,6 +113,7 @@ CANONICAL: dict[str, CanonicalTable] = {
                 "method": TEXT,
                 "failed": FLAG,
             },
+            made={"payer_id": TEXT, "invoice_key": "UBIGINT"},
             required=("customer_id", "paid_on", "amount"),
         ),
         CanonicalTable(

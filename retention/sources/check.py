@@ -1,54 +1,53 @@
-"""Fit raw rows to a canonical table, or say exactly which row does not fit."""
+"""Fit raw rows to a canonical table, or say exactly which rows do not fit.
 
-import csv
+What can be taken as empty without harm to anybody is, and is counted; what cannot stops its table, with
+every mistake in one go.
+"""
+
 import difflib
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
 from retention.domain.errors import SourceError
-from retention.sources.canonical import AMOUNT, DAY, MOMENT, NUMBER, TEXT, CanonicalTable
-from retention.sources.config import TableMapping
-from retention.sources.connect import Origin, unreadable
+from retention.domain.findings import Finding
+from retention.sources.canonical import CanonicalTable
+from retention.sources.config import USUAL_SCALES, TableMapping
+from retention.sources.mistakes import Mistake, refuse_mistakes, refuse_twice
+from retention.sources.origins import Origin, unreadable
+from retention.sources.possible import impossible, off_scale, rescaled
+from retention.sources.readings import EXPECTED, Reading, read_column
 from retention.sources.rows import one_row, run
 
-_EARLIEST, _LATEST = "1900-01-01", "2200-01-01"
-_SHOWN = 60
 _CLOSE = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How one canonical column is read: SQL for its value, and for 'present but not readable'."""
-
-    column: str
-    value: str
-    broken: str | None
+# More answers off their scale than slips explain: then it is another scale, and none can be read.
+_SLIPS = 0.01
 
 
 def make_canonical(
     db: duckdb.DuckDBPyConnection, table: CanonicalTable, mapping: TableMapping, origin: Origin
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], list[Finding]]:
     """Create the canonical relation `<table>` from `raw_<table>`; return its mapped columns.
 
-    Raises SourceError for an unknown or missing column, a value of the wrong type, an empty
-    required value or a duplicate key. Nothing is created then.
+    Also returns what was taken as empty. Raises SourceError for an unknown or missing column, for
+    values of the wrong type, empty required values or a duplicate key. Nothing is created then.
     """
     try:
         described = db.execute(f'DESCRIBE "raw_{table.name}"').fetchall()
-    except duckdb.Error as error:
-        raise unreadable(origin.label, error) from error
-    raw_types = {str(row[0]): str(row[1]) for row in described}
-    chosen = _choose_columns(table, mapping, raw_types, origin)
-    readings = [_reading(table, column, raw, raw_types[raw]) for column, raw in chosen.items()]
-    try:
-        _refuse_broken_rows(db, table, readings, origin)
-        _create(db, table, readings, origin)
+        raw_types = {str(row[0]): str(row[1]) for row in described}
+        chosen = _choose_columns(table, mapping, raw_types, origin)
+        readings = [
+            read_column(db, table, mapping, column, raw, raw_types[raw])
+            for column, raw in chosen.items()
+        ]
+        findings = _look_through(db, table, readings, mapping, origin)
+        _create(db, table, readings, mapping, origin)
         _refuse_duplicate_keys(db, table, origin)
+        if origin.parsed:
+            run(db, f'DROP TABLE "raw_{table.name}"')
     except duckdb.Error as error:
-        raise unreadable(origin.label, error) from error
-    return tuple(chosen)
+        raise unreadable(origin, error) from error
+    return tuple(chosen), findings
 
 
 def _choose_columns(
@@ -97,108 +96,132 @@ def _unknown(origin: Origin, name: str, what: str, known: Any) -> SourceError:
     )
 
 
-def _reading(table: CanonicalTable, column: str, raw: str, raw_type: str) -> Reading:
-    source = '"' + raw.replace('"', '""') + '"'
-    wanted = table.columns.get(column, raw_type)
-    if raw_type == "VARCHAR":
-        source = f"nullif(trim({source}), '')"
-    value = _cast(source, raw_type, wanted)
-    return Reading(column, value, _broken(source, value, raw_type, wanted))
-
-
-def _cast(source: str, raw_type: str, wanted: str) -> str:
-    if raw_type == wanted:
-        return source
-    if wanted in (DAY, MOMENT) and raw_type == "VARCHAR":
-        # By way of TIMESTAMPTZ, a moment with an offset becomes the company's own wall time.
-        return f"CAST(CAST(TRY_CAST({source} AS TIMESTAMPTZ) AS TIMESTAMP) AS {wanted})"
-    return f"TRY_CAST({source} AS {wanted})"
-
-
-def _broken(source: str, value: str, raw_type: str, wanted: str) -> str | None:
-    conditions = []
-    if wanted not in (raw_type, TEXT):
-        conditions.append(f"({source} IS NOT NULL AND {value} IS NULL)")
-    if wanted in (DAY, MOMENT):
-        conditions.append(
-            f"({value} < CAST('{_EARLIEST}' AS {wanted}) OR "
-            f"{value} > CAST('{_LATEST}' AS {wanted}))"
-        )
-    return " OR ".join(conditions) or None
-
-
-def _refuse_broken_rows(
-    db: duckdb.DuckDBPyConnection, table: CanonicalTable, readings: list[Reading], origin: Origin
-) -> None:
-    rules = [(r.column, f"coalesce({r.broken}, false)", r.value) for r in readings if r.broken]
-    rules += [(r.column, f"{r.value} IS NULL", r.value) for r in readings
-              if r.column in table.required]  # fmt: skip
-    if not rules:
-        return
-    counts = ", ".join(f"count(*) FILTER (WHERE {rule})" for _, rule, _ in rules)
-    found = one_row(db, f'SELECT {counts} FROM "raw_{table.name}"')
-    for (column, rule, _), count in zip(rules, found, strict=True):
-        if count:
-            raise _broken_row(db, table, column, rule, count, origin)
-
-
-def _broken_row(
+def _look_through(
     db: duckdb.DuckDBPyConnection,
     table: CanonicalTable,
-    column: str,
-    rule: str,
-    count: int,
+    readings: list[Reading],
+    mapping: TableMapping,
     origin: Origin,
-) -> SourceError:
-    row = one_row(
-        db,
-        f'SELECT place FROM (SELECT row_number() OVER () AS place, * FROM "raw_{table.name}") '
-        f"WHERE {rule} LIMIT 1",
-    )
-    place = int(row[0]) if row else 0
-    others = f" ({count} rows like it)" if count > 1 else ""
-    required = " IS NULL" in rule and "IS NOT NULL" not in rule
-    problem = (
-        f"the required column '{column}' is empty"
-        if required
-        else f"column '{column}' is not a valid {_type_name(table.columns[column])}"
-    )
-    return SourceError(
-        f"{origin.label}, {_line(origin, place)}", f"{problem}{others}", "Correct the data there."
-    )
+) -> list[Finding]:
+    """Look at every row once. Raises SourceError with every mistake; returns what is noticed."""
+    mistakes = _mistakes(table, readings)
+    noticed = _noticed(table, readings, mapping)
+    rules = [m.rule for m in mistakes] + [rule for _, _, rule in noticed]
+    read = _as_read(table, readings, with_raw=True)
+    counts = ", ".join(f"count(*) FILTER (WHERE {rule})" for rule in rules)
+    rows, *found = one_row(db, f"SELECT count(*){', ' if counts else ''}{counts} FROM ({read})")
+    wrong = [m for m, count in zip(mistakes, found, strict=False) if count]
+    scales = off_scale(table.name, {r.column for r in readings}, mapping)
+    findings = []
+    for (column, kind, rule), count in zip(noticed, found[len(mistakes) :], strict=True):
+        slips = max(1, _SLIPS * _answers(db, read, column)) if column in scales else count
+        if kind == "impossible" and count > slips:
+            least, most = mapping.scale("csat" if column == "csat" else "nps")
+            scale = f"an answer from {least:g} to {most:g}; say the scale under 'scales'"
+            wrong.append(Mistake(column, rule, f"column '{column}' is not {scale}"))
+        elif count:
+            findings.append(Finding(table.name, column, kind, count, rows))
+    if wrong:
+        refuse_mistakes(db, read, wrong, origin)
+    return findings
 
 
-def _type_name(wanted: str) -> str:
-    names = {DAY: "date between 1900 and 2200", MOMENT: "moment between 1900 and 2200"}
-    names |= {AMOUNT: "amount", NUMBER: "number", "BIGINT": "whole number"}
-    return names.get(wanted, "true or false")
+def _answers(db: duckdb.DuckDBPyConnection, read: str, column: str) -> int:
+    return int(one_row(db, f'SELECT count("{column}") FROM ({read})')[0])
 
 
-def _line(origin: Origin, place: int) -> str:
-    """Return the line of the n-th record: quoted fields may span several lines."""
-    if origin.csv is None:
-        return f"row {place}"
-    with origin.csv.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, delimiter=origin.delimiter)
-        for _ in range(place + 1):
-            next(reader, None)
-        return f"line {reader.line_num}"
+def _mistakes(table: CanonicalTable, readings: list[Reading]) -> list[Mistake]:
+    """Return what stops a table when a row has it."""
+    mistakes = []
+    for r in readings:
+        required = r.column in table.required
+        if r.broken:
+            rule = f"({r.broken})"
+            if required and r.sentinel:
+                rule = f"({r.broken} OR coalesce({r.sentinel}, false))"
+            said = f"column '{r.column}' is not {EXPECTED.get(r.wanted, 'readable')}"
+            mistakes.append(Mistake(r.column, rule, said))
+        elif required and r.sentinel:
+            said = f"column '{r.column}' is not {EXPECTED[r.wanted]}"
+            mistakes.append(Mistake(r.column, f"coalesce({r.sentinel}, false)", said))
+        if required:
+            said = f"the required column '{r.column}' is empty"
+            empty = f'"{"raw " if r.broken else ""}{r.column}" IS NULL'
+            mistakes.append(Mistake(r.column, empty, said))
+    return mistakes
+
+
+def _noticed(
+    table: CanonicalTable, readings: list[Reading], mapping: TableMapping
+) -> list[tuple[str, str, str]]:
+    """Return what is only counted: column, kind and SQL for the rows that have it."""
+    columns = {r.column for r in readings}
+    found = [(r.column, kind, f'"{kind} {r.column}"') for r in readings for kind, _ in r.noticed]
+    dated = {r.column: r.sentinel for r in readings if r.sentinel}
+    found += [
+        (column, "sentinel", f"coalesce({rule}, false)")
+        for column, rule in dated.items()
+        if column not in table.required
+    ]
+    cannot = [*impossible(table.name, columns), *off_scale(table.name, columns, mapping).items()]
+    for column, rule in cannot:
+        real = f"NOT {dated[column]} AND " if column in dated else ""
+        found.append((column, "impossible", f"coalesce({real}{rule}, false)"))
+    return found
+
+
+def _as_read(table: CanonicalTable, readings: list[Reading], *, with_raw: bool) -> str:
+    """Return SQL for the rows as they are read, before anything is taken as empty."""
+    listed = [f'{r.value} AS "{r.column}"' for r in readings]
+    if with_raw:
+        listed += [f'{r.raw} AS "raw {r.column}"' for r in readings if r.broken]
+        listed += [f'{sql} AS "{kind} {r.column}"' for r in readings for kind, sql in r.noticed]
+    return f'SELECT {", ".join(listed)} FROM "raw_{table.name}"'
 
 
 def _create(
-    db: duckdb.DuckDBPyConnection, table: CanonicalTable, readings: list[Reading], origin: Origin
+    db: duckdb.DuckDBPyConnection,
+    table: CanonicalTable,
+    readings: list[Reading],
+    mapping: TableMapping,
+    origin: Origin,
 ) -> None:
-    listed = [f'{r.value} AS "{r.column}"' for r in readings]
     mapped = {r.column for r in readings}
-    listed += [f'CAST(NULL AS {t}) AS "{c}"' for c, t in table.columns.items() if c not in mapped]
+    rules: dict[str, list[str]] = {}
+    for r in readings:
+        if r.sentinel:
+            rules.setdefault(r.column, []).append(r.sentinel)
+    cannot = [*impossible(table.name, mapped), *off_scale(table.name, mapped, mapping).items()]
+    for column, rule in cannot:
+        rules.setdefault(column, []).append(rule)
+    listed = []
+    for r in readings:
+        value = _scaled(table.name, r.column, mapping)
+        emptied = " OR ".join(f"coalesce({rule}, false)" for rule in rules.get(r.column, ()))
+        value = f"CASE WHEN {emptied} THEN NULL ELSE {value} END" if emptied else value
+        listed.append(f'{value} AS "{r.column}"')
+    others = {**table.columns, **table.made}
+    listed += [f'CAST(NULL AS {t}) AS "{c}"' for c, t in others.items() if c not in mapped]
     # CSV is parsed once into a table; Parquet and Arrow rows are cheap to scan where they lie.
-    relation = "TABLE" if origin.csv else "VIEW"
+    relation = "TABLE" if origin.parsed else "VIEW"
     run(db, f'DROP VIEW IF EXISTS "{table.name}"')
     run(
         db,
-        f'CREATE OR REPLACE TEMP {relation} "{table.name}" AS '
-        f'SELECT {", ".join(listed)} FROM "raw_{table.name}"',
+        f'CREATE OR REPLACE TEMP {relation} "{table.name}" AS SELECT {", ".join(listed)} '
+        f"FROM ({_as_read(table, readings, with_raw=False)})",
     )
+
+
+def _scaled(table: str, column: str, mapping: TableMapping) -> str:
+    if table == "tickets" and column == "csat":
+        return rescaled("csat", mapping, "csat", USUAL_SCALES["csat"])
+    if table == "surveys" and column == "score" and mapping.scales:
+        cases = " ".join(
+            f"WHEN lower(trim(kind)) = '{q}' THEN {rescaled('score', mapping, q, usual)}"
+            for q, usual in USUAL_SCALES.items()
+        )
+        return f'CASE {cases} ELSE "score" END'
+    return f'"{column}"'
 
 
 def _refuse_duplicate_keys(
@@ -206,23 +229,9 @@ def _refuse_duplicate_keys(
 ) -> None:
     if table.key is None:
         return
-    twice = one_row(
-        db,
-        f'SELECT count(*) > count(DISTINCT "{table.key}") FROM "{table.name}"',
+    # No two hashes are equal: then no two keys are. It takes half as long as comparing keys.
+    rows, hashes = one_row(
+        db, f'SELECT count(*), count(DISTINCT hash("{table.key}")) FROM "{table.name}"'
     )
-    if not twice or not twice[0]:
-        return
-    rows = one_row(
-        db,
-        f'SELECT "{table.key}", list(place ORDER BY place)[:2] FROM '
-        f'(SELECT row_number() OVER () AS place, "{table.key}" FROM "{table.name}") '
-        f"GROUP BY 1 HAVING count(*) > 1 ORDER BY min(place) LIMIT 1",
-    )
-    key, places = rows or ("?", [0, 0])
-    lines = " and ".join(_line(origin, place) for place in places)
-    raise SourceError(
-        f"{origin.label}, {lines}",
-        f"a key {table.key} is there twice",
-        "Remove the duplicate, or make the query return one row per key.",
-        seen=f"{table.key} '{str(key)[:_SHOWN]}'",
-    )
+    if rows > hashes:
+        refuse_twice(db, table.name, table.key, origin)

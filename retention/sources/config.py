@@ -1,6 +1,8 @@
 """`sources.yaml`: where each canonical table comes from."""
 
+import codecs
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -27,11 +29,26 @@ class Database(PolicyModel):
     url: str = Field(description="a path for sqlite; scheme://user:password@host:port/name else")
 
 
+def _known_encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise ValueError(f"'{name}' is no encoding; write for example cp1252") from error
+
+
 Connection = Annotated[Files | Database, Field(discriminator="kind")]
 
 
+Scale = tuple[float, float]
+USUAL_SCALES: dict[str, Scale] = {"csat": (1, 5), "nps": (0, 10)}
+
+
 class TableMapping(PolicyModel):
-    """How one canonical table is read: from a file, a table or a query."""
+    """How one canonical table is read: from a file, a table or a query.
+
+    `encoding`, `delimiter`, `decimal` and `date_format` (as in strptime) say how text is written;
+    `scales` between which least and most the answers to a question lie.
+    """
 
     connection: str | None = None
     file: str | None = None
@@ -41,7 +58,16 @@ class TableMapping(PolicyModel):
     columns: dict[str, str] = Field(default_factory=dict, description="canonical: source column")
     ignore: tuple[str, ...] = ()
     allow_empty: bool = False
-    max_age_days: int | None = Field(None, ge=0, description="age of the newest row, at most")
+    max_age_days: int | None = Field(None, ge=0, description="workdays since the newest row")
+    encoding: Annotated[str, AfterValidator(_known_encoding)] | None = None
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    decimal: Literal[".", ","] | None = None
+    date_format: str | None = Field(None, pattern="%")
+    scales: dict[Literal["csat", "nps"], Scale] = Field(default_factory=dict)
+
+    def scale(self, question: str) -> Scale:
+        """Return the least and the most that an answer can be."""
+        return self.scales.get(question, USUAL_SCALES[question])  # type: ignore[call-overload]
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -49,6 +75,9 @@ class TableMapping(PolicyModel):
             raise ValueError("give 'file' or 'table', not both")
         if not (self.file or self.table or self.query):
             raise ValueError("give one of 'file', 'table' or 'query'")
+        for question, (least, most) in self.scales.items():
+            if not least < most:
+                raise ValueError(f"the scale of {question} is written [least, most]")
         return self
 
 
@@ -67,12 +96,38 @@ USUAL_GONE = frozenset(
 )
 
 
+GONE = "gone"
+
+
+class Tolerance(PolicyModel):
+    """An invoice of which no more than this is open is settled, in its own currency.
+
+    `share` is of the invoice's amount; the larger of both counts.
+    """
+
+    amount: Decimal = Field(Decimal("0.05"), ge=0, le=100)
+    share: Decimal = Field(Decimal("0.0005"), ge=0, le=Decimal("0.1"))
+
+
 class SourcesConfig(PolicyModel):
     """The whole file. With a folder of files named like the tables, `tables` may be left out."""
 
     connections: dict[str, Connection] = Field(min_length=1)
     tables: Annotated[dict[str, TableMapping], AfterValidator(_known_tables)] | None = None
     gone: frozenset[Word] = Field(USUAL_GONE, description="a customer's status that means: gone")
+    words: dict[str, dict[str, tuple[str, ...]]] = Field(
+        default_factory=dict, description="table.column: meaning: words of this company"
+    )
+    merged: dict[Literal["customers", "contracts", "invoices"], dict[str, str]] = Field(
+        default_factory=dict, description="what became of an id: old id: new id"
+    )
+    tolerance: Tolerance = Tolerance()
+
+    @model_validator(mode="after")
+    def _merges_end(self) -> Self:
+        for kind in self.merged:
+            self.merges(kind)
+        return self
 
     @model_validator(mode="after")
     def _connections_exist(self) -> Self:
@@ -85,6 +140,31 @@ class SourcesConfig(PolicyModel):
             if mapping.connection is None and len(self.connections) > 1:
                 raise ValueError(f"table '{name}' must name its connection, there are several")
         return self
+
+    def merges(self, kind: str) -> dict[str, str]:
+        """Return, by old id, the id that is in use by now. Raises ValueError for a circle."""
+        given = self.merged.get(kind, {})  # type: ignore[call-overload]
+        found = {}
+        for old in given:
+            passed, now = {old}, given[old]
+            while now in given:
+                if now in passed:
+                    raise ValueError(f"merged {kind}: '{old}' is merged in a circle")
+                passed.add(now)
+                now = given[now]
+            found[old] = now
+        return found
+
+    @property
+    def means_gone(self) -> frozenset[str]:
+        """Return the statuses of who has left; snapshots of earlier versions hold own words."""
+        return self.gone | {GONE}
+
+    def own_words(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Return the words that the company has explained, those for "gone" among them."""
+        status = self.words.get("customers.status", {})
+        gone = (*self.gone, *status.get(GONE, ()))
+        return {**self.words, "customers.status": {**status, GONE: gone}}
 
     def connection_of(self, mapping: TableMapping) -> Connection:
         """Return the connection a table is read from."""

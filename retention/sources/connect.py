@@ -1,9 +1,9 @@
 """Bring a table's raw rows into DuckDB, from files or over ADBC as Arrow."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,11 @@ import pyarrow as pa
 
 from retention.domain.errors import SourceError, SourceUnavailableError
 from retention.sources.config import Connection, Database, TableMapping, fill_variables
+from retention.sources.origins import Origin, first_line, unreadable
 from retention.sources.rows import run
 
 _CHUNK_ROWS = 50_000
 _HEADER_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where raw rows came from, for error messages; `csv` is set for a single CSV file."""
-
-    label: str
-    csv: Path | None = None
-    delimiter: str = ","
 
 
 def load_raw(
@@ -34,31 +26,39 @@ def load_raw(
     connection: Connection,
     base: Path,
     environment: dict[str, str],
+    aside: Path,
 ) -> Origin:
-    """Create the relation `raw_<name>` in `db`. Raises SourceError when it cannot be read."""
+    """Create the relation `raw_<name>` in `db`. Raises SourceError when it cannot be read.
+
+    What has to be written anew before it can be read goes to the folder `aside`.
+    """
     if isinstance(connection, Database):
         return _from_database(db, name, mapping, connection, base, environment)
-    return _from_file(db, name, mapping, base / fill_variables(connection.path, environment, name))
+    folder = base / fill_variables(connection.path, environment, name)
+    return _from_file(db, name, mapping, folder, aside)
 
 
 def _from_file(
-    db: duckdb.DuckDBPyConnection, name: str, mapping: TableMapping, folder: Path
+    db: duckdb.DuckDBPyConnection, name: str, mapping: TableMapping, folder: Path, aside: Path
 ) -> Origin:
     path = folder / (mapping.file or name)
     files, kind = _files_and_format(path, mapping)
-    label = files[0].name if len(files) == 1 else path.name
-    delimiter = _delimiter(files[0]) if kind == "csv" else ","
+    label = f"{name} ({files[0].name if len(files) == 1 else path.name})"
+    if kind != "parquet" and mapping.encoding not in (None, "utf-8", "utf-8-sig"):
+        files = [_as_utf8(file, mapping.encoding, aside, label) for file in files]
+    delimiter = mapping.delimiter or (_delimiter(files[0]) if kind == "csv" else ",")
     single = files[0] if kind == "csv" and len(files) == 1 else None
-    origin = Origin(f"{name} ({label})", single, delimiter)
+    origin = Origin(label, single, delimiter, parsed=kind != "parquet")
     scan = _scan(kind, [str(file) for file in files], delimiter)
     try:
         if mapping.query is None:
-            run(db, f'CREATE OR REPLACE TEMP VIEW "raw_{name}" AS SELECT * FROM {scan}')
+            relation = "TABLE" if origin.parsed else "VIEW"
+            run(db, f'CREATE OR REPLACE TEMP {relation} "raw_{name}" AS SELECT * FROM {scan}')
         else:
             run(db, f"CREATE OR REPLACE TEMP VIEW source AS SELECT * FROM {scan}")
             run(db, f'CREATE OR REPLACE TEMP TABLE "raw_{name}" AS {mapping.query}')
     except duckdb.Error as error:
-        raise unreadable(origin.label, error) from error
+        raise unreadable(origin, error) from error
     return origin
 
 
@@ -79,6 +79,21 @@ def _files_and_format(path: Path, mapping: TableMapping) -> tuple[list[Path], st
     return files, kind
 
 
+def _as_utf8(file: Path, encoding: str, aside: Path, label: str) -> Path:
+    """Write a text file anew in UTF-8. Raises SourceError when it is not what it is said to be."""
+    written = aside / file.name
+    try:
+        with file.open(encoding=encoding, newline="") as read, written.open(
+            "w", encoding="utf-8", newline=""
+        ) as write:
+            shutil.copyfileobj(read, write)
+    except UnicodeError as error:
+        raise SourceError(
+            label, f"it is not written in {encoding}", "Correct 'encoding' in sources.yaml."
+        ) from error
+    return written
+
+
 def _delimiter(file: Path) -> str:
     """Return what separates the columns of a CSV's first line; many offices export semicolons."""
     with file.open("rb") as opened:
@@ -96,7 +111,7 @@ def _scan(kind: str, files: list[str], delimiter: str) -> str:
             "delim='\x1f', quote='', escape='', auto_detect=false)"
         )
     options = (
-        "all_varchar=true, header=true, null_padding=false, strict_mode=true, union_by_name=true"
+        "all_varchar=true, header=true, skip=0, null_padding=false, strict_mode=true, union_by_name=true"
     )
     quoting = f"delim='{delimiter}', quote='\"', escape='\"'"
     return f"read_csv({listed}, {options}, {quoting})"
@@ -125,7 +140,7 @@ def _from_database(
     except SourceError:
         raise
     except Exception as error:
-        raise unreadable(origin.label, error) from error
+        raise unreadable(origin, error) from error
     return origin
 
 
@@ -145,7 +160,7 @@ def _connected(connect: Callable[[], Any], name: str) -> Any:
     try:
         return connect()
     except Exception as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise SourceUnavailableError(
             name, "the database does not answer", "Check the URL and the server.", seen=reason
         ) from error
@@ -244,17 +259,3 @@ def _missing_extra(name: str) -> SourceError:
     return SourceError(
         "sources.yaml", f"the {name} driver is not installed", f"pip install 'retention[{name}]'"
     )
-
-
-def unreadable(label: str, error: Exception) -> SourceError:
-    """Return a SourceError; the first line of what the reader said may quote a customer."""
-    said = _first_line(error)
-    kind = type(error).__name__.removesuffix("Exception").removesuffix("Error")
-    return SourceError(
-        label, f"it cannot be read ({kind or 'unknown'})", "Mend the file or the query.", seen=said
-    )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

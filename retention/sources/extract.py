@@ -10,6 +10,7 @@ from retention.domain.dates import months_before
 from retention.sources.canonical import CANONICAL
 from retention.sources.families import FAMILIES, ZERO_WITHOUT_ROWS, declared_columns, feature_sql
 from retention.sources.rows import one_row, run
+from retention.sources.staging import own_payments
 from retention.sources.tables import Company
 
 VERY_LATE_DAYS = 30
@@ -106,8 +107,13 @@ def _make_working_tables(company: Company, as_of: date) -> None:
         "CAST(row_number() OVER (ORDER BY customer_id) - 1 AS INTEGER) AS place FROM f_customers",
     )
     # Without a trace of payment nothing is late: an invoice has no due date then.
-    unknown = "REPLACE (CAST(NULL AS DATE) AS due_on, 0 AS money_days)"
+    unknown = "REPLACE (CAST(NULL AS DATE) AS due_on, CAST(NULL AS DATE) AS overdue_from, 0 AS money_days)"
     columns = "*" if _is_known(company, "payments") else f"* {unknown}"
+    contract_ends = _dated("contract_ends", as_of)
+    run(company.db, f"CREATE OR REPLACE TEMP TABLE f_contract_ends AS {contract_ends}")
+    own_payments(company)
+    named = _dated("named", as_of)
+    run(company.db, f"CREATE OR REPLACE TEMP TABLE f_named AS {named}")
     ledger = f"SELECT {columns} FROM ({_dated('ledger', as_of)})"
     run(company.db, f"CREATE OR REPLACE TEMP TABLE f_ledger AS {ledger}")
     ends = _dated("invoice_ends", as_of)
@@ -140,7 +146,7 @@ def _is_known(company: Company, family: str) -> bool:
 
 def _shows_payment(company: Company) -> bool:
     """Payments do, or invoices that are marked as paid; not when payments are left out tonight."""
-    if "payments" in company.mapped:
+    if "payments" in company.mapped or "open_amount" in company.mapped.get("invoices", ()):
         return True
     marked = one_row(
         company.db,

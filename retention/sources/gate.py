@@ -6,13 +6,22 @@ unknown while its gate is tripped, and the playbooks that depend on it wait.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import groupby
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from retention.domain.dates import WEEKDAYS, Calendar
+from retention.domain.findings import Finding
 from retention.domain.gates import Guards, Trip, judge
+from retention.domain.people_gates import judge_people
+from retention.sources.canonical import CANONICAL
+from retention.sources.customer_profiles import changes
+from retention.sources.identities import find_unmatched
 from retention.sources.rows import one_row
 from retention.sources.tables import Company, leave_out
 
+_NEARLY_ALL, _TIMES_USUAL = 0.5, 3
 _ACCEPT = "Mend the export; if it is intended, 'retention gate accept {table}'."
 
 _NEWEST = {
@@ -33,21 +42,29 @@ _SUMS = {
 }
 
 
-def profile_of(company: Company, table: str, as_of: date) -> dict[str, Any]:
-    """Return the figures of a table that the gate compares; rows after `as_of` do not count."""
+def profile_of(
+    company: Company, table: str, as_of: date, before: date | None = None
+) -> dict[str, Any]:
+    """Return the figures of a table that the gate compares; rows after `as_of` do not count.
+
+    With `before` also the rows and the sum that there were up to that date, as it looks tonight.
+    """
     newest, total = _NEWEST.get(table), _SUMS.get(table)
     there = f"WHERE {newest} <= DATE '{as_of}'" if newest else ""
     columns = company.mapped[table]
     empty = ", ".join(f'count(*) - count("{name}")' for name in columns)
     summed = f"CAST(sum({total}) AS DOUBLE)" if total else "NULL"
+    then = f"FILTER (WHERE {newest} <= DATE '{before}')" if newest and before else ""
+    summed_then = f"CAST(sum({total}) {then} AS DOUBLE)" if total else "NULL"
     row = one_row(
         company.db,
-        f"SELECT count(*), {f'max({newest})' if newest else 'NULL'}, {summed}, {empty} "
-        f'FROM "{table}" {there}',
+        f"SELECT count(*), {f'max({newest})' if newest else 'NULL'}, {summed}, "
+        f'count(*) {then}, {summed_then}, {empty} FROM "{table}" {there}',
     )
     rows = int(row[0])
-    shares = dict(zip(columns, row[3:], strict=True))
-    return {
+    shares = dict(zip(columns, row[5:], strict=True))
+    past = {"rows_then": int(row[3]), "sum_then": row[4]} if then else {}
+    return past | {
         "rows": rows,
         "newest": row[1].isoformat() if row[1] else None,
         "age": (as_of - row[1]).days if row[1] else None,
@@ -71,24 +88,63 @@ def check_gates(
     guards: Guards,
     as_of: date,
     previous_people: Sequence[Path] = (),
+    kept: Sequence[tuple[date, Path]] = (),
+    calendar: Calendar = WEEKDAYS,
 ) -> list[Trip]:
-    """Return every table that is not to be trusted, with the reason.
+    """Return every table that is not to be trusted, with all the reasons.
 
     `history` holds what the last good nights have read, newest first (`expected` and `tables`);
-    `previous_people` are the files of the customers of the night before.
+    `previous_people` are the files of the customers of the night before, `kept` the folders in
+    which good nights have kept what each customer had, newest first.
     """
     trips = [
         Trip(name, f"{error.where}: {error.found}", error.remedy, error.seen)
         for name, error in company.broken.items()
     ]
-    trips += _vanished(company, previous_people, guards.vanished)
-    known = {trip.table for trip in trips}
-    trips += [trip for trip in _lost(company, history) if trip.table not in known]
+    trips += _vanished(company, previous_people, guards)
+    trips += _lost(company, history)
     for name, profile in profiles.items():
-        found = _wrong(company, name, profile, history, guards, as_of)
-        if found and name not in {trip.table for trip in trips}:
+        found = _wrong(company, name, profile, history, guards, as_of, calendar)
+        if found:
             trips.append(Trip(name, found, _ACCEPT.format(table=name)))
-    return trips
+    for name, change in changes(company, kept).items():
+        found = judge_people(change, guards.people)
+        if found:
+            trips.append(Trip(name, found, _ACCEPT.format(table=name)))
+    trips += _noticed(company.findings, history, guards)
+    places = {name: place for place, name in enumerate(CANONICAL)}
+    trips.sort(key=lambda trip: places.get(trip.table, len(places)))
+    return [_together(list(of)) for _, of in groupby(trips, key=lambda trip: trip.table)]
+
+
+def notice(company: Company) -> None:
+    """Add to what was noticed the rows that name nothing that is there."""
+    company.findings += find_unmatched(company.db, company.mapped)
+
+
+def _together(trips: list[Trip]) -> Trip:
+    """All that is found in a table is one finding, so that nobody accepts a part unseen."""
+    found = "; ".join(dict.fromkeys(trip.found for trip in trips))
+    seen = "; ".join(trip.seen for trip in trips if trip.seen)
+    return Trip(trips[0].table, found, trips[0].remedy, seen)
+
+
+def _noticed(
+    findings: Sequence[Finding], history: Sequence[Mapping[str, Any]], guards: Guards
+) -> list[Trip]:
+    return [
+        Trip(f.table, f.said, f.remedy, f.seen)
+        for f in findings
+        if f.trips or (f.kind == "unmatched" and f.share > _allowed(f, history, guards))
+    ]
+
+
+def _allowed(finding: Finding, history: Sequence[Mapping[str, Any]], guards: Guards) -> float:
+    """Return the share of rows without a match that is usual, and never nearly all."""
+    past = [night.get("findings", {}).get(finding.key) for night in history]
+    shares = [count / of for count, of in (pair for pair in past if pair) if of]
+    usual = median([*shares, *[0.0] * (len(history) - len(shares))]) if history else 0.0
+    return min(max(guards.unmatched, _TIMES_USUAL * usual), _NEARLY_ALL)
 
 
 def leave_out_tripped(company: Company, trips: Sequence[Trip]) -> None:
@@ -116,20 +172,23 @@ def _wrong(
     history: Sequence[Mapping[str, Any]],
     guards: Guards,
     as_of: date,
+    calendar: Calendar,
 ) -> str | None:
     mapping = company.mappings[name]
     if profile["rows"] == 0:
         return None if mapping.allow_empty else "has no rows tonight"
     if mapping.max_age_days is not None and profile["newest"] is not None:
-        age = (as_of - date.fromisoformat(profile["newest"])).days
+        age = calendar.workdays_between(date.fromisoformat(profile["newest"]), as_of)
         if age > mapping.max_age_days:
             return (
-                f"its newest row is of {profile['newest']}, {age} days before {as_of}; "
+                f"its newest row is of {profile['newest']}, {age} workdays before {as_of}; "
                 f"at most {mapping.max_age_days} are allowed"
             )
         if history and history[0]["as_of"] < as_of.isoformat():
             before = history[0]["tables"].get(name, {})
-            if all(before.get(key) == profile[key] for key in ("rows", "newest", "sum")):
+            passed = calendar.workdays_between(date.fromisoformat(history[0]["as_of"]), as_of)
+            same = all(before.get(key) == profile[key] for key in ("rows", "newest", "sum"))
+            if same and passed:
                 return f"the same data as in the night of {history[0]['as_of']}: nothing is new"
     return judge(profile, _past(name, history), guards.band_of(name), guards.stale_days)
 
@@ -145,7 +204,7 @@ def _past(name: str, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
     return past
 
 
-def _vanished(company: Company, people: Sequence[Path], allowed: float) -> list[Trip]:
+def _vanished(company: Company, people: Sequence[Path], guards: Guards) -> list[Trip]:
     if not people:
         return []
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in people)
@@ -154,7 +213,8 @@ def _vanished(company: Company, people: Sequence[Path], allowed: float) -> list[
         f"SELECT count(*), count(*) FILTER (WHERE customer_id NOT IN "
         f"(SELECT customer_id FROM customers)) FROM read_parquet([{listed}])",
     )
-    if gone <= known * allowed:
+    merged = sum(f.count for f in company.findings if f.key == "customers.customer_id:merged")
+    if gone - merged <= max(known * guards.vanished, guards.vanished_least):
         return []
     found = f"{gone} of {known} customers of the last night have vanished"
     remedy = "A vanished customer is no data, not no activity: check the export."

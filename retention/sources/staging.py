@@ -12,14 +12,28 @@ import duckdb
 
 from retention.sources.canonical import CANONICAL
 from retention.sources.rows import run
-from retention.sources.tables import RULE_TABLES, Company, empty_company, use_file
+from retention.sources.tables import RULE_TABLES, Company, drop_table, empty_company, use_file
 
-OWNED = {
-    "payments": "SELECT p.* REPLACE (coalesce(i.customer_id, p.customer_id) AS customer_id), "
-    "p.customer_id AS payer_id FROM payments AS p "
-    "LEFT JOIN invoices AS i ON i.invoice_id = p.invoice_id",
-}
-"""How a table's rows are owned: a payment belongs to whose invoice it pays."""
+_OWNED = (
+    "SELECT p.* REPLACE (coalesce(i.customer_id, p.customer_id) AS customer_id, "
+    "p.customer_id AS payer_id, i.key AS invoice_key) FROM payments AS p LEFT JOIN "
+    "(SELECT invoice_id, customer_id, hash(invoice_id) AS key FROM invoices) AS i USING (invoice_id)"
+)
+
+
+def rows_of(company: Company, name: str) -> str:
+    """Return SQL for a table's rows; a payment belongs to whose invoice it pays."""
+    return _OWNED if name == "payments" and not company.owned else f'SELECT * FROM "{name}"'
+
+
+def own_payments(company: Company) -> None:
+    """Let payments belong to whose invoice they pay, unless they do already."""
+    if company.owned:
+        return
+    run(company.db, f"CREATE OR REPLACE TEMP TABLE owned_payments AS {_OWNED}")
+    drop_table(company, "payments")
+    run(company.db, "CREATE TEMP VIEW payments AS SELECT * FROM owned_payments")
+    company.owned = True
 
 
 def stage(company: Company, folder: Path, shards: int) -> None:
@@ -27,7 +41,7 @@ def stage(company: Company, folder: Path, shards: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in company.mapped:
-        rows = OWNED.get(name, f'SELECT * FROM "{name}"')
+        rows = rows_of(company, name)
         _copy(
             company.db,
             f"SELECT *, CAST(hash(customer_id) % {shards} AS INTEGER) AS shard FROM ({rows})",
@@ -60,6 +74,7 @@ def open_shard(
     """Open one shard of a staged company; `mapped` and `left_out` as the company had them."""
     company = empty_company({name: tuple(columns) for name, columns in mapped.items()})
     company.left_out.update(left_out)
+    company.owned = True
     run(company.db, f"SET TimeZone = '{timezone}'")
     for name in mapped:
         found = sorted((folder / name / f"shard={shard}").glob("*.parquet"))
@@ -73,7 +88,7 @@ def open_shard(
 
 def _columns(company: Company, name: str) -> list[str]:
     extra = [c for c in company.mapped[name] if c not in CANONICAL[name].columns]
-    return [*CANONICAL[name].columns, *extra]
+    return [*CANONICAL[name].columns, *CANONICAL[name].made, *extra]
 
 
 def _copy(db: duckdb.DuckDBPyConnection, sql: str, target: Path, options: str) -> None:

@@ -6,15 +6,15 @@ from datetime import date
 import pyarrow as pa
 
 from retention.sources.rows import run
-from retention.sources.staging import OWNED
+from retention.sources.staging import rows_of
 from retention.sources.tables import Company, drop_table
 
 
 def keep_only(company: Company, customers: Collection[str]) -> None:
     """Leave only what belongs to `customers`; a payment belongs to whose invoice it pays."""
     company.db.register("wanted", pa.table({"customer_id": pa.array(sorted(customers))}))
-    for name in sorted(company.mapped, key=lambda table: table not in OWNED):
-        rows = OWNED.get(name, f'SELECT * FROM "{name}"')
+    for name in sorted(company.mapped, key=lambda table: table != "payments"):
+        rows = rows_of(company, name)
         run(
             company.db,
             f"CREATE TEMP TABLE kept AS SELECT * FROM ({rows}) "
@@ -22,6 +22,7 @@ def keep_only(company: Company, customers: Collection[str]) -> None:
         )
         drop_table(company, name)
         run(company.db, f'ALTER TABLE kept RENAME TO "{name}"')
+    company.owned = True
     company.db.unregister("wanted")
 
 

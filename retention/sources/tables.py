@@ -1,17 +1,27 @@
 """Open a company's canonical tables in one DuckDB connection."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
 from retention.domain.errors import SourceError, SourceUnavailableError
+from retention.domain.findings import Finding
 from retention.sources.canonical import CANONICAL
 from retention.sources.check import make_canonical
-from retention.sources.config import Files, SourcesConfig, TableMapping, fill_variables
+from retention.sources.config import (
+    Files,
+    SourcesConfig,
+    TableMapping,
+    Tolerance,
+    fill_variables,
+)
 from retention.sources.connect import load_raw
+from retention.sources.identities import apply_merges
 from retention.sources.rows import one_row, run
+from retention.sources.vocabularies import Words, apply_words, vocabularies, with_costs
 
 # What features need to know besides the company's rows.
 _RULE_TABLES = {
@@ -21,16 +31,18 @@ _RULE_TABLES = {
     "metrics": "n BIGINT",
     "paid_marks": "n BIGINT",
     "payers": "payer_id VARCHAR, customer_id VARCHAR, since DATE",
+    "tolerance": "amount_slack DECIMAL(18,4), share_slack DECIMAL(9,6)",
 }
 RULE_TABLES = tuple(_RULE_TABLES)
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureRules:
-    """Which ticket tag is a sign of what, and when each step of collection is taken."""
+    """Which ticket tag is a sign of what, when each step of collection is taken, what is settled."""
 
     conduct: dict[str, str] = field(default_factory=dict)
     dunning_days: tuple[int, ...] = (1,)
+    tolerance: Tolerance = Tolerance()
 
 
 @dataclass(slots=True)
@@ -40,7 +52,8 @@ class Company:
     `mapped` holds the columns that really come from the company, per table that is mapped.
     Every other canonical table exists too, empty, so that features need no special cases. `broken`
     holds the tables that could not be read, with the reason; `left_out` those that are unknown
-    tonight though the company has them.
+    tonight though the company has them; `owned` says that payments belong to whose invoice they
+    pay; `findings` what was noticed in the rows.
     """
 
     db: duckdb.DuckDBPyConnection
@@ -49,6 +62,8 @@ class Company:
 
     broken: dict[str, SourceError] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
+    owned: bool = False
+    findings: list[Finding] = field(default_factory=list)
 
     def close(self) -> None:
         """Release DuckDB's memory and temporary files."""
@@ -62,6 +77,7 @@ def open_company(
     timezone: str,
     *,
     rules: FeatureRules | None = None,
+    costed: Collection[str] = (),
     without_broken: bool = False,
     only: Collection[str] | None = None,
     memory: str = "4GB",
@@ -70,11 +86,12 @@ def open_company(
     """Read and check every mapped table. Raises SourceError; nothing is written anywhere.
 
     Relative paths start at `base`. Moments with an offset are read in `timezone`. `rules` is what
-    ops decide about features. With `without_broken` a table that cannot be used is left
+    ops decide about features, `costed` the activities and severities that have a rate: words, too. With `without_broken` a table that cannot be used is left
     out and noted, unless it is `customers` or its database does not answer. With `only` no other
     tables are read. Rows beyond `memory`
     go to the folder `spill`.
     """
+    rules = replace(rules or FeatureRules(), tolerance=config.tolerance)
     company = empty_company({}, rules)
     run(company.db, f"SET TimeZone = '{timezone}'")
     run(company.db, "SET preserve_insertion_order = true")
@@ -83,20 +100,39 @@ def open_company(
         run(company.db, f"SET temp_directory = '{spill / 'spill'!s}'".replace("\\", "/"))
     company.mappings.update(mappings_of(config, base, environment))
     wanted = CANONICAL if only is None else only
-    for name in [name for name in CANONICAL if name in company.mappings and name in wanted]:
-        mapping = company.mappings[name]
-        try:
-            connection = config.connection_of(mapping)
-            origin = load_raw(company.db, name, mapping, connection, base, environment)
-            company.mapped[name] = make_canonical(company.db, CANONICAL[name], mapping, origin)
-        except SourceUnavailableError:
-            raise
-        except SourceError as error:
-            if not without_broken or name == "customers":
+    words = vocabularies(with_costs(config.own_words(), costed))
+    with tempfile.TemporaryDirectory(prefix="retention-read-") as aside:
+        for name in [name for name in CANONICAL if name in company.mappings and name in wanted]:
+            try:
+                _open_table(company, name, config, base, environment, words, Path(aside))
+            except SourceUnavailableError:
                 raise
-            company.broken[name] = error
-            leave_out(company, name)
+            except SourceError as error:
+                if not without_broken or name == "customers":
+                    raise
+                company.broken[name] = error
+                leave_out(company, name)
+    merged = {kind: config.merges(kind) for kind in config.merged}
+    company.findings += apply_merges(company.db, company.mapped, merged)
     return company
+
+
+def _open_table(
+    company: Company,
+    name: str,
+    config: SourcesConfig,
+    base: Path,
+    environment: dict[str, str],
+    words: Mapping[str, Words],
+    aside: Path,
+) -> None:
+    mapping = company.mappings[name]
+    connection = config.connection_of(mapping)
+    origin = load_raw(company.db, name, mapping, connection, base, environment, aside)
+    columns, findings = make_canonical(company.db, CANONICAL[name], mapping, origin)
+    findings += apply_words(company.db, name, columns, words)
+    company.mapped[name] = columns
+    company.findings += findings
 
 
 def mappings_of(
@@ -118,6 +154,8 @@ def empty_company(mapped: dict[str, tuple[str, ...]], rules: FeatureRules | None
     rules = rules or FeatureRules()
     for tag, sign in rules.conduct.items():
         run(company.db, "INSERT INTO conduct VALUES (?, ?)", [tag.lower(), sign])
+    slack = [rules.tolerance.amount, rules.tolerance.share]
+    run(company.db, "INSERT INTO tolerance VALUES (?, ?)", slack)
     for step, days in enumerate(rules.dunning_days):
         run(company.db, "INSERT INTO dunning VALUES (?, ?)", [step, days])
     return company
@@ -153,7 +191,8 @@ def use_file(company: Company, name: str, files: list[Path], columns: str) -> No
 
 
 def _make_empty(company: Company, name: str) -> None:
-    listed = ", ".join(f'CAST(NULL AS {t}) AS "{c}"' for c, t in CANONICAL[name].columns.items())
+    columns = {**CANONICAL[name].columns, **CANONICAL[name].made}
+    listed = ", ".join(f'CAST(NULL AS {t}) AS "{c}"' for c, t in columns.items())
     run(company.db, f'CREATE TEMP VIEW "{name}" AS SELECT {listed} WHERE false')
 
 

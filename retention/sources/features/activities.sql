@@ -42,11 +42,16 @@ dated AS (
     INNER JOIN dunning AS d
         ON l.due_on + d.after_days > $year_ago AND l.due_on + d.after_days <= $as_of
         AND coalesce(l.settled_on, $as_of) >= l.due_on + d.after_days
-    WHERE NOT l.disputed
+    WHERE NOT l.apart
     UNION ALL
     SELECT customer_id, due_on, 'bad_debt', open_amount * 100, 0
     FROM f_ledger
-    WHERE due_on > $year_ago AND due_on < $as_of - 60 AND NOT disputed AND open_amount > 0
+    WHERE due_on > $year_ago AND overdue_from < $as_of - 60 AND NOT apart AND open_amount > 0
+    UNION ALL
+    SELECT customer_id, coalesce(due_on, issued_on), 'bad_debt', lost_amount * 100, 0
+    FROM f_ledger
+    WHERE lost_amount > 0 AND coalesce(due_on, issued_on) > $year_ago
+        AND coalesce(due_on, issued_on) <= $as_of
 )
 SELECT
     p.place,

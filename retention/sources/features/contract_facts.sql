@@ -9,11 +9,8 @@
 WITH known AS (
     SELECT customer_id, contract_id, plan, coalesce(monthly_fee, 0) AS fee
     FROM contracts
-    WHERE (started_on IS NULL OR started_on <= $as_of)
-        AND coalesce(least(
-            CASE WHEN cancelled_on <= $as_of THEN cancelled_on END,
-            CASE WHEN ends_on <= $as_of THEN ends_on END
-        ), $as_of) > $year_ago
+    INNER JOIN f_contract_ends USING (contract_id)
+    WHERE coalesce(over_on, $as_of) > $year_ago
 ),
 weighed AS (
     SELECT

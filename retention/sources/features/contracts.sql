@@ -1,4 +1,5 @@
--- What is agreed. Contracts that started by as_of; an end after as_of is not known to happen yet.
+-- What is agreed. Contracts that started by as_of; an end after as_of is not known to happen yet, and
+-- one before it may have been followed by a renewal (contract_ends.sql).
 -- active_contracts   contracts  running on as_of
 -- monthly_fee        money      sum over the running contracts
 -- plan               text       plan of the running contract with the highest fee
@@ -9,16 +10,10 @@
 -- contracts_ended_12m     contracts  ended in the 12 months up to as_of
 -- contracts_switched_12m  contracts  of those: another one began or went on within a month
 -- contract_ended_on  date       last end, when no contract is running
-WITH known AS (
-    SELECT
-        *,
-        CASE WHEN cancelled_on <= $as_of THEN cancelled_on END AS cancelled,
-        CASE WHEN ends_on <= $as_of THEN ends_on END AS ended
-    FROM contracts
-    WHERE started_on IS NULL OR started_on <= $as_of
-),
-dated AS (
-    SELECT *, least(cancelled, ended) AS over_on FROM known
+WITH dated AS (
+    SELECT c.* REPLACE (e.runs_until AS ends_on), e.over_on
+    FROM contracts AS c
+    INNER JOIN f_contract_ends AS e USING (contract_id)
 )
 SELECT
     customer_id,

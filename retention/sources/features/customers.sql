@@ -4,7 +4,7 @@
 -- country        text      ISO 3166 code
 -- region         text      part of the country, as in ISO 3166-2 without the country
 -- language       text      ISO 639 code
--- status         text      in the company's own words
+-- status         text      active, paused, prospect, gone, or a word of the company's own
 -- strategic      flag      marked as strategic
 -- vulnerable     flag      marked as vulnerable
 -- created_on     date      first day as a customer, where the company says so

@@ -11,7 +11,7 @@ WITH rows_of AS (
         due_on AS happened_on,
         CAST(coalesce(settled_on, $as_of) - due_on AS DOUBLE) AS quantity
     FROM f_ledger
-    WHERE due_on > $year_ago AND due_on < $as_of AND NOT disputed
+    WHERE due_on > $year_ago AND due_on < $as_of AND NOT apart
         AND coalesce(settled_on, $as_of) > due_on
     UNION ALL
     SELECT customer_id, 'disputed_invoice', 'invoices', invoice_id, issued_on,

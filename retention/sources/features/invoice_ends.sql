@@ -1,4 +1,4 @@
--- How each invoice with a due date has ended, and from when on that was known: it was settled, or so late
+-- How each invoice with a due date has ended (but for those whose status says nothing of it), and from when on that was known: it was settled, or so late
 -- that it is known to be. How late it was in the end is not known by then, and is cut off there.
 -- customer_id  text  the customer
 -- issued_on    date  when it was issued
@@ -16,4 +16,4 @@ SELECT
         ELSE least(coalesce(settled_on, due_on + $late_days + 1), due_on + $late_days + 1)
     END) AS known_on
 FROM f_ledger
-WHERE due_on IS NOT NULL
+WHERE due_on IS NOT NULL AND (disputed OR NOT apart)

@@ -1,196 +1,197 @@
--- One row per invoice that is not void and not a credit note, as it stood on as_of. Payments settle the
--- invoice that they name, on the day from which on they reach its amount; what is charged back opens it
--- again. Loose money (payments that name no known invoice, what was paid beyond an amount, credit notes)
--- settles what is still open, oldest due date first, from the day on which it covers an invoice whole;
--- payments without a name go to invoices marked as paid before they go to others. An invoice whose status is 'paid' is settled even when no
--- payment is known, on its due date; but not yet when a payment that names it comes after as_of.
+-- One row per invoice that is not void and not a credit note, as it stood on as_of: named.sql, and what loose
+-- money settles. Loose money is what names no known invoice, what was paid beyond an amount, and credit
+-- notes; what went back without a name, or for a credit note that was paid out, is no longer there. It
+-- settles what is still open, oldest due date first. Money goes to invoices marked as paid before it goes to
+-- others, credit to those marked as credited. An invoice marked so is settled even when nothing is known of
+-- it; but not yet when a payment that names it comes after as_of. What was settled once in time and opened
+-- again is owed, and not late. All is worked out in the invoice's own currency; rates enter in this answer.
 -- customer_id   text   the customer
 -- invoice_id    text   the invoice
 -- issued_on     date   when it was issued
 -- due_on        date   when it was due, where known
 -- amount        money  invoiced
 -- direct_cost   money  its direct cost, where known
--- disputed      flag   in dispute: neither late nor overdue
--- open_amount   money  not settled by as_of
--- settled_on    date   when nothing was open any more
+-- disputed      flag   in dispute
+-- apart         flag   neither late nor overdue: in dispute, of unknown status, written off, or credited
+-- open_amount   money  not settled by as_of, and still owed
+-- lost_amount   money  not settled, and written off
+-- settled_on    date   when nothing was open for the first time
+-- overdue_from  date   its due date, or the day on which it was opened again
 -- money_days    number  amount times days outstanding since year_ago or its issue
-WITH known_payments AS (
-    SELECT customer_id, invoice_id, paid_on, amount
-    FROM payments
-    WHERE paid_on <= $as_of AND NOT coalesce(failed, false)
-),
-known_invoices AS (
-    SELECT
-        customer_id,
-        invoice_id,
-        issued_on,
-        due_on,
-        amount,
-        direct_cost,
-        coalesce(lower(trim(status)), '') AS status
-    FROM invoices
-    WHERE issued_on <= $as_of AND coalesce(lower(trim(status)), '') <> 'void'
-),
-paid_later AS (
-    SELECT DISTINCT invoice_id
-    FROM payments
-    WHERE paid_on > $as_of AND NOT coalesce(failed, false) AND invoice_id IS NOT NULL
-),
-daily AS (
-    SELECT invoice_id, paid_on, sum(amount) AS amount
-    FROM known_payments
-    WHERE invoice_id IS NOT NULL
-    GROUP BY ALL
-),
-running AS (
-    SELECT
-        d.invoice_id,
-        d.paid_on,
-        i.amount,
-        i.issued_on,
-        sum(d.amount) OVER by_day AS so_far,
-        least(greatest(sum(d.amount) OVER by_day, 0), i.amount) AS covered_so_far
-    FROM daily AS d
-    INNER JOIN known_invoices AS i ON i.invoice_id = d.invoice_id AND i.amount > 0
-    WINDOW by_day AS (PARTITION BY d.invoice_id ORDER BY d.paid_on)
-),
-stepped AS (
+WITH named AS (
     SELECT
         *,
-        covered_so_far - coalesce(lag(covered_so_far) OVER by_day, 0) AS step,
-        max(CASE WHEN so_far < amount THEN paid_on END) OVER (PARTITION BY invoice_id) AS last_short
-    FROM running
-    WINDOW by_day AS (PARTITION BY invoice_id ORDER BY paid_on)
+        status IN ('disputed', 'unknown', 'written_off', 'credited') AS apart,
+        CASE
+            WHEN status IN ('paid', 'credited') AND NOT paid_later THEN status
+            WHEN status IN ('disputed', 'unknown', 'written_off') THEN 'apart'
+            ELSE 'open'
+        END AS pot
+    FROM f_named
 ),
-paid AS (
-    SELECT
-        invoice_id,
-        max_by(so_far, paid_on) AS amount,
-        min(paid_on) FILTER (
-            WHERE so_far >= amount AND (last_short IS NULL OR paid_on > last_short)
-        ) AS settled_on,
-        max(paid_on) AS last_paid_on,
-        sum(step * ($as_of - greatest(paid_on, issued_on, $year_ago))) AS paid_days
-    FROM stepped
-    GROUP BY invoice_id
-),
-named AS (
-    SELECT
-        i.*,
-        i.status = 'disputed' AS disputed,
-        i.status = 'paid' AND l.invoice_id IS NULL AS marked_paid,
-        greatest(i.amount - greatest(coalesce(p.amount, 0), 0), 0) AS still_open,
-        p.settled_on AS named_settled_on,
-        least(greatest(coalesce(p.last_paid_on, i.due_on, i.issued_on), i.issued_on), $as_of)
-            AS marked_on,
-        greatest(coalesce(p.amount, 0) - i.amount, 0) AS surplus,
-        p.last_paid_on,
-        coalesce(p.paid_days, 0) AS paid_days
-    FROM known_invoices AS i
-    LEFT JOIN paid AS p ON p.invoice_id = i.invoice_id
-    LEFT JOIN paid_later AS l ON l.invoice_id = i.invoice_id
-    WHERE i.amount > 0
-),
-loose_parts AS (
-    SELECT p.customer_id, p.paid_on AS loose_on, p.amount AS paid, 0 AS credited
-    FROM known_payments AS p
-    WHERE p.invoice_id IS NULL
-        OR p.invoice_id NOT IN (SELECT invoice_id FROM known_invoices WHERE amount > 0)
+moves AS (
+    SELECT customer_id, paid_on AS moved_on, amount AS cash, 0 AS credit
+    FROM payments
+    WHERE paid_on <= $as_of AND NOT coalesce(failed, false)
+        AND (invoice_key IS NULL OR invoice_key NOT IN (SELECT key FROM f_named))
     UNION ALL
     SELECT customer_id, last_paid_on, 0, surplus FROM named WHERE surplus > 0
     UNION ALL
-    SELECT customer_id, issued_on, 0, -amount FROM known_invoices
-    WHERE amount < 0 AND status <> 'disputed'
-),
-marked AS (
-    SELECT customer_id, sum(still_open) AS owed FROM named WHERE marked_paid GROUP BY customer_id
-),
-loose_days AS (
-    SELECT customer_id, loose_on, sum(paid) AS paid, sum(credited) AS credited
-    FROM loose_parts
-    GROUP BY ALL
-),
-loose AS (
-    SELECT
-        d.customer_id,
-        d.loose_on,
-        sum(d.paid) OVER by_day AS for_marked,
-        greatest(sum(d.paid) OVER by_day - coalesce(m.owed, 0), 0)
-            + sum(d.credited) OVER by_day AS for_open
-    FROM loose_days AS d
-    LEFT JOIN marked AS m USING (customer_id)
-    WINDOW by_day AS (PARTITION BY d.customer_id ORDER BY d.loose_on)
-),
-pools AS (
-    SELECT customer_id, true AS marked_paid, for_marked AS so_far, min(loose_on) AS loose_on
-    FROM loose
-    GROUP BY ALL
-    UNION ALL
-    SELECT customer_id, false, for_open, min(loose_on) FROM loose GROUP BY ALL
-),
-pool_total AS (
-    SELECT
-        customer_id,
-        max_by(for_marked, loose_on) AS for_marked,
-        max_by(for_open, loose_on) AS for_open
-    FROM loose
-    GROUP BY customer_id
+    SELECT customer_id, issued_on, 0, -coalesce(own_amount, amount)
+    FROM invoices
+    WHERE amount < 0 AND issued_on <= $as_of
+        AND coalesce(status, '') NOT IN ('void', 'disputed', 'unknown')
 ),
 queued AS (
     SELECT
         *,
-        sum(CASE WHEN disputed THEN 0 ELSE still_open END) OVER (
-            PARTITION BY customer_id, marked_paid
+        sum(still_open) OVER (
+            PARTITION BY customer_id, pot
             ORDER BY coalesce(due_on, issued_on), invoice_id
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS owed_so_far
+        ) AS upper_end
     FROM named
-    WHERE still_open > 0
+    WHERE still_open > 0 AND pot <> 'apart' AND customer_id IN (SELECT customer_id FROM moves)
 ),
-funded AS (
-    SELECT q.*, CASE WHEN q.marked_paid THEN t.for_marked ELSE t.for_open END AS fund
-    FROM queued AS q
-    INNER JOIN pool_total AS t USING (customer_id)
+owed AS (
+    SELECT
+        customer_id,
+        coalesce(sum(still_open) FILTER (WHERE pot = 'paid'), 0) AS marked_paid,
+        coalesce(sum(still_open) FILTER (WHERE pot = 'credited'), 0) AS marked_credited
+    FROM queued
+    GROUP BY customer_id
+),
+days AS (
+    SELECT customer_id, moved_on, sum(cash) AS cash, sum(credit) AS credit
+    FROM moves
+    GROUP BY ALL
+),
+sums AS (
+    SELECT
+        d.customer_id,
+        d.moved_on,
+        o.marked_paid,
+        o.marked_credited,
+        sum(d.cash) OVER by_day AS cash,
+        sum(d.credit) OVER by_day AS credit
+    FROM days AS d
+    INNER JOIN owed AS o USING (customer_id)
+    WINDOW by_day AS (PARTITION BY d.customer_id ORDER BY d.moved_on)
+),
+pools AS (
+    SELECT customer_id, moved_on, 'paid' AS pot, cash AS pool FROM sums WHERE marked_paid > 0
+    UNION ALL
+    SELECT customer_id, moved_on, 'credited', credit FROM sums WHERE marked_credited > 0
+    UNION ALL
+    SELECT
+        customer_id,
+        moved_on,
+        'open',
+        greatest(cash - marked_paid, 0) + greatest(credit - marked_credited, 0) + least(cash, 0)
+    FROM sums
+),
+stayed AS (
+    SELECT
+        customer_id,
+        pot,
+        moved_on,
+        greatest(min(pool) OVER (
+            PARTITION BY customer_id, pot ORDER BY moved_on
+            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+        ), 0) AS stays,
+        max(pool) OVER (PARTITION BY customer_id, pot ORDER BY moved_on) AS most,
+        pool < lag(pool) OVER (PARTITION BY customer_id, pot ORDER BY moved_on) AS went_back
+    FROM pools
+),
+ends AS (
+    SELECT customer_id, pot, stays AS upper_end, min(moved_on) AS moved_on, NULL AS key, false AS owed
+    FROM stayed
+    WHERE stays > 0
+    GROUP BY ALL
+    UNION ALL
+    SELECT customer_id, pot, upper_end, NULL, key, true FROM queued
+),
+parts AS (
+    SELECT
+        upper_end - coalesce(lag(upper_end) OVER along, 0) AS amount,
+        first_value(moved_on IGNORE NULLS) OVER ahead AS moved_on,
+        first_value(key IGNORE NULLS) OVER ahead AS key
+    FROM ends
+    WINDOW
+        along AS (PARTITION BY customer_id, pot ORDER BY upper_end, owed, key),
+        ahead AS (
+            PARTITION BY customer_id, pot ORDER BY upper_end, owed, key
+            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+        )
 ),
 covered AS (
     SELECT
-        f.invoice_id,
-        CASE WHEN f.disputed THEN 0 ELSE least(
-            greatest(f.fund - (f.owed_so_far - f.still_open), 0), f.still_open
-        ) END AS amount,
-        CASE WHEN NOT f.disputed AND f.fund >= f.owed_so_far THEN l.loose_on END AS settled_on
-    FROM funded AS f
-    ASOF LEFT JOIN pools AS l
-        ON l.customer_id = f.customer_id AND l.marked_paid = f.marked_paid
-        AND l.so_far >= f.owed_so_far
+        p.key,
+        sum(p.amount) AS amount,
+        max(p.moved_on) AS last_on,
+        sum(p.amount * ($as_of - greatest(p.moved_on, q.issued_on, $year_ago))) AS days
+    FROM parts AS p
+    INNER JOIN queued AS q USING (key)
+    WHERE p.moved_on IS NOT NULL AND p.amount > 0
+    GROUP BY p.key
+),
+once AS (
+    SELECT q.key, s.moved_on AS settled_on, b.went_back_on
+    FROM queued AS q
+    INNER JOIN (
+        SELECT customer_id, pot, max(moved_on) AS went_back_on
+        FROM stayed WHERE went_back GROUP BY ALL
+    ) AS b
+        ON b.customer_id = q.customer_id AND b.pot = q.pot AND b.went_back_on > q.issued_on
+    ASOF INNER JOIN (
+        SELECT customer_id, pot, most, min(moved_on) AS moved_on
+        FROM stayed GROUP BY ALL
+    ) AS s
+        ON s.customer_id = q.customer_id AND s.pot = q.pot AND s.most >= q.upper_end - q.slack
 ),
 settled AS (
     SELECT
         n.*,
         coalesce(c.amount, 0) AS covered,
-        coalesce(c.settled_on, $as_of) AS covered_on,
-        coalesce(
-            n.named_settled_on, c.settled_on, CASE WHEN n.marked_paid THEN n.marked_on END
-        ) AS settled_on
+        coalesce(c.days, 0) AS covered_days,
+        n.still_open - coalesce(c.amount, 0) <= n.slack AS is_settled,
+        c.last_on,
+        o.settled_on AS once_settled_on,
+        o.went_back_on,
+        n.pot IN ('paid', 'credited') AS marked,
+        least(greatest(coalesce(n.last_paid_on, n.due_on, n.issued_on), n.issued_on), $as_of)
+            AS marked_on
     FROM named AS n
-    LEFT JOIN covered AS c USING (invoice_id)
+    LEFT JOIN covered AS c USING (key)
+    LEFT JOIN once AS o USING (key)
 )
 SELECT
     customer_id,
     invoice_id,
     issued_on,
     due_on,
-    amount,
+    CAST(round(amount * rate, 4) AS DECIMAL(18, 4)) AS amount,
     direct_cost,
-    disputed,
-    CASE WHEN marked_paid THEN 0 ELSE still_open - covered END AS open_amount,
-    settled_on,
-    CASE WHEN disputed THEN 0 ELSE CAST(greatest(
+    status = 'disputed' AS disputed,
+    apart,
+    CASE WHEN marked OR is_settled OR status = 'written_off' THEN 0
+        ELSE CAST(round((still_open - covered) * rate, 4) AS DECIMAL(18, 4)) END AS open_amount,
+    CASE WHEN status = 'written_off' THEN CAST(round(still_open * rate, 4) AS DECIMAL(18, 4)) ELSE 0
+    END AS lost_amount,
+    least(
+        coalesce(settled_on, once_settled_on, CASE WHEN is_settled THEN last_on END,
+            CASE WHEN marked OR is_settled THEN marked_on END),
+        coalesce(once_settled_on, settled_on)
+    ) AS settled_on,
+    CASE WHEN due_on IS NOT NULL THEN greatest(due_on, reopened_on, CASE
+        WHEN once_settled_on IS NOT NULL AND NOT is_settled THEN went_back_on END)
+    END AS overdue_from,
+    CASE WHEN status IN ('disputed', 'unknown') THEN 0 ELSE CAST(greatest(
         amount * ($as_of - greatest(issued_on, $year_ago))
         - paid_days
-        - covered * ($as_of - greatest(covered_on, issued_on, $year_ago))
-        - CASE WHEN marked_paid
-            THEN (still_open - covered) * ($as_of - greatest(marked_on, $year_ago)) ELSE 0 END,
+        - covered_days
+        - CASE WHEN marked THEN (still_open - covered) * ($as_of - greatest(marked_on, $year_ago))
+            ELSE 0 END,
         0
-    ) AS DECIMAL(38, 4)) END AS money_days
+    ) * rate AS DECIMAL(38, 4)) END AS money_days
 FROM settled

@@ -1,5 +1,5 @@
--- How invoices with a due date were paid, from the ledger. Disputed invoices are neither late nor
--- overdue. An invoice is late when it was settled after its due date, or is still open after it.
+-- How invoices with a due date were paid, from the ledger. What is in dispute, of unknown status, credited
+-- or written off is neither late nor overdue. An invoice is late when it was settled after its due date, or is still open after it.
 -- due_invoices_12m     invoices  fell due in the 12 months up to as_of
 -- late_invoices_12m    invoices  of those: settled after the due date, or still open
 -- late_share_12m       share     late of due
@@ -27,9 +27,10 @@ aged AS (
         due_on,
         amount,
         open_amount,
-        CASE WHEN due_on < $as_of AND NOT disputed THEN open_amount ELSE 0 END AS overdue,
-        $as_of - due_on AS age,
-        due_on > $year_ago AND due_on <= $as_of AND NOT disputed AS fell_due,
+        CASE WHEN overdue_from < $as_of AND NOT apart THEN open_amount ELSE 0 END AS overdue,
+        $as_of - overdue_from AS age,
+        $as_of - due_on AS due_age,
+        due_on > $year_ago AND due_on <= $as_of AND NOT apart AS fell_due,
         greatest(coalesce(settled_on, $as_of) - due_on, 0) AS days_late
     FROM f_ledger
 ),
@@ -38,10 +39,10 @@ summed AS (
         customer_id,
         count(*) FILTER (WHERE fell_due) AS due_12m,
         count(*) FILTER (WHERE fell_due AND days_late > 0) AS late_12m,
-        count(*) FILTER (WHERE fell_due AND age < 90) AS due_90d,
-        count(*) FILTER (WHERE fell_due AND age < 90 AND days_late > 0) AS late_90d,
-        count(*) FILTER (WHERE fell_due AND age >= 90 AND age < 180) AS due_prior,
-        count(*) FILTER (WHERE fell_due AND age >= 90 AND age < 180 AND days_late > 0) AS late_prior,
+        count(*) FILTER (WHERE fell_due AND due_age < 90) AS due_90d,
+        count(*) FILTER (WHERE fell_due AND due_age < 90 AND days_late > 0) AS late_90d,
+        count(*) FILTER (WHERE fell_due AND due_age >= 90 AND due_age < 180) AS due_prior,
+        count(*) FILTER (WHERE fell_due AND due_age >= 90 AND due_age < 180 AND days_late > 0) AS late_prior,
         CAST(sum(days_late * amount) FILTER (WHERE fell_due) AS DOUBLE) AS late_weight,
         CAST(sum(amount) FILTER (WHERE fell_due) AS DOUBLE) AS due_weight,
         sum(open_amount) AS open_amount,

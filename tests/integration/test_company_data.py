@@ -1,0 +1,491 @@
+"""What a company's data says, and what must not be read into it: ids, words, dates, money, contracts."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from retention.domain.errors import ConfigError, SourceError
+from retention.domain.gates import Guards
+from retention.sources.config import SourcesConfig
+from retention.sources.currencies import Rates, convert_currencies
+from retention.sources.extract import extract_features
+from retention.sources.gate import check_gates, notice, profile_of
+from retention.sources.tables import Company, open_company
+from retention.yaml_files import parse_policy
+
+AS_OF = date(2026, 10, 31)
+HERE = "connections:\n  here: {kind: files, path: .}\n"
+WHO = "customer_id,name,created_on\n"
+BILL = "invoice_id,customer_id,issued_on,due_on,amount\n"
+PAID = "customer_id,paid_on,amount,invoice_id\n"
+JANUARY = "2026-01-05,2026-02-04"
+JUNE = "2026-06-01,2026-07-01"
+
+
+def people(*ids: str) -> str:
+    return WHO + "".join(f"{i},Somebody,2024-01-01\n" for i in ids)
+
+
+def read(
+    folder: Path, more: str = "", encoding: str = "utf-8", *, strict: bool = False, **tables: str
+) -> Company:
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text, encoding=encoding)
+    config = parse_policy(HERE + more, SourcesConfig, "sources.yaml")
+    company = open_company(config, folder, {}, "Europe/Madrid", without_broken=not strict)
+    notice(company)
+    return company
+
+
+def trips(company: Company) -> dict[str, str]:
+    profiles = {name: profile_of(company, name, AS_OF) for name in company.mapped}
+    found = check_gates(company, profiles, [], Guards(), AS_OF)
+    return {trip.table: f"{trip.found} | {trip.seen}" for trip in found}
+
+
+def features(company: Company, rates: Rates | None = None) -> pd.DataFrame:
+    convert_currencies(company, "EUR", rates or {}, AS_OF)
+    frame: pd.DataFrame = extract_features(company, AS_OF).wide.to_pandas()
+    return frame.set_index("customer_id")
+
+
+def noticed(company: Company) -> dict[str, int]:
+    return {finding.key: finding.count for finding in company.findings}
+
+
+def owes(frame: pd.DataFrame) -> dict[str, tuple[int, int, int]]:
+    """What each customer owes, what of it is overdue, and for how many days."""
+    names = ["open_amount", "overdue_amount", "overdue_days_max"]
+    return {i: tuple(int(v) for v in row) for i, row in zip(frame.index, frame[names].fillna(-1).to_numpy(), strict=True)}  # fmt: skip
+
+
+# Money
+
+
+def ledger(folder: Path, invoices: str, payments: str, more: str = "") -> pd.DataFrame:
+    """The features of customer A; another one pays, so that something is known of payments."""
+    other = f"Z1,Z,{JANUARY},5\n"
+    return features(
+        read(folder, more, customers=people("A", "Z"), invoices=BILL + invoices + other,
+             payments=PAID + payments + "Z,2026-01-20,5,Z1\n")
+    ).loc[["A"]]  # fmt: skip
+
+
+NOTHING, ALL = (0, 0, 0), (10_000, 10_000, 122)
+
+
+@pytest.mark.parametrize(
+    ("invoices", "payments", "owed", "late"),
+    [
+        # Too much was paid and sent back without a name; the second invoice is open.
+        (f"1,A,{JANUARY},100\n2,A,{JUNE},50\n", "A,2026-02-01,150,1\nA,2026-02-10,-50,\n",
+         (5_000, 5_000, 122), 0.5),
+        # A credit note that was paid out credits nothing else.
+        (f"1,A,{JANUARY},100\n2,A,2026-03-01,2026-03-01,-100\n3,A,{JUNE},100\n",
+         "A,2026-02-01,100,1\nA,2026-03-05,-100,2\n", ALL, 0.5),
+        # One that was not does.
+        (f"1,A,{JANUARY},100\n2,A,2026-03-01,2026-03-01,-100\n3,A,{JUNE},100\n",
+         "A,2026-02-01,100,1\n", NOTHING, 0.0),
+        # Paid in advance without a name, and sent back in part before the invoice came.
+        (f"1,A,{JUNE},100\n", "A,2026-05-01,150,\nA,2026-05-10,-50,\n", NOTHING, 0.0),
+        (f"1,A,{JUNE},100\n", "A,2026-05-01,100,\nA,2026-05-10,-40,\n", (4_000, 4_000, 122), 1.0),
+        # Paid in time and given back months later: owed since then, by the books, and never late.
+        (f"1,A,{JANUARY},100\n", "A,2026-02-01,100,1\nA,2026-07-01,-100,1\n",
+         (10_000, 10_000, 122), 0.0),
+        (f"1,A,{JANUARY},100\n", "A,2026-02-01,100,\nA,2026-07-01,-100,\n",
+         (10_000, 10_000, 122), 0.0),
+        # The same with a credit note for it: nothing is owed, and nothing was late.
+        (f"1,A,{JANUARY},100\n2,A,2026-06-30,2026-06-30,-100\n",
+         "A,2026-02-01,100,1\nA,2026-07-01,-100,1\n", NOTHING, 0.0),
+        # A fraction of a cent, and a cent short; two cents of a tenth are not settled by a share.
+        (f"1,A,{JANUARY},100.004\n", "A,2026-02-01,100.00,1\n", NOTHING, 0.0),
+        (f"1,A,{JANUARY},100\n", "A,2026-02-01,99.99,1\n", NOTHING, 0.0),
+        (f"1,A,{JANUARY},100\n", "A,2026-02-01,99.00,1\nA,2026-02-02,0.97,1\n", NOTHING, 0.0),
+        (f"1,A,{JANUARY},100\n", "A,2026-02-01,99.97,\n", NOTHING, 0.0),
+        (f"1,A,{JUNE},100\n", "A,2026-06-20,99.90,1\n", (10, 10, 122), 1.0),
+    ],
+)  # fmt: skip
+def test_what_a_customer_owes(
+    tmp_path: Path, invoices: str, payments: str, owed: tuple[int, int, int], late: float
+) -> None:
+    found = ledger(tmp_path, invoices, payments)
+    assert owes(found) == {"A": owed}
+    assert found.loc["A", "late_share_12m"] == late
+
+
+def test_the_tolerance_is_the_companys(tmp_path: Path) -> None:
+    more = "tolerance: {amount: 2, share: 0}\n"
+    found = ledger(tmp_path, f"1,A,{JUNE},100\n", "A,2026-06-20,98,1\n", more)
+    assert owes(found) == {"A": NOTHING}
+
+
+def test_capital_is_tied_up_until_the_day_the_money_came(tmp_path: Path) -> None:
+    """A large part without a name counts from its day, though a rest is open to this day."""
+    invoices = f"1,A,{JUNE},1000\n"
+    company = read(
+        tmp_path, customers=people("A"), invoices=BILL + invoices,
+        payments=PAID + "A,2026-07-01,900,\n",
+    )  # fmt: skip
+    bills = extract_features(company, AS_OF).bills.to_pandas()
+    # 1,000 for the 30 days of June, then 100 for the 122 days until the end of October.
+    assert bills["capital"].sum() == (1000 * 30 + 100 * 122) * 100
+
+
+GBP = {"GBP": [(date(2024, 1, 1), 1.10), (date(2026, 1, 1), 1.19), (date(2026, 2, 1), 1.16)]}
+
+
+def test_a_rate_that_changes_is_nobodys_debt(tmp_path: Path) -> None:
+    """Invoices are settled in their own currency: by name, without one, by credit, by a surplus."""
+    customers = "customer_id,name,currency\n" + "".join(f"{i},x,GBP\n" for i in "APQRS")
+    invoices = BILL.strip() + ",currency\n" + "".join(f"{row},GBP\n" for row in (
+        f"A1,A,{JANUARY},1000", f"P1,P,{JANUARY},1000", f"Q1,Q,{JANUARY},1000",
+        "Q2,Q,2026-03-01,2026-03-01,-1000", "R1,R,2025-12-05,2026-01-04,1000",
+        "R2,R,2026-02-05,2026-03-04,1000", f"S1,S,{JANUARY},1000",
+    ))  # fmt: skip
+    payments = PAID + "A,2026-02-03,1000,A1\nP,2026-02-03,1000,\nR,2026-02-03,2000,R1\nS,2026-02-03,400,\n"
+    company = read(tmp_path, customers=customers, invoices=invoices, payments=payments)
+    found = features(company, GBP)
+    assert owes(found) == {**dict.fromkeys("APQR", NOTHING), "S": (71_400, 71_400, 269)}
+    assert found.loc["R", "revenue_12m"] == 110_000 + 116_000
+
+
+def test_who_is_billed_in_two_currencies_pays_in_both(tmp_path: Path) -> None:
+    customers = "customer_id,name,currency\nA,x,GBP\n"
+    invoices = BILL.strip() + f",currency\n1,A,{JANUARY},1000,GBP\n2,A,{JUNE},100,EUR\n"
+    payments = PAID + "A,2026-02-03,1000,1\nA,2026-06-20,100,2\n"
+    company = read(tmp_path, customers=customers, invoices=invoices, payments=payments)
+    assert owes(features(company, GBP)) == {"A": NOTHING}
+
+
+def test_open_items_without_payments_give_ageing(tmp_path: Path) -> None:
+    """A common export: invoices with what is still open of each, and no payments at all."""
+    invoices = BILL.strip() + f",open_amount\n1,A,{JANUARY},100,0\n2,A,{JUNE},100,30\n3,B,{JUNE},9,\n"
+    found = features(read(tmp_path, customers=people("A", "B"), invoices=invoices))
+    assert owes(found)["A"] == (3_000, 3_000, 122)
+    assert found.loc["A", "overdue_over_90"] == 3_000
+    assert found.loc["A", "late_share_12m"] == 0.5
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("status", "overdue", "disputed"),
+    [
+        ("open", True, False), ("", True, False), ("Posted", True, False), ("pendiente", True, False),
+        ("void", False, False), ("VOIDED", False, False), ("cancelled", False, False),
+        ("draft", False, False), ("deleted", False, False), ("credited", False, False),
+        ("written off", False, False), ("uncollectible", False, False), ("refunded", False, False),
+        ("paid", False, False), ("settled", False, False), ("Pagada", False, False),
+        ("disputed", False, True), ("In Dispute", False, True), ("en disputa", False, True),
+    ],
+)  # fmt: skip
+def test_a_status_means_what_other_systems_mean_by_it(
+    tmp_path: Path, status: str, *, overdue: bool, disputed: bool
+) -> None:
+    invoices = BILL.strip() + f",status\n1,A,{JANUARY},100,{status}\n2,Z,{JANUARY},5,paid\n"
+    company = read(tmp_path, customers=people("A", "Z"), invoices=invoices, payments=PAID + "Z,2026-01-20,5,2\n")  # fmt: skip
+    assert trips(company) == {}
+    found = features(company).loc["A"]
+    assert (found["overdue_amount"] > 0, found["disputed_amount"] > 0) == (overdue, disputed)
+
+
+def test_a_status_that_nobody_has_explained_is_named_and_makes_no_debt(tmp_path: Path) -> None:
+    invoices = BILL.strip() + f",status\n1,A,{JANUARY},100,in dsipute\n2,A,{JUNE},5,paid\n"
+    tables = {"customers": people("A"), "invoices": invoices, "payments": PAID + "A,2026-06-20,5,2\n"}
+    company = read(tmp_path, **tables)
+    assert trips(company)["invoices"].startswith(
+        "1 of 2 rows carry a word that nobody has explained (column 'status') | 'in dsipute' (1; is "
+        "it disputed?)"
+    )
+    found = features(company).loc["A"]
+    assert (found["overdue_amount"], found["late_share_12m"]) == (0, 0.0)
+    explained = read(tmp_path, "words: {invoices.status: {disputed: [in dsipute]}}\n", **tables)
+    assert trips(explained) == {}
+    assert features(explained).loc["A", "disputed_amount"] == 10_000
+
+
+def test_a_word_for_a_column_or_a_meaning_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"words: 'invoices.amount' is no closed column"):
+        read(tmp_path, "words: {invoices.amount: {open: [x]}}\n", customers=people("A"))
+    with pytest.raises(ConfigError, match=r"'broken' is no meaning of invoices.status"):
+        read(tmp_path, "words: {invoices.status: {broken: [x]}}\n", customers=people("A"))
+
+
+TICKET = "ticket_id,customer_id,opened_at,closed_at,handling_minutes,complaint,csat,topic,channel\n"
+
+
+def test_words_are_compared_without_case_and_blanks(tmp_path: Path) -> None:
+    contracts = "contract_id,customer_id,started_on,billing\n1,A,2024-01-01,Pre-Paid\n2,B,2024-01-01,arrears\n"
+    tickets = TICKET + "".join(
+        f"{n},A,2026-10-0{n},2026-10-0{n},5,false,,{topic},{channel}\n"
+        for n, (topic, channel) in enumerate(
+            [("How_To", "Phone"), ("how to", "teléfono"), ("HOWTO", "Live Chat"), ("sim card", "fax")], 1
+        )
+    )
+    customers = "customer_id,name,kind,country,timezone,status\nA,x,Empresa,España,europe/madrid,Activo\nB,y,Person,ESP,Mars,Baja\n"
+    company = read(tmp_path, customers=customers, contracts=contracts, tickets=tickets)
+    assert noticed(company) == {
+        "tickets.channel:unknown_word": 1,
+        "tickets.topic:unknown_word": 1,
+        "customers.timezone:unknown_word": 1,
+    }
+    assert trips(company) == {}, "nothing adverse rests on them"
+    made = extract_features(company, AS_OF)
+    found = made.wide.to_pandas().set_index("customer_id")
+    assert list(found["prepaid"]) == [True, False]
+    assert (found.loc["A", "top_topic"], found.loc["A", "top_topic_share"]) == ("how_to", 1.0)
+    assert list(found["kind"]) == ["b2b", "b2c"]
+    assert list(found["country"]) == ["ES", "ES"]
+    assert list(found["status"]) == ["active", "gone"]
+    assert made.people.column("timezone").to_pylist() == ["Europe/Madrid", None]
+
+
+# Values that cannot be
+
+
+def test_a_day_that_stands_for_none_takes_no_protection_away(tmp_path: Path) -> None:
+    contracts = (
+        "contract_id,customer_id,started_on,ends_on,cancelled_on\n1,A,2024-10-01,,1900-01-01\n"
+        "2,B,2024-10-01,1970-01-01,\n3,C,2024-10-01,2024-09-01,\n4,D,2024-10-01,9999-12-31,2024-01-01\n"
+    )
+    tickets = TICKET + (
+        "1,A,2026-10-01 10:00,1900-01-01 00:00,60,true,,,\n"
+        "2,B,2026-10-01 10:00,2026-09-30 23:00,60,true,,,\n"
+        "3,C,2026-10-01 10:00,2026-10-01,-5,true,,,\n"
+        "4,D,2026-10-01 10:00,2026-10-02,60,true,,,\n"
+    )
+    company = read(tmp_path, customers=people(*"ABCD"), contracts=contracts, tickets=tickets)
+    assert noticed(company) == {
+        "contracts.ends_on:sentinel": 2,
+        "contracts.cancelled_on:sentinel": 1,
+        "contracts.ends_on:impossible": 1,
+        "contracts.cancelled_on:impossible": 1,
+        "tickets.closed_at:sentinel": 1,
+        "tickets.closed_at:impossible": 1,
+        "tickets.handling_minutes:impossible": 1,
+    }
+    found = features(company)
+    assert list(found["active_contracts"]) == [1, 1, 1, 1]
+    assert list(found["open_complaint"]) == [True, True, False, False]
+
+
+def test_a_due_date_before_its_invoice_makes_nobody_late(tmp_path: Path) -> None:
+    invoices = "1,A,2026-06-01,2026-05-01,100\n"
+    found = ledger(tmp_path, invoices, "A,2026-10-01,1,\n")
+    assert found.loc["A", "overdue_amount"] in (0, None) or pd.isna(found.loc["A", "overdue_amount"])
+
+
+def test_answers_on_another_scale_are_refused_until_it_is_said(tmp_path: Path) -> None:
+    rows = "".join(f"{n},A,2026-09-0{n},,5,false,{20 if n < 7 else 100},,\n" for n in range(1, 9))
+    tables = {"customers": people("A"), "tickets": TICKET + rows}
+    company = read(tmp_path, **tables)
+    assert "column 'csat' is not an answer from 1 to 5; say the scale under 'scales'" in trips(company)["tickets"]  # fmt: skip
+    said = "tables:\n  customers: {file: customers.csv}\n  tickets: {file: tickets.csv, scales: {csat: [0, 100]}}\n"
+    found = features(read(tmp_path, said, **tables)).loc["A"]
+    assert found["csat_mean_12m"] == pytest.approx(1 + 4 * (6 * 20 + 2 * 100) / 8 / 100)
+
+
+def test_one_slip_among_many_answers_is_taken_as_none(tmp_path: Path) -> None:
+    rows = "".join(f"{n},A,2026-09-01,,5,false,{7 if n == 50 else 4},,\n" for n in range(1, 101))
+    company = read(tmp_path, customers=people("A"), tickets=TICKET + rows)
+    assert noticed(company) == {"tickets.csat:impossible": 1}
+    assert features(company).loc["A", "csat_mean_12m"] == 4.0
+
+
+@pytest.mark.parametrize("zone", ["Europe/Madrid", "America/New_York", "Asia/Tokyo"])
+def test_midnight_in_utc_is_a_plain_day(tmp_path: Path, zone: str) -> None:
+    (tmp_path / "customers.csv").write_text(people("A"), "utf-8")
+    text = BILL + "1,A,2026-10-31T00:00:00Z,2026-11-30T00:00:00.000+00:00,10\n"
+    (tmp_path / "invoices.csv").write_text(text, "utf-8")
+    config = parse_policy(HERE, SourcesConfig, "sources.yaml")
+    company = open_company(config, tmp_path, {}, zone)
+    rows = company.db.execute("SELECT issued_on, due_on FROM invoices").fetchall()
+    assert rows == [(date(2026, 10, 31), date(2026, 11, 30))]
+
+
+# Ids
+
+
+def test_whole_numbers_with_a_decimal_point_are_the_same_ids(tmp_path: Path) -> None:
+    customers = WHO.strip() + ",parent_id\n1,A,2024-01-01,\n2,B,2024-01-01,\n3,C,2024-01-01,1.0\n"
+    invoices = BILL + f"1002,1,{JUNE},100\n1003,2,{JUNE},100\n"
+    payments = PAID + "1,2026-06-20,100,1002.0\n3,2026-06-20,100,1003.0\n3,2026-06-21,7,\n"
+    company = read(tmp_path, customers=customers, invoices=invoices, payments=payments)
+    assert noticed(company) == {"customers.parent_id:float_id": 1, "payments.invoice_id:float_id": 2}
+    assert owes(features(company))["2"] == NOTHING
+
+
+def test_ids_that_arrive_as_floats_are_the_integers_they_hold_or_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for ids, good in (([1.0, 2.0], True), ([1.0, 2.5], False), ([1.0, float(2**60)], False)):
+        folder = tmp_path / str(ids[1])
+        folder.mkdir()
+        pq.write_table(pa.table({"customer_id": ids, "name": ["a", "b"]}), folder / "customers.parquet")
+        if good:
+            assert list(features(read(folder)).index) == ["1", "2"]
+        else:
+            with pytest.raises(SourceError, match="row 2: column 'customer_id' is not a valid whole"):
+                read(folder)
+
+
+STRANGE = ["c-001", "C001", "C-001.0", "\u200bC-001", "C-1"]
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_rows_that_name_nobody_are_counted_and_named(tmp_path: Path, strange: str) -> None:
+    invoices = BILL + f"1,{strange},{JANUARY},10000\n2,C-002,{JANUARY},10000\n"
+    company = read(tmp_path, customers=people("C-001", "C-002"), invoices=invoices)
+    found = trips(company)["invoices"]
+    assert found.startswith("1 of 2 rows name nothing that is in customers (column 'customer_id')")
+    assert strange in found
+    assert "1 would match but for case, blanks, unseen letters, zeros or '.0'" in found
+
+
+def test_a_few_strange_rows_are_counted_and_hold_nothing(tmp_path: Path) -> None:
+    rows = "".join(f"{n},A,{JANUARY},10\n" for n in range(99))
+    company = read(tmp_path, customers=people("A"), invoices=BILL + rows + f"x,nobody,{JANUARY},1\n")
+    assert noticed(company) == {"invoices.customer_id:unmatched": 1}
+    assert trips(company) == {}
+
+
+def test_who_paid_under_an_id_that_was_merged_owes_nothing(tmp_path: Path) -> None:
+    more = "merged: {customers: {old: older, older: A}, invoices: {'9': '1'}}\n"
+    tables = {
+        "customers": people("A", "old") + "B,x,2024-01-01\n",
+        "invoices": BILL + f"1,A,{JUNE},100\n2,old,{JUNE},50\n",
+        "payments": PAID + "old,2026-06-20,50,\nB,2026-06-20,100,9\n",
+    }
+    company = read(tmp_path, more, **tables)
+    assert noticed(company) == {
+        "invoices.customer_id:merged": 1,
+        "payments.customer_id:merged": 1,
+        "payments.invoice_id:merged": 1,
+        "customers.customer_id:merged": 1,
+    }
+    found = features(company)
+    assert list(found.index) == ["A", "B"]
+    assert owes(found)["A"] == NOTHING
+    assert found.loc["A", "revenue_12m"] == 15_000
+
+
+def test_ids_that_are_merged_in_a_circle_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="merged customers: 'a' is merged in a circle"):
+        read(tmp_path, "merged: {customers: {a: b, b: a}}\n", customers=people("A"))
+
+
+# Contracts
+
+
+TERMS = "contract_id,customer_id,started_on,ends_on,notice_terms,cancelled_on\n"
+
+
+@pytest.mark.parametrize(
+    ("contract", "billed", "running"),
+    [
+        ("2024-10-01,2025-09-30,3 months before renewal,", (), 1),
+        ("2024-10-01,2025-09-30,3 months before renewal,2025-08-01", (), 0),
+        ("2024-10-01,2025-09-30,,", (), 0),
+        ("2024-10-01,2025-09-30,,", ("2026-10-01",), 1),
+        ("2024-10-01,2025-09-30,,", ("2026-08-01", "2026-09-01", "2026-10-01"), 1),
+        ("2024-10-01,2025-09-30,,", ("2026-04-01", "2026-05-01", "2026-06-01"), 0),
+        ("2024-10-01,2025-09-30,,", ("2025-01-01", "2025-02-01"), 0),
+    ],
+)
+def test_a_contract_renews_when_its_clause_or_its_billing_says_so(
+    tmp_path: Path, contract: str, billed: tuple[str, ...], running: int
+) -> None:
+    head = BILL.strip() + ",contract_id\n"
+    rows = "".join(f"{n},A,{day},{day},100,K\n" for n, day in enumerate(billed))
+    invoices = head + rows + f"z,A,{JANUARY},1,\n"
+    company = read(tmp_path, customers=people("A"), contracts=f"{TERMS}K,A,{contract}\n", invoices=invoices)
+    found = features(company).loc["A"]
+    assert found["active_contracts"] == running
+    assert pd.isna(found["contract_ended_on"]) == bool(running)
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("options", "encoding", "text"),
+    [
+        ("encoding: cp1252", "cp1252", "customer_id,name\n1,Peña\n"),
+        ("encoding: utf-16", "utf-16", "customer_id,name\n1,Peña\n"),
+        ("delimiter: '#'", "utf-8", "customer_id#name\n1#Peña\n"),
+    ],
+)
+def test_how_a_file_is_written_can_be_said(
+    tmp_path: Path, options: str, encoding: str, text: str
+) -> None:
+    more = f"tables:\n  customers: {{file: customers.csv, {options}}}\n"
+    company = read(tmp_path, more, encoding, customers=text)
+    assert company.db.execute("SELECT name FROM customers").fetchall() == [("Peña",)]
+
+
+def test_a_wrong_encoding_is_named(tmp_path: Path) -> None:
+    more = "tables:\n  customers: {file: customers.csv, encoding: utf-16}\n"
+    with pytest.raises(SourceError, match="it is not written in utf-16"):
+        read(tmp_path, more, customers="customer_id,name\n1,Ana\n")
+    with pytest.raises(ConfigError, match="'klingon' is no encoding"):
+        read(tmp_path, more.replace("utf-16", "klingon"), customers="customer_id,name\n1,Ana\n")
+
+
+def test_decimal_commas_and_dates_as_people_write_them(tmp_path: Path) -> None:
+    more = (
+        "tables:\n  customers: {file: customers.csv}\n"
+        "  invoices: {file: invoices.csv, decimal: ',', date_format: '%d/%m/%Y'}\n"
+    )
+    invoices = "invoice_id;customer_id;issued_on;due_on;amount\n1;A;05/06/2026;04/07/2026;1.234,50\n"
+    found = features(read(tmp_path, more, customers=people("A"), invoices=invoices)).loc["A"]
+    assert found["revenue_12m"] == 123_450
+    assert str(found["first_invoice_on"])[:10] == "2026-06-05"
+
+
+def test_every_mistake_of_a_table_is_named_in_one_go(tmp_path: Path) -> None:
+    invoices = BILL + f"1,A,{JANUARY},ten\n,A,{JANUARY},1\n3,A,yesterday,2026-02-04,2\n4,A,{JANUARY},x\n"
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path, strict=True, customers=people("A"), invoices=invoices)
+    said = str(caught.value)
+    for part in (
+        "line 2: column 'amount' is not a valid amount",
+        "line 5: column 'amount' is not a valid amount",
+        "line 3: the required column 'invoice_id' is empty",
+        "line 4: column 'issued_on' is not a valid date from 1901 to 2098",
+    ):
+        assert part in said
+    assert "amount 'ten'" in caught.value.seen
+    broken = read(tmp_path, customers=people("A"), invoices=invoices)
+    assert set(broken.broken) == {"invoices"}, "a broken row stops its table, not the night"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("customer_id,name\nC1,Acme, Inc\n", "line 2 has 3 values and the header names 2 columns"),
+        (b"customer_id,name\nC1,Pe\xf1a\n", "line 2 is not written in UTF-8; say 'encoding: cp1252'"),
+    ],
+)
+def test_why_a_file_cannot_be_read_is_said_in_words(
+    tmp_path: Path, text: Any, said: str
+) -> None:
+    (tmp_path / "customers.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SourceError, match=said):
+        read(tmp_path)
+
+
+def test_the_shipped_words_do_not_contradict_each_other() -> None:
+    from retention.sources.vocabularies import plain, shipped
+
+    for column, vocabulary in shipped().items():
+        seen: Mapping[str, str] = {}
+        for meaning, words in vocabulary.meanings.items():
+            for word in words:
+                assert dict(seen).get(plain(word), meaning) == meaning, f"{column}: {word}"
+                seen = {**seen, plain(word): meaning}
