@@ -16,7 +16,7 @@ from retention.sources.config import USUAL_SCALES, TableMapping
 from retention.sources.mistakes import Mistake, refuse_mistakes, refuse_twice
 from retention.sources.origins import Origin, unreadable
 from retention.sources.possible import impossible, off_scale, rescaled
-from retention.sources.readings import EXPECTED, Reading, read_column
+from retention.sources.readings import EXPECTED, Reading, look_at_texts, read_column
 from retention.sources.rows import one_row, run
 
 _CLOSE = 0.8
@@ -36,8 +36,9 @@ def make_canonical(
         described = db.execute(f'DESCRIBE "raw_{table.name}"').fetchall()
         raw_types = {str(row[0]): str(row[1]) for row in described}
         chosen = _choose_columns(table, mapping, raw_types, origin)
+        texts = look_at_texts(db, table.name, chosen, raw_types)
         readings = [
-            read_column(db, table, mapping, column, raw, raw_types[raw])
+            read_column(db, table, mapping, column, raw, raw_types[raw], texts.get(column))
             for column, raw in chosen.items()
         ]
         findings = _look_through(db, table, readings, mapping, origin)
@@ -106,7 +107,7 @@ def _look_through(
     """Look at every row once. Raises SourceError with every mistake; returns what is noticed."""
     mistakes = _mistakes(table, readings)
     noticed = _noticed(table, readings, mapping)
-    rules = [m.rule for m in mistakes] + [rule for _, _, rule in noticed]
+    rules = [*(m.rule for m in mistakes), *(rule for _, _, rule in noticed)]
     read = _as_read(table, readings, with_raw=True)
     counts = ", ".join(f"count(*) FILTER (WHERE {rule})" for rule in rules)
     rows, *found = one_row(db, f"SELECT count(*){', ' if counts else ''}{counts} FROM ({read})")

@@ -1,5 +1,6 @@
 """How one canonical column is read from a raw one: SQL for its value, and for what is wrong with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -29,8 +30,8 @@ EXPECTED = {
 REFERENCES = ("parent_id", "referred_by")
 # Days that other systems write for "none", and years in which no company of today does anything.
 _SENTINEL = (
-    "(year({0}) <= 1900 OR year({0}) >= 2099 "
-    "OR CAST({0} AS DATE) IN (DATE '1970-01-01', DATE '1969-12-31'))"
+    "({0} < DATE '1901-01-01' OR {0} >= DATE '2099-01-01' "
+    "OR ({0} >= DATE '1969-12-31' AND {0} < DATE '1970-01-02'))"
 )
 _UTC_MIDNIGHT = "[T ]00:00(:00([.]0+)?)?(Z|[+]00(:?00)?)$"
 _FLOAT_ID = "[0-9]+[.]0+"
@@ -65,6 +66,17 @@ class Reading:
         return _SENTINEL.format(f'"{self.column}"') if self.wanted in (DAY, MOMENT) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What is special about a column of text: blanks around it or nothing in it, and '1003.0'.
+
+    Where there are no blanks, later scans need not look for them.
+    """
+
+    blanks: bool = True
+    points: bool = True
+
+
 def read_column(
     db: duckdb.DuckDBPyConnection,
     table: CanonicalTable,
@@ -72,16 +84,43 @@ def read_column(
     column: str,
     raw: str,
     raw_type: str,
+    texts: Texts | None = None,
 ) -> Reading:
     """Return how a canonical column is read from the raw column of that type."""
+    texts = texts or Texts()
     source = '"' + raw.replace('"', '""') + '"'
     wanted = table.columns.get(column, raw_type)
-    if raw_type == "VARCHAR":
+    if raw_type == "VARCHAR" and texts.blanks:
         source = f"nullif(trim({source}), '')"
-    if column.endswith("_id") or column in REFERENCES:
-        return _id(db, table.name, column, source, raw_type)
+    if is_reference(column):
+        return _id(db, table.name, column, source, raw_type, points=texts.points)
     value, noticed = _cast(source, raw_type, wanted, mapping)
     return Reading(column, wanted, source, value, noticed)
+
+
+def look_at_texts(
+    db: duckdb.DuckDBPyConnection, table: str, chosen: Mapping[str, str], raw_types: Mapping[str, str]
+) -> dict[str, Texts]:
+    """Return, by canonical column, what is special about raw text; one scan for all columns."""
+    columns = {c: '"' + raw.replace('"', '""') + '"' for c, raw in chosen.items()
+               if raw_types[raw] == "VARCHAR"}  # fmt: skip
+    if not columns:
+        return {}
+    asked = [
+        f"coalesce(bool_or({s} = '' OR starts_with({s}, ' ') OR ends_with({s}, ' ')), false), "
+        f"coalesce(bool_or(ends_with(trim({s}), '.0')), false)"
+        if is_reference(c)
+        else f"coalesce(bool_or({s} = '' OR starts_with({s}, ' ') OR ends_with({s}, ' ')), false), "
+        "false"
+        for c, s in columns.items()
+    ]
+    found = one_row(db, f'SELECT {", ".join(asked)} FROM "raw_{table}"')
+    return {c: Texts(found[2 * n], found[2 * n + 1]) for n, c in enumerate(columns)}
+
+
+def is_reference(column: str) -> bool:
+    """Tell whether a column holds ids."""
+    return column.endswith("_id") or column in REFERENCES
 
 
 def _cast(
@@ -132,11 +171,17 @@ def _flag(source: str) -> str:
 
 
 def _id(
-    db: duckdb.DuckDBPyConnection, table: str, column: str, source: str, raw_type: str
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    column: str,
+    source: str,
+    raw_type: str,
+    *,
+    points: bool,
 ) -> Reading:
     """Read an id; whole numbers that arrive with a decimal point are the integers they hold."""
     if raw_type == "VARCHAR":
-        if not _only_floats(db, table, source):
+        if not points or not _only_numbers(db, table, source):
             return Reading(column, TEXT, source, source)
         value = f"regexp_replace({source}, '[.]0+$', '')"
         return Reading(column, TEXT, source, value, (("float_id", f"{source} <> {value}"),))
@@ -147,10 +192,8 @@ def _id(
     return Reading(column, TEXT, source, f"CAST({source} AS VARCHAR)")
 
 
-def _only_floats(db: duckdb.DuckDBPyConnection, table: str, source: str) -> bool:
-    """Tell whether a column has ids like 1003.0, and none that is not a number."""
-    if not one_row(db, f"SELECT 1 FROM \"raw_{table}\" WHERE ends_with({source}, '.0') LIMIT 1"):
-        return False
+def _only_numbers(db: duckdb.DuckDBPyConnection, table: str, source: str) -> bool:
+    """Tell whether every id in a column is a number like 1003 or 1003.0."""
     return not one_row(
         db,
         f'SELECT 1 FROM "raw_{table}" '

@@ -14,10 +14,14 @@ from retention.sources.canonical import CANONICAL
 from retention.sources.rows import run
 from retention.sources.tables import RULE_TABLES, Company, drop_table, empty_company, use_file
 
+# Joined by a hash, which is faster than by text; two ids of one hash are told apart afterwards.
 _OWNED = (
-    "SELECT p.* REPLACE (coalesce(i.customer_id, p.customer_id) AS customer_id, "
-    "p.customer_id AS payer_id, i.key AS invoice_key) FROM payments AS p LEFT JOIN "
-    "(SELECT invoice_id, customer_id, hash(invoice_id) AS key FROM invoices) AS i USING (invoice_id)"
+    "SELECT p.* REPLACE (CASE WHEN i.invoice_id = p.invoice_id THEN i.customer_id "
+    "ELSE p.customer_id END AS customer_id, p.customer_id AS payer_id, "
+    "CASE WHEN i.invoice_id = p.invoice_id THEN i.key END AS invoice_key) "
+    "FROM payments AS p LEFT JOIN "
+    "(SELECT invoice_id, customer_id, hash(invoice_id) AS key FROM invoices) AS i "
+    "ON i.key = hash(p.invoice_id)"
 )
 
 

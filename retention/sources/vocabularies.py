@@ -82,8 +82,7 @@ def vocabularies(own: Own) -> dict[str, Words]:
     """
     known = {name: _words(name, found, own.get(name, {})) for name, found in shipped().items()}
     known[_COUNTRY] = Words(_COUNTRY, {**_countries(), **_added(own.get(_COUNTRY, {}))})
-    zones = {plain(zone): zone for zone in available_timezones()}
-    known[_ZONE] = Words(_ZONE, {**zones, **_added(own.get(_ZONE, {}))})
+    known[_ZONE] = Words(_ZONE, {**_zones(), **_added(own.get(_ZONE, {}))})
     for name in own:
         if name not in known:
             listed = ", ".join(known)
@@ -118,6 +117,11 @@ def _words(name: str, found: Vocabulary, own: Mapping[str, Iterable[str]]) -> Wo
 
 def _added(own: Mapping[str, Iterable[str]]) -> dict[str, str]:
     return {plain(word): meaning for meaning, words in own.items() for word in (meaning, *words)}
+
+
+@cache
+def _zones() -> dict[str, str]:
+    return {plain(zone): zone for zone in available_timezones()}
 
 
 @cache
