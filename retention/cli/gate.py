@@ -8,7 +8,7 @@ from retention.terminal import AsJson, AsOf, emit, make_console, parse_day, prin
 
 app = typer.Typer(help="Data that is not to be trusted: show, accept.", no_args_is_help=True)
 
-Table = Annotated[str, typer.Argument(help="The canonical table, for example tickets.")]
+Table = Annotated[str, typer.Argument(help="The canonical table, for example tickets; or 'entry'.")]
 Who = Annotated[str, typer.Option("--as", metavar="PERSON", help="Your id in config/team.yaml.")]
 Reason = Annotated[str, typer.Option(help="Why the change is right; it is kept.")]
 
@@ -67,7 +67,8 @@ def accept(
     person = shop.policies.team.get(who)
     with reading(shop.engine) as session:
         history = gates.history(session, shop.policies.guards.history)
-    trip = gates.trip_of(shop.policies, shop.folders, table, day, history)
+        doubt = gates.doubt_of(session)
+    trip = gates.trip_of(shop.policies, shop.folders, table, day, history, doubt)
     with writing(shop.engine) as session:
         gates.accept(session, trip, person, reason, day, utc_now())
     if as_json:
@@ -76,4 +77,9 @@ def accept(
         return
     console = make_console()
     console.print(f"{table}: {trip.found}", markup=False, soft_wrap=True)
-    console.print(f"Accepted for the night of {day}, by {person.name}. Run it again.")
+    then = (
+        "The nights of the next three days may let them enter."
+        if table == "entry"
+        else "Run it again."
+    )
+    console.print(f"Accepted for the night of {day}, by {person.name}. {then}")

@@ -56,6 +56,12 @@ def _show_decisions(decided: dict[str, Any]) -> None:
             "nights in a row.",
             soft_wrap=True,
         )
+    for name, found in (decided.get("doubt") or {}).items():
+        console.print(
+            f"[bold]{name} takes nobody tonight[/]: {found}. Look at the data; if they are right, "
+            "'retention gate accept entry'.",
+            soft_wrap=True,
+        )
     if decided["held_out"]:
         console.print(f"{decided['held_out']:,} customers are left untreated, to compare with.")
     for effect, wanted in decided["over_cap"].items():

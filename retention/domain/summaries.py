@@ -48,7 +48,11 @@ class ScoreSummary:
 
 @dataclass(frozen=True, slots=True)
 class NightSummary:
-    """What one night changed, or would change."""
+    """What one night changed, or would change.
+
+    `newly` are the customers who newly meet a playbook's entry condition, `doubt` why nobody enters
+    it tonight though many would.
+    """
 
     as_of: date
     decisions: dict[str, int] = field(default_factory=dict)
@@ -61,6 +65,8 @@ class NightSummary:
     escalated: int = 0
     open_cases: int = 0
     over_cap: dict[str, int] = field(default_factory=dict)
+    newly: dict[str, int] = field(default_factory=dict)
+    doubt: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

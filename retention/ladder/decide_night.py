@@ -47,7 +47,7 @@ def decide_night(
     open_cases = load_open(session)
     known = look(session, policies, folders, pulled, open_cases)
     taken_back = take_back_wrongly_addressed(session, open_cases, known.evidence)
-    entrants = _entrants(session, policies, folders, known, open_cases)
+    entrants = _entrants(session, policies, folders, known, open_cases, pulled.customers)
     cases = [_decide(policies, known, s) for s in open_cases if known.pause_of(s) is None]
     cases += [_decide_entrant(policies, known, *entry) for entry in entrants.playbooks.items()]
     at = written_at(as_of, sender.timezone)
@@ -75,6 +75,8 @@ def decide_night(
         + done.decisions[DecisionKind.OPEN]
         - done.decisions[DecisionKind.CLOSE],
         over_cap=over_cap,
+        newly=entrants.newly,
+        doubt=entrants.doubt,
     )
 
 
@@ -84,11 +86,15 @@ def _entrants(
     folders: Folders,
     known: Known,
     open_cases: list[OpenCase],
+    active: int,
 ) -> Entrants:
     with_case = {open_case.customer_id for open_case in open_cases}
     entrants = find_entrants(
-        session, policies, folders, known.evidence, with_case, known.exclusions, known.paused
-    )
+        session, policies, folders, known.evidence, with_case, known.exclusions, known.paused,
+        active,
+    )  # fmt: skip
+    if entrants.doubt:
+        known.settled = False
     found = read_facts(folders.snapshots, known.evidence.as_of, entrants.playbooks)
     known.evidence.facts.update(found)
     return entrants

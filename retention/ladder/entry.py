@@ -13,6 +13,7 @@ from retention.domain.stages import PlaybookName
 from retention.ladder import holdouts
 from retention.ladder.condition_values import ENTRY, Evidence, condition_key
 from retention.ladder.confirmations import Key, count_nights
+from retention.ladder.newcomers import look_at_newcomers
 from retention.policies.load import Policies
 from retention.snapshots.folders import Folders
 
@@ -21,11 +22,17 @@ _APART = (ExclusionKind.HOLD, ExclusionKind.EXEMPTION)
 
 @dataclass(slots=True)
 class Entrants:
-    """Who would enter, by customer; how many are still being confirmed, or held out."""
+    """Who would enter, by customer; how many are still being confirmed, or held out.
+
+    `newly` meet a condition tonight that they did not meet before; where they are too many, nobody
+    enters, and `doubt` says so.
+    """
 
     playbooks: dict[str, Playbook] = field(default_factory=dict)
     confirming: int = 0
     held_out: int = 0
+    newly: dict[str, int] = field(default_factory=dict)
+    doubt: dict[str, str] = field(default_factory=dict)
 
 
 def find_entrants(
@@ -36,9 +43,19 @@ def find_entrants(
     with_case: Collection[str],
     exclusions: Mapping[str, tuple[Exclusion, ...]],
     paused: Collection[PlaybookName],
+    active: int,
 ) -> Entrants:
-    """Return who enters tonight; `restore` goes before `retain`, and a holdout enters neither."""
-    nights = _confirmed(session, policies, evidence, with_case, exclusions, paused)
+    """Return who enters tonight, of `active` customers; `restore` goes before `retain`, and a holdout enters neither."""
+    meeting = _meeting(session, policies, evidence, with_case, exclusions, paused)
+    newly, doubt = look_at_newcomers(session, policies.limits, meeting, evidence.as_of, active)
+    nights = count_nights(
+        session,
+        ENTRY,
+        [key for key in meeting if key[1] not in doubt],
+        evidence.as_of,
+        gap_days=policies.limits.gap_days,
+        paused={*paused, *doubt},
+    )
     ready: list[Key] = []
     taken: set[str] = set()
     for name in PlaybookName:
@@ -55,17 +72,19 @@ def find_entrants(
         playbooks={c: policies.playbooks[treated[c]] for c in sorted(treated)},
         confirming=len({customer for customer, _ in nights} - taken),
         held_out=len(ready) - len(treated),
+        newly=newly,
+        doubt={str(name): found for name, found in doubt.items()},
     )
 
 
-def _confirmed(
+def _meeting(
     session: Session,
     policies: Policies,
     evidence: Evidence,
     with_case: Collection[str],
     exclusions: Mapping[str, tuple[Exclusion, ...]],
     paused: Collection[PlaybookName],
-) -> dict[Key, int]:
+) -> list[Key]:
     closed_on = case_queries.last_closed_on(session)
     busy, holding = set(with_case), []
     for name, book in policies.playbooks.items():
@@ -77,14 +96,7 @@ def _confirmed(
             if customer in busy or resting or _is_apart(exclusions, customer, name, evidence):
                 continue
             holding.append((customer, name))
-    return count_nights(
-        session,
-        ENTRY,
-        holding,
-        evidence.as_of,
-        gap_days=policies.limits.gap_days,
-        paused=paused,
-    )
+    return holding
 
 
 def _is_apart(

@@ -7,10 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
-from retention.db.models import GateOverride
+from retention.db.models import GateOverride, Run
+from retention.domain.documents import current_summary
+from retention.domain.entry_doubt import ENTRY
 from retention.domain.errors import NotFoundError
 from retention.domain.gates import Trip
 from retention.domain.people import Permission, Person, require, require_reason
+from retention.domain.runs import RunState
 from retention.ladder.table_dependence import held_playbooks
 from retention.nights.pull import inspect
 from retention.policies.load import Policies
@@ -51,13 +54,41 @@ def accepted(session: Session, as_of: date) -> dict[tuple[str, str], str]:
     return {(row.table_name, row.found): row.person_id for row in rows}
 
 
+def doubt_of(session: Session) -> dict[str, str]:
+    """Return why the newest good night let nobody enter, by playbook."""
+    summary = session.scalar(
+        select(Run.summary)
+        .where(Run.flow == "nightly", Run.state == RunState.COMPLETED)
+        .order_by(Run.business_date.desc())
+        .limit(1)
+    )
+    decided = current_summary(summary, "the newest night").get("decisions", {})
+    found: dict[str, str] = decided.get("doubt", {})
+    return found
+
+
+def _newcomers(doubt: dict[str, str]) -> Trip:
+    if not doubt:
+        raise NotFoundError(
+            "the newest night", "did not find too many newcomers", "There is nothing to accept."
+        )
+    return Trip(ENTRY, "; ".join(f"{name}: {found}" for name, found in doubt.items()), "")
+
+
 def trip_of(
-    policies: Policies, folders: Folders, table: str, as_of: date, nights: list[dict[str, Any]]
+    policies: Policies,
+    folders: Folders,
+    table: str,
+    as_of: date,
+    nights: list[dict[str, Any]],
+    doubt: dict[str, str] | None = None,
 ) -> Trip:
-    """Return what the gate of `table` finds now.
+    """Return what the gate of `table` finds now; of `entry`, the `doubt` of the newest night.
 
     Raises NotFoundError for an unknown table, and when there is nothing to accept.
     """
+    if table == ENTRY:
+        return _newcomers(doubt or {})
     if table not in CANONICAL:
         known = ", ".join(CANONICAL)
         raise NotFoundError(f"table '{table}'", "is no canonical table", f"They are: {known}.")

@@ -95,9 +95,7 @@ def _doubt(
     profiles = {name: profile_of(company, name, as_of, as_of) for name in company.mapped}
     people = snapshots.files(folders.snapshots, as_of, snapshots.PEOPLE)
     kept, calendar = kept_profiles(folders, history), policies.calendars.of_company(as_of)
-    trips = check_gates(
-        company, profiles, history, policies.guards, as_of, people, kept, calendar
-    )
+    trips = check_gates(company, profiles, history, policies.guards, as_of, people, kept, calendar)
     found = [trip for trip in trips if trip.table in _TABLES]
     return f"{IN_DOUBT}: {found[0].table}: {found[0].found}" if found else None
 

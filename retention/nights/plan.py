@@ -150,6 +150,7 @@ def _guards(summary: dict[str, Any]) -> list[str]:
     said += [f"{name} waits for it" for name in pull["held_playbooks"]]
     said += [f"{effect}: {n} are too many, all of them are held"
              for effect, n in decided["over_cap"].items()]  # fmt: skip
+    said += [f"{name} takes nobody: {found}" for name, found in decided["doubt"].items()]
     if decided["held_out"]:
         said.append(f"{decided['held_out']} customers are left untreated, to compare with")
     return said

@@ -68,9 +68,7 @@ def _judged(
     people = snapshots.files(folders.snapshots, before, snapshots.PEOPLE) if before else []
     kept = kept_profiles(folders, history)
     calendar = policies.calendars.of_company(as_of)
-    trips = check_gates(
-        company, profiles, history, policies.guards, as_of, people, kept, calendar
-    )
+    trips = check_gates(company, profiles, history, policies.guards, as_of, people, kept, calendar)
     return profiles, trips
 
 

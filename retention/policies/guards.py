@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from retention.domain.dates import Period
+from retention.domain.entry_doubt import EntryLimits
 from retention.domain.limits import OPEN, TERMINATED, Cap, Limits
 from retention.domain.stages import Stage
 from retention.playbooks.fields import PeriodText
@@ -40,12 +41,21 @@ class CapDoc(PolicyModel):
     least: int = Field(5, ge=0, le=100)
 
 
+class EntryDoc(PolicyModel):
+    """How many may newly meet an entry condition before the night is in doubt."""
+
+    least: int = Field(20, ge=0, le=10_000)
+    share: float = Field(0.01, ge=0, le=1)
+    times: float = Field(3.0, ge=1)
+
+
 class LimitsDoc(PolicyModel):
     """How far a night may go."""
 
     good_nights: int = Field(3, ge=1, le=60)
     gap_days: int = Field(7, ge=1, le=60)
     late_days: int = Field(1, ge=1, le=60)
+    entry: EntryDoc = EntryDoc()
     caps: dict[str, CapDoc] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -62,7 +72,8 @@ class LimitsDoc(PolicyModel):
     def to_limits(self) -> Limits:
         """Return the limits as the rules see them."""
         caps = {name: Cap(c.share, c.count, c.least) for name, c in self.caps.items()}
-        return Limits(caps, self.good_nights, self.gap_days, self.late_days)
+        entry = EntryLimits(self.entry.least, self.entry.share, self.entry.times)
+        return Limits(caps, self.good_nights, self.gap_days, self.late_days, entry)
 
 
 class ApprovalsDoc(PolicyModel):

@@ -64,6 +64,7 @@ def _night(run: Run, rounds: list[Round]) -> Night:
     pull, decided = summary.get("pull", {}), summary.get("decisions", {})
     decisions = decided.get("decisions")
     tripped = [f"{name}: {found}" for name, found in pull.get("tripped", {}).items()]
+    tripped += [f"{name}: {found}" for name, found in ((decided or {}).get("doubt") or {}).items()]
     why = why_of(summary) or "; ".join(tripped)
     return Night(
         as_of=run.business_date,

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import Run
 from retention.domain.documents import current_summary
+from retention.domain.entry_doubt import ENTRY
 from retention.domain.runs import RunState
 
 _DECIDING = (RunState.COMPLETED, RunState.HELD, RunState.FAILED, RunState.RUNNING)
@@ -25,6 +26,22 @@ def good_pulls(
     )
     read = (current_summary(summary, f"a night of {flow}") for summary in summaries)
     return [summary["pull"] for summary in read if summary]
+
+
+def newly_meeting(session: Session, flow: str, count: int, before: date) -> list[dict[str, int]]:
+    """Return how many newly met each entry condition on the last good nights, newest first.
+
+    A first night, when nobody had met anything before, is not among them, nor one in doubt.
+    """
+    summaries = session.scalars(
+        select(Run.summary)
+        .where(Run.flow == flow, Run.state == RunState.COMPLETED, Run.business_date < before)
+        .order_by(Run.business_date.desc())
+        .limit(count)
+    )
+    read = [current_summary(summary, f"a night of {flow}") for summary in summaries]
+    decided = [summary["decisions"] for summary in read if summary]
+    return [d["newly"] for d in decided if d.get("newly") and not d.get("doubt")]
 
 
 def disturbed(
@@ -46,7 +63,9 @@ def disturbed(
         if state is not RunState.COMPLETED or (before - day).days > gap_days:
             break
         pull = current_summary(summary, f"run {flow} {day}").get("pull", {})
-        found.append(set(pull.get("tripped", ())) | set(pull.get("accepted", ())))
+        decided = current_summary(summary, f"run {flow} {day}").get("decisions", {})
+        doubt = {f"{ENTRY} {name}" for name in decided.get("doubt", ())}
+        found.append(set(pull.get("tripped", ())) | set(pull.get("accepted", ())) | doubt)
         before = day
     return found
 
@@ -58,7 +77,7 @@ def why_in_doubt(session: Session, flow: str, today: date, fresh_days: int) -> s
     too long ago.
     """
     newest = session.execute(
-        select(Run.business_date, Run.state)
+        select(Run.business_date, Run.state, Run.summary)
         .where(Run.flow == flow)
         .order_by(Run.business_date.desc())
         .limit(1)
@@ -67,6 +86,9 @@ def why_in_doubt(session: Session, flow: str, today: date, fresh_days: int) -> s
         return None
     if newest.state in _IN_DOUBT:
         return f"night_{newest.state}"
+    decided = current_summary(newest.summary, f"run {flow} {newest.business_date}")
+    if decided.get("decisions", {}).get("doubt"):
+        return "night_in_doubt"
     return "night_too_old" if (today - newest.business_date).days > fresh_days else None
 
 

@@ -83,9 +83,10 @@ def _as_utf8(file: Path, encoding: str, aside: Path, label: str) -> Path:
     """Write a text file anew in UTF-8. Raises SourceError when it is not what it is said to be."""
     written = aside / file.name
     try:
-        with file.open(encoding=encoding, newline="") as read, written.open(
-            "w", encoding="utf-8", newline=""
-        ) as write:
+        with (
+            file.open(encoding=encoding, newline="") as read,
+            written.open("w", encoding="utf-8", newline="") as write,
+        ):
             shutil.copyfileobj(read, write)
     except UnicodeError as error:
         raise SourceError(
@@ -110,9 +111,7 @@ def _scan(kind: str, files: list[str], delimiter: str) -> str:
             f"read_csv({listed}, columns={{'line': 'VARCHAR'}}, header=false, "
             "delim='\x1f', quote='', escape='', auto_detect=false)"
         )
-    options = (
-        "all_varchar=true, header=true, skip=0, null_padding=false, strict_mode=true, union_by_name=true"
-    )
+    options = "all_varchar=true, header=true, skip=0, null_padding=false, strict_mode=true, union_by_name=true"
     quoting = f"delim='{delimiter}', quote='\"', escape='\"'"
     return f"read_csv({listed}, {options}, {quoting})"
 

@@ -102,8 +102,7 @@ def _convert(company: Company, table: str, rows: str, currency: str, as_of: date
         )
     rate = f"CASE WHEN billed_in = '{currency}' THEN 1 ELSE found_rate END"
     exact = [
-        f"CAST(round({name} * {rate}, 4) AS DECIMAL(18,4)) AS {name}"
-        for name in _AMOUNTS[table]
+        f"CAST(round({name} * {rate}, 4) AS DECIMAL(18,4)) AS {name}" for name in _AMOUNTS[table]
     ]
     if table == "invoices":
         exact.append("CASE WHEN alone THEN amount END AS own_amount")

@@ -57,7 +57,7 @@ def _measured(table: str, end: date) -> str:
     listed = ", ".join(["customer_id", "count(*) AS n", *sums, *marks, *lags])
     begin = end - STRETCH
     return (
-        f'SELECT {listed} FROM "{table}" WHERE {how.day} > DATE \'{begin}\' '
+        f"SELECT {listed} FROM \"{table}\" WHERE {how.day} > DATE '{begin}' "
         f"AND {how.day} <= DATE '{end}' GROUP BY customer_id"
     )
 

@@ -31,7 +31,9 @@ _LOOSE = (
 
 
 def apply_merges(
-    db: duckdb.DuckDBPyConnection, mapped: Mapping[str, tuple[str, ...]], merged: Mapping[str, Mapping[str, str]]
+    db: duckdb.DuckDBPyConnection,
+    mapped: Mapping[str, tuple[str, ...]],
+    merged: Mapping[str, Mapping[str, str]],
 ) -> list[Finding]:
     """Let merged ids name what they have become; a customer that was merged away is left out."""
     findings = []
@@ -62,7 +64,7 @@ def _merge(db: duckdb.DuckDBPyConnection, table: str, column: str, target: str) 
     cover(
         db,
         table,
-        f'SELECT t.* REPLACE ({new}) FROM {{below}} AS t '
+        f"SELECT t.* REPLACE ({new}) FROM {{below}} AS t "
         f'LEFT JOIN merged_{target} AS m ON m.old_id = t."{column}"',
     )
     return [Finding(table, column, "merged", count, rows)]

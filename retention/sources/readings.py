@@ -99,7 +99,10 @@ def read_column(
 
 
 def look_at_texts(
-    db: duckdb.DuckDBPyConnection, table: str, chosen: Mapping[str, str], raw_types: Mapping[str, str]
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    chosen: Mapping[str, str],
+    raw_types: Mapping[str, str],
 ) -> dict[str, Texts]:
     """Return, by canonical column, what is special about raw text; one scan for all columns."""
     columns = {c: '"' + raw.replace('"', '""') + '"' for c, raw in chosen.items()
@@ -185,7 +188,9 @@ def _id(
             return Reading(column, TEXT, source, source)
         value = f"regexp_replace({source}, '[.]0+$', '')"
         return Reading(column, TEXT, source, value, (("float_id", f"{source} <> {value}"),))
-    if raw_type in ("DOUBLE", "FLOAT") or (raw_type.startswith("DECIMAL") and ",0)" not in raw_type):
+    if raw_type in ("DOUBLE", "FLOAT") or (
+        raw_type.startswith("DECIMAL") and ",0)" not in raw_type
+    ):
         whole = f"{source} = trunc({source}) AND abs({source}) < {_EXACT_FLOAT}"
         value = f"CASE WHEN {whole} THEN CAST(CAST({source} AS BIGINT) AS VARCHAR) END"
         return Reading(column, TEXT, source, value, (("float_id", f"{source} IS NOT NULL"),))

@@ -159,9 +159,7 @@ def apply_words(
     return findings
 
 
-def _replacement(
-    column: str, changed: list[tuple[str, str | None]], otherwise: str | None
-) -> str:
+def _replacement(column: str, changed: list[tuple[str, str | None]], otherwise: str | None) -> str:
     """Return SQL for a column: each word that occurs becomes its meaning, any other is unknown."""
     cases = " ".join(f"WHEN {_text(w)} THEN {_text(m)}" for w, m in changed if m is not None)
     if otherwise is not None:
@@ -177,9 +175,7 @@ def _text(word: str) -> str:
     return "'" + word.replace("'", "''") + "'"
 
 
-def _unknown(
-    table: str, column: str, words: Words, counts: list[tuple[str, int]]
-) -> list[Finding]:
+def _unknown(table: str, column: str, words: Words, counts: list[tuple[str, int]]) -> list[Finding]:
     total = sum(count for _, count in counts)
     strange = [(word, count) for word, count in counts if words.meaning(word) is None]
     if not strange:

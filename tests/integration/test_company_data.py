@@ -146,7 +146,9 @@ def test_a_rate_that_changes_is_nobodys_debt(tmp_path: Path) -> None:
         "Q2,Q,2026-03-01,2026-03-01,-1000", "R1,R,2025-12-05,2026-01-04,1000",
         "R2,R,2026-02-05,2026-03-04,1000", f"S1,S,{JANUARY},1000",
     ))  # fmt: skip
-    payments = PAID + "A,2026-02-03,1000,A1\nP,2026-02-03,1000,\nR,2026-02-03,2000,R1\nS,2026-02-03,400,\n"
+    payments = (
+        PAID + "A,2026-02-03,1000,A1\nP,2026-02-03,1000,\nR,2026-02-03,2000,R1\nS,2026-02-03,400,\n"
+    )
     company = read(tmp_path, customers=customers, invoices=invoices, payments=payments)
     found = features(company, GBP)
     assert owes(found) == {**dict.fromkeys("APQR", NOTHING), "S": (71_400, 71_400, 269)}
@@ -163,7 +165,9 @@ def test_who_is_billed_in_two_currencies_pays_in_both(tmp_path: Path) -> None:
 
 def test_open_items_without_payments_give_ageing(tmp_path: Path) -> None:
     """A common export: invoices with what is still open of each, and no payments at all."""
-    invoices = BILL.strip() + f",open_amount\n1,A,{JANUARY},100,0\n2,A,{JUNE},100,30\n3,B,{JUNE},9,\n"
+    invoices = (
+        BILL.strip() + f",open_amount\n1,A,{JANUARY},100,0\n2,A,{JUNE},100,30\n3,B,{JUNE},9,\n"
+    )
     found = features(read(tmp_path, customers=people("A", "B"), invoices=invoices))
     assert owes(found)["A"] == (3_000, 3_000, 122)
     assert found.loc["A", "overdue_over_90"] == 3_000
@@ -196,7 +200,11 @@ def test_a_status_means_what_other_systems_mean_by_it(
 
 def test_a_status_that_nobody_has_explained_is_named_and_makes_no_debt(tmp_path: Path) -> None:
     invoices = BILL.strip() + f",status\n1,A,{JANUARY},100,in dsipute\n2,A,{JUNE},5,paid\n"
-    tables = {"customers": people("A"), "invoices": invoices, "payments": PAID + "A,2026-06-20,5,2\n"}
+    tables = {
+        "customers": people("A"),
+        "invoices": invoices,
+        "payments": PAID + "A,2026-06-20,5,2\n",
+    }
     company = read(tmp_path, **tables)
     assert trips(company)["invoices"].startswith(
         "1 of 2 rows carry a word that nobody has explained (column 'status') | 'in dsipute' (1; is "
@@ -224,7 +232,13 @@ def test_words_are_compared_without_case_and_blanks(tmp_path: Path) -> None:
     tickets = TICKET + "".join(
         f"{n},A,2026-10-0{n},2026-10-0{n},5,false,,{topic},{channel}\n"
         for n, (topic, channel) in enumerate(
-            [("How_To", "Phone"), ("how to", "teléfono"), ("HOWTO", "Live Chat"), ("sim card", "fax")], 1
+            [
+                ("How_To", "Phone"),
+                ("how to", "teléfono"),
+                ("HOWTO", "Live Chat"),
+                ("sim card", "fax"),
+            ],
+            1,
         )
     )
     customers = "customer_id,name,kind,country,timezone,status\nA,x,Empresa,España,europe/madrid,Activo\nB,y,Person,ESP,Mars,Baja\n"
@@ -277,7 +291,9 @@ def test_a_day_that_stands_for_none_takes_no_protection_away(tmp_path: Path) -> 
 def test_a_due_date_before_its_invoice_makes_nobody_late(tmp_path: Path) -> None:
     invoices = "1,A,2026-06-01,2026-05-01,100\n"
     found = ledger(tmp_path, invoices, "A,2026-10-01,1,\n")
-    assert found.loc["A", "overdue_amount"] in (0, None) or pd.isna(found.loc["A", "overdue_amount"])
+    assert found.loc["A", "overdue_amount"] in (0, None) or pd.isna(
+        found.loc["A", "overdue_amount"]
+    )
 
 
 def test_answers_on_another_scale_are_refused_until_it_is_said(tmp_path: Path) -> None:
@@ -316,7 +332,10 @@ def test_whole_numbers_with_a_decimal_point_are_the_same_ids(tmp_path: Path) -> 
     invoices = BILL + f"1002,1,{JUNE},100\n1003,2,{JUNE},100\n"
     payments = PAID + "1,2026-06-20,100,1002.0\n3,2026-06-20,100,1003.0\n3,2026-06-21,7,\n"
     company = read(tmp_path, customers=customers, invoices=invoices, payments=payments)
-    assert noticed(company) == {"customers.parent_id:float_id": 1, "payments.invoice_id:float_id": 2}
+    assert noticed(company) == {
+        "customers.parent_id:float_id": 1,
+        "payments.invoice_id:float_id": 2,
+    }
     assert owes(features(company))["2"] == NOTHING
 
 
@@ -327,11 +346,15 @@ def test_ids_that_arrive_as_floats_are_the_integers_they_hold_or_refused(tmp_pat
     for ids, good in (([1.0, 2.0], True), ([1.0, 2.5], False), ([1.0, float(2**60)], False)):
         folder = tmp_path / str(ids[1])
         folder.mkdir()
-        pq.write_table(pa.table({"customer_id": ids, "name": ["a", "b"]}), folder / "customers.parquet")
+        pq.write_table(
+            pa.table({"customer_id": ids, "name": ["a", "b"]}), folder / "customers.parquet"
+        )
         if good:
             assert list(features(read(folder)).index) == ["1", "2"]
         else:
-            with pytest.raises(SourceError, match="row 2: column 'customer_id' is not a valid whole"):
+            with pytest.raises(
+                SourceError, match="row 2: column 'customer_id' is not a valid whole"
+            ):
                 read(folder)
 
 
@@ -350,7 +373,9 @@ def test_rows_that_name_nobody_are_counted_and_named(tmp_path: Path, strange: st
 
 def test_a_few_strange_rows_are_counted_and_hold_nothing(tmp_path: Path) -> None:
     rows = "".join(f"{n},A,{JANUARY},10\n" for n in range(99))
-    company = read(tmp_path, customers=people("A"), invoices=BILL + rows + f"x,nobody,{JANUARY},1\n")
+    company = read(
+        tmp_path, customers=people("A"), invoices=BILL + rows + f"x,nobody,{JANUARY},1\n"
+    )
     assert noticed(company) == {"invoices.customer_id:unmatched": 1}
     assert trips(company) == {}
 
@@ -404,7 +429,9 @@ def test_a_contract_renews_when_its_clause_or_its_billing_says_so(
     head = BILL.strip() + ",contract_id\n"
     rows = "".join(f"{n},A,{day},{day},100,K\n" for n, day in enumerate(billed))
     invoices = head + rows + f"z,A,{JANUARY},1,\n"
-    company = read(tmp_path, customers=people("A"), contracts=f"{TERMS}K,A,{contract}\n", invoices=invoices)
+    company = read(
+        tmp_path, customers=people("A"), contracts=f"{TERMS}K,A,{contract}\n", invoices=invoices
+    )
     found = features(company).loc["A"]
     assert found["active_contracts"] == running
     assert pd.isna(found["contract_ended_on"]) == bool(running)
@@ -442,14 +469,18 @@ def test_decimal_commas_and_dates_as_people_write_them(tmp_path: Path) -> None:
         "tables:\n  customers: {file: customers.csv}\n"
         "  invoices: {file: invoices.csv, decimal: ',', date_format: '%d/%m/%Y'}\n"
     )
-    invoices = "invoice_id;customer_id;issued_on;due_on;amount\n1;A;05/06/2026;04/07/2026;1.234,50\n"
+    invoices = (
+        "invoice_id;customer_id;issued_on;due_on;amount\n1;A;05/06/2026;04/07/2026;1.234,50\n"
+    )
     found = features(read(tmp_path, more, customers=people("A"), invoices=invoices)).loc["A"]
     assert found["revenue_12m"] == 123_450
     assert str(found["first_invoice_on"])[:10] == "2026-06-05"
 
 
 def test_every_mistake_of_a_table_is_named_in_one_go(tmp_path: Path) -> None:
-    invoices = BILL + f"1,A,{JANUARY},ten\n,A,{JANUARY},1\n3,A,yesterday,2026-02-04,2\n4,A,{JANUARY},x\n"
+    invoices = (
+        BILL + f"1,A,{JANUARY},ten\n,A,{JANUARY},1\n3,A,yesterday,2026-02-04,2\n4,A,{JANUARY},x\n"
+    )
     with pytest.raises(SourceError) as caught:
         read(tmp_path, strict=True, customers=people("A"), invoices=invoices)
     said = str(caught.value)
@@ -469,12 +500,13 @@ def test_every_mistake_of_a_table_is_named_in_one_go(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("customer_id,name\nC1,Acme, Inc\n", "line 2 has 3 values and the header names 2 columns"),
-        (b"customer_id,name\nC1,Pe\xf1a\n", "line 2 is not written in UTF-8; say 'encoding: cp1252'"),
+        (
+            b"customer_id,name\nC1,Pe\xf1a\n",
+            "line 2 is not written in UTF-8; say 'encoding: cp1252'",
+        ),
     ],
 )
-def test_why_a_file_cannot_be_read_is_said_in_words(
-    tmp_path: Path, text: Any, said: str
-) -> None:
+def test_why_a_file_cannot_be_read_is_said_in_words(tmp_path: Path, text: Any, said: str) -> None:
     (tmp_path / "customers.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SourceError, match=said):
         read(tmp_path)

@@ -311,7 +311,9 @@ def test_money_that_was_charged_back_is_open_again(company: Shop) -> None:
     bills = BILL + "1,A,2026-01-01,2026-01-31,100,40,open\n"
     back = PAID + "A,2026-01-20,100,1,false\nA,2026-02-15,-100,1,false\n"
     ana = company.scores(invoices=bills, payments=back).loc["A"]
-    assert (ana["overdue_amount"], ana["late_invoices_12m"]) == (D("100.00"), 0), "paid in time once"
+    assert (ana["overdue_amount"], ana["late_invoices_12m"]) == (D("100.00"), 0), (
+        "paid in time once"
+    )
     assert ana["overdue_days_max"] == 105, "since the money went back"
     again = company.scores(invoices=bills, payments=back + "A,2026-03-02,100,1,false\n").loc["A"]
     assert again["overdue_amount"] == D("0.00")

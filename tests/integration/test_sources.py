@@ -286,9 +286,10 @@ def test_a_stale_table_trips_its_gate(tmp_path: Path) -> None:
               "  invoices: {file: invoices.csv, max_age_days: 20}\n")  # fmt: skip
     company = of_files(tmp_path, tables)
     assert tripped(company, date(2026, 5, 30)) == {}
-    assert "its newest row is of 2026-05-01, 21 workdays" in tripped(company, date(2026, 6, 1))[
-        "invoices"
-    ]
+    assert (
+        "its newest row is of 2026-05-01, 21 workdays"
+        in tripped(company, date(2026, 6, 1))["invoices"]
+    )
 
 
 def test_the_same_data_again_trips_a_table_that_should_be_fresh(tmp_path: Path) -> None:

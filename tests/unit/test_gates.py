@@ -1,10 +1,13 @@
 """Gates: bands learnt from the last good nights."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
+from retention.domain.dates import WEEKDAYS
 from retention.domain.gates import Band, judge
+from retention.domain.people_gates import Change, PeopleBand, judge_people
 
 
 def profile(rows: float = 1000, total: float | None = 5000.0, **empty: float) -> dict[str, Any]:
@@ -56,3 +59,56 @@ def test_empty_values_are_compared_with_their_usual_share() -> None:
         "column 'email' is empty in 7.0%, usually in 2.0%"
     )
     assert judge(profile(email=0.009), [profile(email=0.0)], Band()) is None
+
+
+def test_few_rows_more_or_less_are_a_small_table_and_no_fault() -> None:
+    """Ten tickets become thirteen; a company's first month of bills becomes its second."""
+    assert judge(profile(rows=13, total=130.0), [profile(rows=10, total=80.0)], Band()) is None
+    assert judge(profile(rows=0, total=0.0), [profile(rows=61)], Band()) is not None
+
+
+def test_what_is_dated_after_the_last_good_night_is_new_and_no_change() -> None:
+    """Monthly billing: on one night as many bills come as there were before."""
+    first = profile(rows=2000, total=90_000.0)
+    second = profile(rows=4000, total=180_000.0) | {"rows_then": 2000, "sum_then": 90_000.0}
+    assert judge(second, [first], Band()) is None
+    again = profile(rows=4000) | {"rows_then": 4000, "sum_then": 5000.0}
+    assert judge(again, [first], Band()) is not None, "old rows that are there twice"
+    flood = profile(rows=9000, total=90_000.0) | {"rows_then": 2000, "sum_then": 90_000.0}
+    assert "7,000 rows are new" in (judge(flood, [first], Band()) or "")
+
+
+def test_a_weekend_makes_no_table_old() -> None:
+    friday, sunday, tuesday = date(2026, 6, 5), date(2026, 6, 7), date(2026, 6, 9)
+    assert WEEKDAYS.workdays_between(friday, sunday) == 0
+    assert WEEKDAYS.workdays_between(friday, tuesday) == 2
+    assert WEEKDAYS.workdays_between(tuesday, friday) == 0
+
+
+def change(**more: Any) -> Change:
+    usual: dict[str, Any] = {"known": 1000, "none": 0, "fewer": 0, "rows": 9000, "sums": {},
+                             "marks": {}, "lags": {}}  # fmt: skip
+    return Change(**{**usual, **more})
+
+
+@pytest.mark.parametrize(
+    ("found", "trips"),
+    [
+        (change(), False),
+        (change(none=20, fewer=20), False),
+        (change(none=21, fewer=21), True),
+        (change(fewer=21), True),
+        (change(known=20, none=5, fewer=5), False),
+        (change(sums={"amount": 1.14}), False),
+        (change(sums={"amount": 0.84}), True),
+        (change(known=4, sums={"amount": 0.5}), False),
+        (change(marks={"disputed": (8, 4, 9, 5)}), False),
+        (change(marks={"disputed": (20, 9, 20, 9)}), True),
+        (change(marks={"failed": (50, 50, 60, 230)}), False),
+        (change(marks={"failed": (50, 50, 60, 300)}), True),
+        (change(lags={"due_on": (30.0, 26.0)}), False),
+        (change(lags={"due_on": (30.0, 14.0)}), True),
+    ],
+)
+def test_what_happens_to_many_customers_trips(found: Change, *, trips: bool) -> None:
+    assert (judge_people(found, PeopleBand()) is not None) is trips
