@@ -32,6 +32,7 @@ def _show(found: dict[str, Any]) -> None:
         rows = [("everybody", playbook["treated"], *_cells(playbook["effect"]))]
         rows += [(f"as far as {s['stage']}", s["customers"], *_cells(s))
                  for s in playbook["stages"]]  # fmt: skip
+        rows += [(f"case {o['outcome']}", o["customers"], *_cells(o)) for o in playbook["outcomes"]]
         print_table(
             f"{name}: {playbook['treated']} treated, {playbook['held_out']} left untreated",
             ("customers", "number", "profit of 12 months", "contacts per month"),
@@ -39,7 +40,8 @@ def _show(found: dict[str, Any]) -> None:
             right=(1, 2, 3),
         )
     console.print("Changes since the draw, less those of the untreated, with 95 % intervals. "
-                  "Only the first line is an effect: who came further was another customer.",
+                  "Only the first line is an effect: who came further, or ended otherwise, was "
+                  "another customer.",
                   soft_wrap=True)  # fmt: skip
     others = found["others"]
     if others is None:

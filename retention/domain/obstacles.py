@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES, Stage
 
 
+RECOVERING = "recovering"
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known tonight about one customer.
@@ -12,7 +15,8 @@ class Facts:
     `may_improve` are the stages whose `unless` is not known to be false: unknown data never moves
     anybody on. `not_for` are the steps whose `when` is not known to be true. `blocks` are reasons
     why nothing adverse may happen; `hold` and `exempt` are reasons why nothing may happen at all.
-    `data_settled` is set once enough nights in a row have read undisturbed data.
+    `recovering` is who earns by now, or loses far less than the year says: nobody is pushed on who
+    has turned. `data_settled` is set once enough nights in a row have read undisturbed data.
     """
 
     in_data: bool
@@ -21,6 +25,7 @@ class Facts:
     leave_confirmed: bool = False
     reachable: bool = True
     surely_unprofitable: bool = False
+    recovering: bool = False
     data_settled: bool = False
     blocks: tuple[str, ...] = ()
     hold: str | None = None
@@ -43,6 +48,8 @@ def obstacle_to(stage: Stage, facts: Facts) -> Obstacle | None:
         return Obstacle(f"blocked:{facts.blocks[0]}", withdraw=True)
     if stage in ADVERSE_STAGES and not facts.surely_unprofitable:
         return Obstacle("profit_uncertain", withdraw=True)
+    if stage in ADVERSE_STAGES and facts.recovering:
+        return Obstacle(RECOVERING, withdraw=True)
     if stage in ADVERSE_STAGES and not facts.data_settled:
         return Obstacle("data_not_settled", withdraw=True)
     return None

@@ -46,6 +46,7 @@ def facts_of(
         leave_confirmed=leaving,
         reachable=row["has_email"] is True and comparable(row["email"] or "") not in dead,
         surely_unprofitable=high is not None and high < 0,
+        recovering=row["recovering"] is True,
         data_settled=data_settled,
         blocks=tuple(_blocks(row)),
         may_improve=_may_improve(customer, playbook, evidence),

@@ -52,13 +52,17 @@ def post_of(as_of: date) -> datetime:
 
 @dataclass(slots=True)
 class DemoCompany:
-    """The simulated company and the retention that runs on it."""
+    """The simulated company and the retention that runs on it.
+
+    `turned` says since when a customer, in truth, is a good one: nothing in the data does.
+    """
 
     simulation: Simulation
     writer: Writer
     shop: Application
     archetypes: dict[str, str] = field(default_factory=dict)
     treated: set[tuple[str, Stage]] = field(default_factory=set)
+    turned: dict[str, date] = field(default_factory=dict)
     last_night: date = date.min
 
     @property
@@ -136,6 +140,8 @@ class DemoCompany:
             ).all()
         new = {(customer, stage) for customer, stage in done} - self.treated
         turned = set(treat(self.simulation, new))
+        for customer in turned:
+            self.turned.setdefault(customer, as_of)
         self.treated |= new
         end_contracts(self.simulation, over)
         self.workforce.log_answers(turned, as_of)

@@ -86,7 +86,7 @@ def _weigh(company: Any, before: Any, after: Any) -> dict[str, Any]:
     from retention.demo.effort import cost_of, hours_of
     from retention.domain.holdouts import Arm
     from retention.domain.stages import PlaybookName
-    from retention.reports.case_outcomes import outcomes_of
+    from retention.reports.case_outcomes import final_states, outcomes_of
     from retention.reports.programme_effect import compare_arms
 
     found = {}
@@ -101,7 +101,21 @@ def _weigh(company: Any, before: Any, after: Any) -> dict[str, Any]:
         cost = cost_of(outcomes.decisions, outcomes.messages) / max(treated, 1)
         gross = compare_arms(changes[Arm.TREATED], changes[Arm.HOLDOUT])
         net = compare_arms(changes[Arm.TREATED] - cost, changes[Arm.HOLDOUT])
+        with reading(company.shop.engine) as session:
+            states = final_states(session, playbook)
+        by_outcome = {
+            state: compare_arms(
+                after.profit[rows] - before.profit[rows], changes[Arm.HOLDOUT]
+            ) | {"customers": len(rows)}
+            for state in sorted({state for state, _ in states.values()})
+            if (rows := [int(c[1:]) for c, (s, _) in states.items() if s == state])
+        }  # fmt: skip
         found[playbook.value] = {
+            "by_outcome": by_outcome,
+            "turned_and_terminated": sum(
+                state == "terminated" and company.turned.get(c, closed_on) < closed_on
+                for c, (state, closed_on) in states.items()
+            ),
             "treated": treated,
             "held_out": len(changes[Arm.HOLDOUT]),
             "ended": outcomes.ended,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -44,6 +45,16 @@ def outcomes_of(session: Session, playbook: PlaybookName) -> Outcomes:
         messages=_messages(session, playbook),
         decisions=_decisions(session, playbook),
     )
+
+
+def final_states(session: Session, playbook: PlaybookName) -> dict[str, tuple[str, date | None]]:
+    """Return how each customer's newest case stands, and since when it is closed."""
+    rows = session.execute(
+        select(Case.customer_id, Case.state, Case.closed_on)
+        .where(Case.playbook == playbook)
+        .order_by(Case.opened_on, Case.id)
+    )
+    return {customer: (str(state), closed_on) for customer, state, closed_on in rows}
 
 
 def _messages(session: Session, playbook: PlaybookName) -> int:

@@ -21,6 +21,7 @@ from retention.domain.cases import CaseEventKind
 from retention.domain.errors import NotFoundError
 from retention.domain.holdouts import Arm
 from retention.domain.stages import LADDERS, PlaybookName, Stage
+from retention.reports.case_outcomes import final_states
 from retention.reports.spillover import measure_others
 from retention.scoring.intervals import as_figures, difference_of_means
 from retention.scratch import scratch
@@ -33,13 +34,14 @@ _SHORTEST = timedelta(days=28)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One customer's figures when the arm was drawn, and now."""
+    """One customer's figures when the arm was drawn, and now; `outcome` is how the case stands."""
 
     customer_id: str
     arm: Arm
     furthest: Stage | None
     profit: float | None
     contacts: float | None
+    outcome: str | None = None
 
 
 def measure_programme(session: Session, root: Path, as_of: date) -> dict[str, Any]:
@@ -62,7 +64,9 @@ def compare_arms(treated: npt.ArrayLike, untreated: npt.ArrayLike) -> dict[str, 
 def measure_playbook(
     session: Session, root: Path, playbook: PlaybookName, as_of: date
 ) -> dict[str, Any]:
-    """Return a playbook's effect on profit and contacts, and the changes by the furthest stage.
+    """Return a playbook's effect on profit and contacts, and the changes by stage and by outcome.
+
+    The last two let nobody take the end of a loss for a customer who has learnt.
 
     Customers who were drawn less than four weeks ago are left out. Profit is of 12 months, contacts
     are per month. Raises NotFoundError without a snapshot of the date.
@@ -74,11 +78,16 @@ def measure_playbook(
     for stage in LADDERS[playbook]:
         here = [c for c in treated if c.furthest is stage]
         stages.append({"stage": stage.value, "customers": len(here), **_compared(here, held)})
+    outcomes = []
+    for outcome in sorted({c.outcome for c in treated if c.outcome}):
+        here = [c for c in treated if c.outcome == outcome]
+        outcomes.append({"outcome": outcome, "customers": len(here), **_compared(here, held)})
     return {
         "treated": len(treated),
         "held_out": len(held),
         "effect": _compared(treated, held),
         "stages": stages,
+        "outcomes": outcomes,
     }
 
 
@@ -107,6 +116,7 @@ def _changes(session: Session, root: Path, playbook: PlaybookName, as_of: date) 
         )
     ).all()
     furthest = _furthest(session, playbook)
+    outcomes = {c: state for c, (state, _) in final_states(session, playbook).items()}
     now = scores_of(root, as_of, (row.customer_id for row in drawn), _SCORES)
     by_day: dict[date, dict[str, dict[str, Any]]] = {}
     for row in drawn:
@@ -118,7 +128,10 @@ def _changes(session: Session, root: Path, playbook: PlaybookName, as_of: date) 
         before, after = by_day[row.assigned_on].get(row.customer_id), now.get(row.customer_id)
         if before is not None and after is not None:
             profit, contacts = (_difference(before[name], after[name]) for name in _SCORES)
-            yield Change(row.customer_id, row.arm, furthest.get(row.customer_id), profit, contacts)
+            yield Change(
+                row.customer_id, row.arm, furthest.get(row.customer_id), profit, contacts,
+                outcomes.get(row.customer_id),
+            )  # fmt: skip
 
 
 def _difference(before: Any, after: Any) -> float | None:

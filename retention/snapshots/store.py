@@ -19,8 +19,8 @@ from retention.domain.scores import BY_NAME, Kind
 if TYPE_CHECKING:  # who only asks which nights there are needs no Arrow
     import pyarrow as pa
 
-SCHEMA_VERSION = "3"
-_READABLE = frozenset({"2", SCHEMA_VERSION})
+SCHEMA_VERSION = "4"
+_READABLE = frozenset({"2", "3", SCHEMA_VERSION})
 FEATURES, ACTIVITIES, BILLS = "features", "activities", "bills"
 CONTRACT_FACTS = "contract-facts"
 EVIDENCE, PEOPLE, SCORES = "evidence", "people", "scores"

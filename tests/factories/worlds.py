@@ -72,6 +72,7 @@ class Somebody:
     present: bool = True
     country: str | None = "ES"
     prepaid: bool = False
+    recovering: bool = False
 
     def scores(self) -> dict[str, Any]:
         """Return the score row of a night; what is not said is not known."""
@@ -92,6 +93,11 @@ class Somebody:
             "net_profit_12m": Decimal(self.profit),
             "net_profit_12m_low": Decimal(self.profit - 100),
             "net_profit_12m_high": Decimal(self.profit + 100),
+            "run_rate": Decimal(self.profit),
+            "run_rate_low": Decimal(self.profit - 100),
+            "run_rate_high": Decimal(self.profit + 100),
+            "run_rate_prior": Decimal(self.profit),
+            "recovering": self.recovering,
             "overdue_amount": Decimal(self.overdue),
             "disputed_amount": Decimal(self.disputed),
             "open_complaint": self.complaint,
