@@ -82,6 +82,7 @@ def show(
     """Show the very message, and why it is proposed."""
     from retention.actions import approval as approvals
     from retention.actions import completion as completing
+    from retention.actions.background import background_of
     from retention.actions.views import details
     from retention.clock import utc_now
     from retention.db.queries import actions as queries
@@ -100,6 +101,7 @@ def show(
             {"on": row.received_at.isoformat(), "subject": row.subject, "text": row.text}
             for row in replies.said_in(session, action.id)
         ]
+        found["background"] = background_of(session, action)
         if who is not None:
             approvals.note_viewing(session, action, actor_of(shop, who))
     if as_json:

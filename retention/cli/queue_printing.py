@@ -56,6 +56,8 @@ def print_details(shown: dict[str, Any]) -> None:
         f"{shown['due_on']}; owner {shown['owner']}",
         soft_wrap=True,
     )
+    for line in shown.get("background", ()):
+        console.print(line, soft_wrap=True, markup=False)
     if shown["message"]:
         message = shown["message"]
         head = f"To: {message['to']}\nSubject: {message['subject']}\n\n"

@@ -21,6 +21,7 @@ class Purpose(StrEnum):
     REPLY = "reply"
     NOTICE_CHECK = "notice_check"
     RETRACTION = "retraction"
+    STUCK = "stuck"
 
 
 Part = int | Purpose

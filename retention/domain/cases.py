@@ -24,6 +24,10 @@ CASE_MOVES: dict[CaseState, frozenset[CaseState]] = {
 }
 
 
+OUR_FAULT = "review:own_fault"
+"""Why a case was closed whose cause was ours."""
+
+
 class CaseEventKind(StrEnum):
     """What a line of a case's history says."""
 

@@ -6,6 +6,8 @@ are short texts that point to data or to a note.
 
 from dataclasses import dataclass, field
 
+from retention.domain.waits import STUCK
+
 TALKED, NOT_REACHED, HANDED_OVER = "talked", "not_reached", "delivered"
 TOO_LATE = "delivered_too_late"
 CONFIRMED, STOPPED = "confirmed", "stopped"
@@ -85,6 +87,12 @@ FORMS: dict[str, Form] = {
             (CONFIRMED, STOPPED),
             {"rule": "Which rule holds in this country, and who has confirmed it?"},
             {CONFIRMED: ("rule",)},
+        ),
+        Form(
+            STUCK,
+            ("mended", "goes_on"),
+            {"finding": "What keeps this case waiting, and what have you done about it?"},
+            {"*": ("finding",)},
         ),
         Form(
             "final_settlement",

@@ -92,7 +92,10 @@ class OfferTerms:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """One version of a playbook; `version` is the SHA-256 of its document."""
+    """One version of a playbook; `version` is the SHA-256 of its document.
+
+    A case that has waited in vain for as long as `patience` goes to its owner, with the reason.
+    """
 
     name: PlaybookName
     version: str
@@ -101,6 +104,7 @@ class Playbook:
     leave: Condition
     stages: tuple[StageRule, ...]
     again: Period = NINETY_DAYS
+    patience: Period = NINETY_DAYS
     offers: dict[str, OfferTerms] = field(default_factory=dict)
 
     def rule(self, stage: Stage) -> StageRule:

@@ -1,7 +1,7 @@
 """The one applicator: what was decided becomes rows, receipts and composed messages."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -22,6 +22,7 @@ from retention.domain.offers import VoidReason
 from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress
 from retention.domain.stages import ADVERSE_STAGES
+from retention.domain.waits import STUCK
 from retention.ladder.caps import Decided
 from retention.ladder.condition_values import Evidence
 from retention.ladder.decision_receipts import Grounds, write_receipt
@@ -47,7 +48,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Applicator:
-    """Applies decisions in one transaction, dated `at`."""
+    """Applies decisions in one transaction, dated `at`; `stuck` are cases that wait in vain."""
 
     session: Session
     policies: Policies
@@ -57,6 +58,7 @@ class Applicator:
     at: datetime
     done: Applied = field(default_factory=Applied)
     waits: list[dict[str, str]] = field(default_factory=list)
+    stuck: Container[str] = ()
 
     @property
     def as_of(self) -> date:
@@ -74,6 +76,8 @@ class Applicator:
         progress = decided.progress
         if owes_call(decided.open_case) and not _is_calling(case):
             self.proposals.call_back(case)
+        if case.id in self.stuck:
+            self.proposals.ask_owner(case)
         for decision, said in zip(decided.chain, decided.said, strict=False):
             self._apply_one(decided, case, decision, progress, said)
             if decision.stage is not None:
@@ -85,7 +89,7 @@ class Applicator:
             return decided.chain[-1].reason != OVER_CAP_OPEN
         if decided.chain[-1].kind is not DecisionKind.WAIT or len(decided.chain) > 1:
             return True
-        if owes_call(decided.open_case):
+        if owes_call(decided.open_case) or decided.open_case.case_id in self.stuck:
             return True
         return decided.chain[-1].withdraw and any(
             a.recipient is not None and a.state in OPEN_ACTION_STATES
@@ -187,7 +191,7 @@ class Applicator:
 
         Open offers count no longer.
         """
-        waiting = [a for a in case.actions if a.form not in (RETRACT, REPLY)]
+        waiting = [a for a in case.actions if a.form not in (RETRACT, REPLY, STUCK)]
         self.done.given_up += actions.give_up(self.session, waiting, fate)
         for action in case.actions:
             offers.void(action, VoidReason.CASE_MOVED_ON)

@@ -26,6 +26,7 @@ from retention.ladder.facts import facts_of
 from retention.ladder.inputs import Known, look
 from retention.ladder.open_cases import OpenCase, load_open
 from retention.ladder.progress import progress_of
+from retention.ladder.stuck import find_stuck
 from retention.messages.compose import written_at
 from retention.messages.sender import Sender
 from retention.policies.load import Policies
@@ -53,7 +54,8 @@ def decide_night(
     at = written_at(as_of, sender.timezone)
     over_cap = _hold_back(session, policies, cases, pulled, sender)
     workdays = policies.calendars.of_company(as_of)
-    applicator = Applicator(session, policies, sender, known.evidence, workdays, at)
+    stuck = find_stuck(session, cases, as_of)
+    applicator = Applicator(session, policies, sender, known.evidence, workdays, at, stuck=stuck)
     changing = [case for case in cases if applicator.changes_something(case)]
     wanted = {case.open_case.customer_id for case in changing}
     known.evidence.rows.update(read_rows(root, as_of, wanted))

@@ -10,11 +10,14 @@ from retention.actions import proposing
 from retention.actions.proposing import Work
 from retention.actions.step_terms import terms_of
 from retention.db.models import Action, Case
+from retention.db.queries import cases as case_queries
 from retention.domain.actions import ActionKind, ActionState, Part, Purpose
 from retention.domain.dates import Calendar, Period
 from retention.domain.errors import TemplateError
 from retention.domain.notices import NoticePlan
+from retention.domain.people import Person, Role
 from retention.domain.playbook import Step
+from retention.domain.waits import STUCK
 from retention.ladder.caps import Decided
 from retention.ladder.condition_values import Evidence
 from retention.ladder.progress import RETRACT, notice_is_checked, owes_call, said_before_notice
@@ -47,6 +50,12 @@ class Proposals:
         self._write(case, Purpose.RETRACTION, call, Terms())
         self.proposed[f"{case.stage}:retract_notice"] += 1
 
+    def ask_owner(self, case: Case) -> None:
+        """A case waits in vain: whoever looks after it is asked why, and what helps."""
+        review = Step(ActionKind.REVIEW, form=STUCK, due=Period(10, workdays=True))
+        self._write(case, Purpose.STUCK, review, Terms())
+        self.proposed[f"{case.stage}:{STUCK}"] += 1
+
     def propose(
         self, decided: Decided, case: Case, position: int
     ) -> tuple[Action | None, str | None]:
@@ -68,7 +77,7 @@ class Proposals:
             self._ask_about_notice(case)
             return None, f"notice_needs_person:{terms.notice.unsure}"
         try:
-            action = self._write(case, position, step, terms)
+            action = self._write(case, position, step, terms, self._who_can_mend(case, step))
         except TemplateError as error:
             return None, f"not_written:{type(error).__name__}"
         self.proposed[f"{case.stage}:{action.template or action.kind}"] += 1
@@ -95,8 +104,19 @@ class Proposals:
         self._write(case, Purpose.NOTICE_CHECK, check, Terms())
         self.proposed[f"{case.stage}:notice_check"] += 1
 
-    def _write(self, case: Case, part: Part, step: Step, terms: Terms) -> Action:
+    def _who_can_mend(self, case: Case, step: Step) -> Person | None:
+        """What was our own fault once and comes back is nothing that an account can mend."""
+        if step.form != "reassessment" or not case_queries.cleared_on(
+            self.session, case.customer_id
+        ):
+            return None
+        directors = self.policies.team.with_role(Role.DIRECTOR)
+        return directors[0] if directors else None
+
+    def _write(
+        self, case: Case, part: Part, step: Step, terms: Terms, owner: Person | None = None
+    ) -> Action:
         row = self.evidence.rows.get(case.customer_id, {})
-        manager = self.policies.team.account_manager_of(row.get("account_manager"))
+        manager = owner or self.policies.team.account_manager_of(row.get("account_manager"))
         work = Work(row, manager, self.sender, self.workdays, self.as_of)
         return proposing.propose(self.session, case, part, step, terms, work)

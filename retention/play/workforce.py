@@ -30,7 +30,7 @@ _CAUSE = {
     "chronically_dissatisfied": "own_fault",
 }
 _SAID = {"fee_waived": "yes", "alternative": "Norte Servicios", "evidence": "tickets of 12 months"}
-_OTHER_REVIEWS = {"final_settlement": "settled", "notice_check": "confirmed"}
+_OTHER_REVIEWS = {"final_settlement": "settled", "notice_check": "confirmed", "stuck": "goes_on"}
 
 
 class Workforce:

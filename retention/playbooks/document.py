@@ -37,6 +37,7 @@ class PlaybookDoc(PolicyModel):
     playbook: PlaybookName
     entry: EntryDoc
     leave: ConditionDoc
+    patience: PeriodText = NINETY_DAYS
     offers: dict[str, OfferDoc] = Field(default_factory=dict)
     stages: tuple[StageDoc, ...]
 
@@ -83,6 +84,7 @@ def to_playbook(doc: PlaybookDoc, document: str, version: str) -> Playbook:
         document=document,
         entry=Condition(doc.entry.when, doc.entry.nights),
         again=doc.entry.again,
+        patience=doc.patience,
         leave=Condition(doc.leave.when, doc.leave.nights),
         stages=tuple(_rule(stage, ladder) for stage in doc.stages),
         offers={name: offer.to_terms() for name, offer in doc.offers.items()},

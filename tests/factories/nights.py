@@ -89,8 +89,9 @@ ANSWERS = {
     "conversation": {"alternative": "Norte Servicios", "fee_waived": "yes"},
     "final_settlement": {"settlement": "nothing is open"},
     "notice_check": {"rule": "thirty days, says counsel"},
+    "stuck": {"finding": "nothing to be done yet"},
 }
-OUTCOMES = {"final_settlement": "settled", "notice_check": "confirmed"}
+OUTCOMES = {"final_settlement": "settled", "notice_check": "confirmed", "stuck": "goes_on"}
 
 
 def complete_one(

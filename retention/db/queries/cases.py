@@ -6,8 +6,8 @@ from datetime import date
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from retention.db.models import Action, Case, PlaybookVersion
-from retention.domain.cases import CaseState
+from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
+from retention.domain.cases import OUR_FAULT, CaseEventKind, CaseState
 from retention.domain.errors import NotFoundError
 from retention.domain.stages import PlaybookName
 
@@ -51,6 +51,22 @@ def list_of_customer(session: Session, customer_id: str) -> Sequence[Case]:
         .options(selectinload(Case.actions).selectinload(Action.receipt))
         .order_by(Case.opened_on.desc())
     ).all()
+
+
+def cleared_on(session: Session, customer_id: str) -> list[date]:
+    """Return when a customer's cases were cleared for our own fault, oldest first."""
+    days = session.scalars(
+        select(CaseEvent.happened_on)
+        .join(Case, Case.id == CaseEvent.case_id)
+        .where(
+            Case.customer_id == customer_id,
+            Case.state == CaseState.CLEARED,
+            CaseEvent.kind == CaseEventKind.CLOSED,
+            CaseEvent.reason == OUR_FAULT,
+        )
+        .order_by(CaseEvent.happened_on)
+    )
+    return list(days)
 
 
 def last_closed_on(session: Session) -> dict[tuple[str, PlaybookName], date]:
