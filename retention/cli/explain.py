@@ -42,7 +42,12 @@ def explain(
 
 
 def _show(found: dict[str, Any], words: "Words") -> None:
-    from retention.reports.sentences import about_profit, sentences, what_would_change
+    from retention.reports.sentences import (
+        about_no_case,
+        about_profit,
+        sentences,
+        what_would_change,
+    )
 
     console = make_console()
     for line in sentences(found, words):
@@ -60,7 +65,7 @@ def _show(found: dict[str, Any], words: "Words") -> None:
             nothing = words.say("nothing_adds", what=title, total=sum_["total"])
             console.print(nothing, markup=False, soft_wrap=True)
     _tables(found, words)
-    for line in what_would_change(found, words):
+    for line in (*what_would_change(found, words), *about_no_case(found, words)):
         console.print(line, markup=False, soft_wrap=True)
     for case in found["cases"]:
         rows = [(e["on"], e["what"], e["stage"], e["reason"], e["actor"]) for e in case["history"]]
@@ -94,7 +99,7 @@ def _tables(found: dict[str, Any], words: "Words") -> None:
     if found["evidence"]:
         rows = [
             (words.of("evidence", e["kind"]), e["source"], e["row_id"],
-             words.day(e["happened_on"]), words.number(e["quantity"] or 0))
+             words.day(e["happened_on"]), words.quantity(e["quantity"], e["unit"]))
             for e in found["evidence"]
         ]  # fmt: skip
         heads = tuple(words.say(k) for k in ("kind", "source", "row", "happened", "quantity"))

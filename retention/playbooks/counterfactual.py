@@ -71,6 +71,11 @@ def smallest_changes(expression: str, scores: Row) -> list[Change]:
     return list(smallest.values())
 
 
+def evaluate(expressions: list[str], scores: Row) -> list[Any]:
+    """Return the value of each expression on one customer's row, money in currency."""
+    return _evaluate(expressions, [{name: _plain(scores.get(name)) for name in BY_NAME}])[0]
+
+
 def _size(change: Change) -> tuple[float, str]:
     return (1.0 if change.relative is None else abs(change.relative)), change.column
 

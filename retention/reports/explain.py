@@ -19,10 +19,14 @@ from retention.reports.explain_parts import (
     plain,
     rows_of,
 )
+from retention.reports.no_case import why_no_case
 from retention.scoring.rules import SIGNS
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Folders
+
+
+_UNITS = {"late_invoice": "days", "disputed_invoice": "money"}
 
 
 def explain(
@@ -47,10 +51,11 @@ def explain(
         "scores": {name: plain(row[name]) for name in BY_NAME},
         "months": months_of(root, day, row),
         "contracts": rows_of(root, day, snapshots.CONTRACTS, customer_id, cents=True),
-        "evidence": rows_of(root, day, snapshots.EVIDENCE, customer_id),
+        "evidence": [_with_unit(e) for e in rows_of(root, day, snapshots.EVIDENCE, customer_id)],
         "churn_reasons": churn_reasons(folders, day, customer_id),
         "counterfactuals": counterfactuals(policies, row),
         "freshness": _freshness(session, day),
+        "no_case": why_no_case(session, policies, row, day),
         "cases": [_case(case) for case in case_queries.list_of_customer(session, customer_id)],
     }
 
@@ -69,6 +74,15 @@ def _row(root: Path, customer_id: str, as_of: date | None) -> tuple[dict[str, An
             "Ids are text: '007' and '7' are two customers.",
         )
     return rows[customer_id], days[-1]
+
+
+def _with_unit(evidence: dict[str, Any]) -> dict[str, Any]:
+    """Say what the quantity of a row is: days late, an amount, or minutes."""
+    unit = _UNITS.get(evidence["kind"], "minutes")
+    quantity = evidence["quantity"]
+    if unit == "money" and quantity is not None:
+        quantity = quantity / 100
+    return {**evidence, "quantity": quantity, "unit": unit}
 
 
 def _codes(text: str | None) -> list[str]:

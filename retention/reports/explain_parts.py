@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import sqlglot
 from sqlglot import expressions as exp
 
-from retention.playbooks.counterfactual import smallest_changes
+from retention.domain.scores import BY_NAME, Kind
+from retention.playbooks.counterfactual import Change, smallest_changes
 from retention.policies.load import Policies
 from retention.scoring.activity_costs import PARTS
 from retention.scoring.costs import Costs
@@ -22,13 +23,16 @@ from retention.scoring.rules import VERDICTS
 from retention.scoring.score import to_frame
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Folders
+from retention.sources.families import declared_money
 
 _SHOWN_REASONS = 6
 _VERDICT = "CASE " + " ".join(f"WHEN {sql} THEN '{n}'" for n, sql in VERDICTS.items()) + " END"
 
 
 def months_of(root: Path, as_of: date, row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the net profit by month, from the facts of the customer's shard."""
+    """Return the net profit by month, from the facts of the customer's shard; unknown, none."""
+    if row["net_profit_12m"] is None:
+        return []
     known = [part for part in PARTS if row[part] is not None]
     costs = Costs.model_validate(snapshots.read_manifest(root, as_of)["costs"])
     for shard in range(snapshots.read_manifest(root, as_of)["shards"]):
@@ -80,15 +84,19 @@ def churn_reasons(folders: Folders, as_of: date, customer_id: str) -> list[dict[
     return [
         {
             "column": name,
-            "value": _known(features[name].iloc[0]),
+            "value": _shown(name, features[name].iloc[0]),
             "log_odds": float(added[name]),
         }
         for name in order
     ]
 
 
-def _known(value: Any) -> Any:
-    return None if pd.isna(value) else plain(value)
+def _shown(name: str, value: Any) -> Any:
+    """Return a feature as people know it: features hold money in cents."""
+    if pd.isna(value):
+        return None
+    is_money = declared_money(name) or (name in BY_NAME and BY_NAME[name].kind is Kind.MONEY)
+    return plain(value) / 100 if is_money else plain(value)
 
 
 def counterfactuals(policies: Policies, row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -101,9 +109,16 @@ def counterfactuals(policies: Policies, row: dict[str, Any]) -> list[dict[str, A
         found += [
             {"question": question, **asdict(change)}
             for change in smallest_changes(sql, row)
-            if question == "fit" or change.becomes is False
+            if _helps(question, change)
         ]
     return found
+
+
+def _helps(question: str, change: Change) -> bool:
+    """To be known less well, or to have come later, is nothing that anybody can do."""
+    if change.becomes == "no_data" or change.column == "tenure_days":
+        return False
+    return question == "fit" or change.becomes is False
 
 
 def _with_verdict(condition: str) -> str:

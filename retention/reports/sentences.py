@@ -91,5 +91,22 @@ def what_would_change(found: Found, words: Words) -> list[str]:
     return lines
 
 
+def about_no_case(found: Found, words: Words) -> list[str]:
+    """Return, in sentences, why no case is open."""
+    lines = []
+    for reason in found["no_case"]:
+        told = {"playbook": reason["playbook"]}
+        if reason["why"] == "unmet":
+            for part in reason["unmet"]:
+                now = ", ".join(
+                    f"{words.meaning(c)}: {words.value(c, v)}" for c, v in part["now"].items()
+                )
+                lines.append(words.say("no_case_unmet", condition=part["condition"], now=now, **told))
+        else:
+            known = {k: v for k, v in reason.items() if k not in ("playbook", "why")}
+            lines.append(words.say(f"no_case_{reason['why']}", **known, **told))
+    return [words.say("no_case") + ":", *lines] if lines else []
+
+
 def _number(value: Any) -> Decimal | None:
     return None if value is None else Decimal(str(value))

@@ -52,6 +52,14 @@ class Words:
             return str(value).lower() if isinstance(value, bool) else value
         return self.number(value)
 
+    def quantity(self, value: Any, unit: str) -> str:
+        """Return a quantity with its unit: days, minutes, or an amount of money."""
+        if value is None:
+            return "-"
+        if unit == "money":
+            return self.money(value)
+        return f"{self.number(value)} {self.of('unit', unit)}"
+
     def money(self, value: Any) -> str:
         """Return an amount with two decimals; its currency is the company's."""
         return str(format_decimal(value, format="#,##0.00", locale=self.language))

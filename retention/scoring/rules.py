@@ -65,7 +65,7 @@ HINTS: dict[str, str] = {
     "need_changed": "usage_change <= -0.4 OR (usage_breadth <= 0.25 AND top_topic <> 'how_to')",
     "company_drifted": "csat_change <= -0.8 AND csat_answers_12m >= 4",
     "unable": "overdue_amount > 0 AND failed_payments_12m >= 2 AND revenue_change <= -0.25",
-    "unwilling": "late_share_12m >= 0.5 AND due_invoices_12m >= 3 "
+    "unwilling": "overdue_amount > 0 AND late_share_12m >= 0.5 AND due_invoices_12m >= 3 "
     "AND (usage_change IS NULL OR usage_change > -0.4)",
 }
 """Where a person should look first; the review decides."""

@@ -1,0 +1,66 @@
+"""An explanation says why there is no case too, with units, and nothing that helps nobody."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from retention.bootstrap import Application
+from retention.clock import travel
+from retention.db.models import Case
+from retention.db.session import reading
+from retention.reports.explain import explain
+from retention.reports.sentences import about_no_case
+from retention.reports.words import load_words
+from retention.snapshots import store as snapshots
+from tests.conftest import NIGHT
+from tests.factories.nights import morning_after, run_nights
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture
+def explained(shop: Application) -> list[dict[str, Any]]:
+    run_nights(NIGHT, 3)
+    ids = snapshots.table_of(shop.folders.snapshots, NIGHT, snapshots.SCORES)["customer_id"]
+    with travel(morning_after(NIGHT)), reading(shop.engine) as session:
+        return [
+            explain(session, shop.policies, shop.folders, customer, NIGHT)
+            for customer in ids.to_pylist()[::4]
+        ]
+
+
+def test_who_has_no_case_is_told_why(shop: Application, explained: list[dict[str, Any]]) -> None:
+    with reading(shop.engine) as session:
+        with_case = set(session.scalars(select(Case.customer_id)))
+    for found in explained:
+        assert bool(found["no_case"]) is (found["customer_id"] not in with_case)
+        for reason in found["no_case"]:
+            assert reason["why"] != "unmet" or reason["unmet"], reason
+        json.dumps(found, default=str)
+    unmet = [r for f in explained for r in f["no_case"] if r["playbook"] == "restore"]
+    assert any("fit = 'poor'" in part["condition"] for r in unmet for part in r["unmet"])
+    for language in ("en", "es"):
+        words = load_words(shop.settings.templates_dir, language)
+        told = [line for f in explained for line in about_no_case(f, words)]
+        assert told
+        assert not any("{" in line for line in told)
+
+
+def test_nothing_is_said_that_helps_nobody(explained: list[dict[str, Any]]) -> None:
+    for found in explained:
+        assert not any(c["becomes"] == "no_data" for c in found["counterfactuals"])
+        assert not any(c["column"] == "tenure_days" for c in found["counterfactuals"])
+        if found["scores"]["net_profit_12m"] is None:
+            assert found["months"] == []
+        if "unwilling" in found["hints"]:
+            assert float(found["scores"]["overdue_amount"]) > 0
+
+
+def test_every_row_of_evidence_has_its_unit(explained: list[dict[str, Any]]) -> None:
+    units = {(e["kind"], e["unit"]) for found in explained for e in found["evidence"]}
+    assert ("late_invoice", "days") in units
+    assert ("disputed_invoice", "minutes") not in units
+    disputed = [e for f in explained for e in f["evidence"] if e["kind"] == "disputed_invoice"]
+    assert all(e["unit"] == "money" and e["quantity"] < 5_000 for e in disputed), "not in cents"
