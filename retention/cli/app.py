@@ -21,6 +21,7 @@ from retention.cli import (
     handover,
     hold,
     inbox,
+    init,
     measure,
     nights,
     offer,
@@ -48,6 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)
+app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("apply")(plan.apply)

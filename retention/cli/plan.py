@@ -101,6 +101,8 @@ def _show_plan(planned: dict[str, Any]) -> None:
         make_console().print(f"The night of {planned['as_of']} is done; it would change nothing.")
         return
     show_night(planned["summary"])
+    for gap in planned["gaps"]:
+        make_console().print(f"[bold]Gap:[/] {gap}.", soft_wrap=True)
     for example in planned["examples"]:
         make_console().print(example, markup=False, soft_wrap=True)
     rows = [

@@ -25,6 +25,7 @@ from retention.ladder.decide_night import decide_night
 from retention.messages.content_hash import content_of
 from retention.messages.sender import Sender
 from retention.nights import gate_overrides as gates
+from retention.nights.gaps import gaps, strangers
 from retention.nights.pull import pull
 from retention.nights.score_shards import score_all
 from retention.policies.load import Policies
@@ -55,6 +56,8 @@ def make_plan(
             accepted = gates.accepted(session, as_of)
         pulled = pull(policies, there, as_of, history, accepted)
         scored = score_all(policies.costs, there, pulled)
+        people = snapshots.table_of(there.snapshots, as_of, snapshots.PEOPLE)
+        managers = people.column("account_manager").to_pylist()
         with trying(on_paper) as session:
             decided = decide_night(session, policies, there, sender, pulled)
             summary = {"pull": as_json(pulled), "scores": as_json(scored),
@@ -74,6 +77,7 @@ def make_plan(
         "delivery": leaving,
         "guards": _guards(summary),
         "examples": list(pulled.examples),
+        "gaps": [*gaps(pulled.columns, pulled.tripped), *strangers(managers, policies.team)],
     }
 
 

@@ -58,7 +58,7 @@ def stage(company: Company, folder: Path, shards: int) -> None:
 
 def find_payers(company: Company, folder: Path) -> None:
     """Fill `payers` with who pays whose invoices, from the staged payments."""
-    if "payments" in company.mapped:
+    if "payments" in company.mapped and any((folder / "payments").rglob("*.parquet")):
         files = str(folder / "payments" / "*" / "*.parquet").replace("'", "''")
         run(
             company.db,

@@ -381,3 +381,16 @@ def test_nobody_is_unreachable_when_no_addresses_are_known(company: Shop) -> Non
         customers=CUSTOMERS.replace("created_on", "created_on,email").replace("01\n", "01,\n")
     )
     assert told["sign_unreachable"].all()
+
+
+@pytest.mark.parametrize("table", ["payments", "tickets", "invoices"])
+def test_a_table_that_may_be_empty_is_a_table_without_rows(company: Shop, table: str) -> None:
+    heads = {"payments": PAID, "tickets": TICKETS, "invoices": BILL}
+    bills = BILL + "1,A,2026-02-01,2026-03-01,100,40,paid\n"
+    tables = {"invoices": bills, "payments": SOMEBODY, "tickets": TICKETS} | {table: heads[table]}
+    sources = company.config / "sources.yaml"
+    listed = "".join(f"  {n}: {{file: {n}.csv, allow_empty: true}}\n" for n in (*tables, "customers"))
+    sources.write_text(f"{sources.read_text('utf-8')}\ntables:\n{listed}", "utf-8")
+    scores = company.scores(**tables)
+    assert list(scores["customer_id"]) == ["A", "B"]
+    assert scores.loc["A", "revenue_12m"] == (D(0) if table == "invoices" else D(100))

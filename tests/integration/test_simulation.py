@@ -3,7 +3,6 @@
 import shutil
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,17 +15,17 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 SIZE, SEED, FIRST = 700, 4, date(2025, 11, 1)
 
 
-def restored(tmp_path: Path, *, responds: bool) -> dict[str, Any]:
-    game = Game(SIZE, SEED, FIRST, nights=365, every=14, holdout=0.35, responds=responds)
-    found: dict[str, Any] = play(game, tmp_path, ROOT / "config")["restore"]
-    return found
-
-
 @pytest.mark.gate
-def test_a_year_of_the_ladder_beats_the_untreated_less_what_it_took(tmp_path: Path) -> None:
-    found = restored(tmp_path, responds=True)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_two_years_of_the_ladder_beat_the_untreated_and_end_nobody_who_has_turned(
+    tmp_path: Path, seed: int
+) -> None:
+    game = Game(SIZE, seed, date(2024, 11, 1), nights=728, every=14, holdout=0.35)
+    found = play(game, tmp_path, ROOT / "config")["restore"]
+    assert found["turned_and_terminated"] == 0
     assert min(found["treated"], found["held_out"]) > 40
     assert found["net_effect"]["low"] > 0
+    assert found["by_outcome"]["restored"]["low"] > 0, "not only by ending losses"
     assert found["ended"]["restored"] + found["ended"]["migrated"] > 10
     assert found["hours"] > 0
     assert found["messages_per_customer"] > 1
@@ -34,7 +33,8 @@ def test_a_year_of_the_ladder_beats_the_untreated_less_what_it_took(tmp_path: Pa
 
 @pytest.mark.gate
 def test_a_year_in_a_company_that_does_not_respond_shows_no_effect(tmp_path: Path) -> None:
-    found = restored(tmp_path, responds=False)
+    game = Game(SIZE, SEED, FIRST, nights=365, every=14, holdout=0.35, responds=False)
+    found = play(game, tmp_path, ROOT / "config")["restore"]
     assert found["effect"]["low"] <= 0 <= found["effect"]["high"]
     assert found["net_effect"]["low"] <= 0
 
