@@ -46,6 +46,7 @@ def serve(port: Port = 4200) -> None:
         start = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
         server = stack.enter_context(Watched("server", *start, env=variables, chatty=False))
         server.wait_for(f"{api}/health")
+        _free_the_queue()
         _add_missing(files, variables)
         _require_future_runs(files)
         stack.enter_context(serving(settings.prefect_dir, api))
@@ -64,6 +65,17 @@ def _catch_mail_of_the_demo(stack: ExitStack, port: int) -> None:
         return
     stack.enter_context(MailCatcher(Path("mail"), port))
     make_console(stderr=True).print("This is the demo: its mail is caught in ./mail.")
+
+
+def _free_the_queue() -> None:
+    """No worker is at work yet: what an earlier one had taken, and not begun, holds up the rest."""
+    from retention.scheduling.server import connected
+
+    with connected() as api:
+        stopped = api.crash_unbegun()
+    if stopped:
+        console = make_console(stderr=True)
+        console.print(f"Stopped before they began, and given up: {', '.join(stopped)}.")
 
 
 def _add_missing(files: "Files", variables: "Mapping[str, str]") -> None:

@@ -313,10 +313,16 @@ def test_a_restart_keeps_what_people_did_and_deploy_shows_it(
     again = Served(home.home, Path(home.env["RETENTION_CONFIG_DIR"]))
     shown = answer(served.retention("ops", "deploy", "--json"))
     assert ("new", "digest/digest") in {(d["kind"], d["name"]) for d in shown["differences"]}
+    taken = served.ask(
+        f"/deployments/{report['id']}/create_flow_run",
+        {"name": "taken-and-never-begun", "state": {"type": "PENDING"}},
+    )
     again.port = free_port()
     serving.close()
     with again.running() as said:
         text = "".join(said)
+        assert "Stopped before they began, and given up: taken-and-never-begun." in text
+        assert again.ask(f"/flow_runs/{taken['id']}", method="GET")["state_type"] == "CRASHED"
         assert "learn/learn sundays: '11 11 * * 1' Europe/Madrid on the server" in text
         assert "paused by hand: report/report" in text
         assert again.deployment("learn")["schedules"][0]["schedule"]["cron"] == "11 11 * * 1"
