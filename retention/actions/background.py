@@ -26,6 +26,6 @@ def _again(cleared: list[date]) -> str:
     times = len(cleared) + 1
     listed = ", ".join(day.isoformat() for day in cleared)
     return (
-        f"This customer is here for the {_TIMES.get(times, f'{times}th')} time: cleared for our own "
-        f"fault on {listed}. Mend the cause, or it comes back."
+        f"This customer is here for the {_TIMES.get(times, f'{times}th')} time: cleared for our "
+        f"own fault on {listed}. Mend the cause, or it comes back."
     )

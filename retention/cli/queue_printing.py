@@ -43,11 +43,24 @@ def waits_for(row: dict[str, Any]) -> str:
     return f"{row['owner']} to log it" if to_log else "-"
 
 
-def print_details(shown: dict[str, Any]) -> None:
-    """Print an action for a person."""
+def _print_message(shown: dict[str, Any]) -> None:
+    """Print the very message, or how the customer is reached."""
     from rich.panel import Panel
     from rich.text import Text
 
+    console = make_console()
+    if shown["message"]:
+        message = shown["message"]
+        head = f"To: {message['to']}\nSubject: {message['subject']}\n\n"
+        console.print(Panel(Text(head + message["text"]), title="The message", width=84))
+        console.print(f"content hash {message['content_hash']}", soft_wrap=True)
+    else:
+        reach = " ".join(filter(None, (shown["email"], shown["phone"]))) or "nothing known"
+        console.print(f"Reach: {reach}.")
+
+
+def print_details(shown: dict[str, Any]) -> None:
+    """Print an action for a person."""
     console = make_console()
     what = shown["template"] or f"{shown['kind']} ({shown['form']})"
     console.print(f"[bold]{what}[/] for {shown['customer_id']} {shown['name']}", soft_wrap=True)
@@ -58,14 +71,7 @@ def print_details(shown: dict[str, Any]) -> None:
     )
     for line in shown.get("background", ()):
         console.print(line, soft_wrap=True, markup=False)
-    if shown["message"]:
-        message = shown["message"]
-        head = f"To: {message['to']}\nSubject: {message['subject']}\n\n"
-        console.print(Panel(Text(head + message["text"]), title="The message", width=84))
-        console.print(f"content hash {message['content_hash']}", soft_wrap=True)
-    else:
-        reach = " ".join(filter(None, (shown["email"], shown["phone"]))) or "nothing known"
-        console.print(f"Reach: {reach}.")
+    _print_message(shown)
     if shown.get("outcomes"):
         console.print(f"Outcomes: {', '.join(shown['outcomes'])}.")
         for name, question in shown["asks"].items():

@@ -1,4 +1,4 @@
-"""When so many newly meet an entry condition that it is the data, not the customers, that has changed."""
+"""When so many newly meet an entry condition that the data has changed, not the customers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,14 @@ class EntryLimits:
         return int(max(self.least, self.share * active, self.times * max(past, default=0)))
 
 
+USUAL_ENTRY = EntryLimits()
+
+
 def too_many(newly: int, past: Sequence[int], active: int, limits: EntryLimits) -> str | None:
     """Return why a night is in doubt, or None; without past nights nothing can be said."""
     if not past or newly <= limits.allowed(past, active):
         return None
     return (
-        f"{newly:,} customers newly meet its entry condition, at most {max(past):,} did on the last "
-        f"good nights and {limits.allowed(past, active):,} are allowed"
+        f"{newly:,} customers newly meet its entry condition, at most {max(past):,} did on the "
+        f"last good nights and {limits.allowed(past, active):,} are allowed"
     )

@@ -1,4 +1,4 @@
-"""What was noticed in the company's data: counted and named, so that nothing vanishes in silence."""
+"""What was noticed in the company's data: counted and named, so that nothing just vanishes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ WORDS: Mapping[str, str] = {
     "float_id": "carry whole numbers with a decimal point as ids, read without it",
 }
 _REMEDIES: Mapping[str, str] = {
-    "unmatched": "Mend the ids in the export, or say under 'merged' in sources.yaml what became of them.",
+    "unmatched": "Mend the export's ids, or say under 'merged' in sources.yaml what they became.",
     "unknown_word": "Say what it means under 'words' in sources.yaml.",
 }
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from retention.domain.people_gates import PeopleBand
+from retention.domain.people_gates import USUAL_PEOPLE, PeopleBand
 
 Profile = Mapping[str, Any]
 ENOUGH_NIGHTS = 3
@@ -46,7 +46,7 @@ class Guards:
     stale_days: int = 35
     band: Band = Band()
     tables: Mapping[str, Band] = field(default_factory=dict)
-    people: PeopleBand = PeopleBand()
+    people: PeopleBand = USUAL_PEOPLE
 
     def band_of(self, table: str) -> Band:
         """Return the band of one table."""

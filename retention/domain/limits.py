@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from retention.domain.entry_doubt import EntryLimits
+from retention.domain.entry_doubt import USUAL_ENTRY, EntryLimits
 from retention.domain.stages import ADVERSE_STAGES
 
 OPEN, TERMINATED = "open", "terminated"
@@ -45,7 +45,7 @@ class Limits:
     good_nights: int = 3
     gap_days: int = 7
     late_days: int = 1
-    entry: EntryLimits = EntryLimits()
+    entry: EntryLimits = USUAL_ENTRY
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES, Stage
 
-
 RECOVERING = "recovering"
 
 

@@ -1,7 +1,7 @@
 """When the rows of many customers have changed though the table as a whole looks usual.
 
-Each night's rows of a fixed stretch of time are compared, customer by customer, with what the last good
-night had of the very same stretch: what is new since then does not count, so nothing should differ.
+Each night's rows of a fixed stretch of time are compared, customer by customer, with what the last
+good night had of the very same stretch: what is new does not count, so nothing should differ.
 """
 
 from collections.abc import Mapping
@@ -43,6 +43,9 @@ class PeopleBand:
     share: float = 0.02
     least: int = 5
     sums: float = 0.15
+
+
+USUAL_PEOPLE = PeopleBand()
 
 
 def judge_people(change: Change, band: PeopleBand) -> str | None:

@@ -1,4 +1,4 @@
-"""Waits that end by nothing but somebody's work: after the playbook's patience, the owner is asked."""
+"""Waits that end by somebody's work only: after the playbook's patience the owner is asked."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -15,7 +15,13 @@ _IN_VAIN = frozenset(
         "recovering",
     }
 )  # fmt: skip
-_IN_VAIN_WITH = ("blocked:", "message_", "not_written:", "notice_needs_person:", "stage_not_served:")
+_IN_VAIN_WITH = (
+    "blocked:",
+    "message_",
+    "not_written:",
+    "notice_needs_person:",
+    "stage_not_served:",
+)
 
 
 def is_in_vain(reason: str) -> bool:

@@ -45,7 +45,10 @@ def find_entrants(
     paused: Collection[PlaybookName],
     active: int,
 ) -> Entrants:
-    """Return who enters tonight, of `active` customers; `restore` goes before `retain`, and a holdout enters neither."""
+    """Return who enters tonight, of `active` customers.
+
+    `restore` goes before `retain`, and a holdout enters neither.
+    """
     meeting = _meeting(session, policies, evidence, with_case, exclusions, paused)
     newly, doubt = look_at_newcomers(session, policies.limits, meeting, evidence.as_of, active)
     nights = count_nights(

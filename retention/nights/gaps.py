@@ -1,4 +1,4 @@
-"""What a company's data lacks, and what nobody can know or do for want of it: for who makes a plan."""
+"""What a company's data lacks, and what nobody can know or do for want of it: for a plan."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -39,7 +39,8 @@ def gaps(columns: Mapping[str, Collection[str]], tripped: Collection[str]) -> li
     pays = "payments" in columns or "open_amount" in invoices or "payments" in tripped
     if "invoices" in columns and not pays:
         said.append(
-            "no payments, and no 'open_amount' in invoices: only what is marked as paid is known to be"
+            "no payments, and no 'open_amount' in invoices: "
+            "only what is marked as paid is known to be"
         )
     return said
 

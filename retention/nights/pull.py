@@ -208,8 +208,11 @@ def _open(
         policies.home,
         folders.environment,
         folders.timezone,
-        rules=FeatureRules(policies.conduct, policies.costs.dunning_days),
-        costed=(*policies.costs.activities, *policies.costs.severity),
+        rules=FeatureRules(
+            policies.conduct,
+            policies.costs.dunning_days,
+            costed=(*policies.costs.activities, *policies.costs.severity),
+        ),
         without_broken=without_broken,
         only=only,
         memory=folders.memory,

@@ -73,7 +73,8 @@ def smallest_changes(expression: str, scores: Row) -> list[Change]:
 
 def evaluate(expressions: list[str], scores: Row) -> list[Any]:
     """Return the value of each expression on one customer's row, money in currency."""
-    return _evaluate(expressions, [{name: _plain(scores.get(name)) for name in BY_NAME}])[0]
+    row = {name: _plain(scores.get(name)) for name in BY_NAME}
+    return list(_evaluate(expressions, [row])[0])
 
 
 def _size(change: Change) -> tuple[float, str]:

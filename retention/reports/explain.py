@@ -25,7 +25,6 @@ from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Folders
 
-
 _UNITS = {"late_invoice": "days", "disputed_invoice": "money"}
 
 

@@ -37,7 +37,9 @@ def why_no_case(
     theirs = exclusions.of_customers(session, [customer], as_of).get(customer, ())
     found = []
     for name, book in policies.playbooks.items():
-        closed = max((c.closed_on for c in cases if c.playbook is name and c.closed_on), default=None)
+        closed = max(
+            (c.closed_on for c in cases if c.playbook is name and c.closed_on), default=None
+        )
         apart = next((k for k in (ExclusionKind.HOLD, ExclusionKind.EXEMPTION)
                       if in_force(theirs, k, name, as_of)), None)  # fmt: skip
         reason: Reason = {"playbook": str(name)}

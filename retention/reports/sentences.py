@@ -101,7 +101,9 @@ def about_no_case(found: Found, words: Words) -> list[str]:
                 now = ", ".join(
                     f"{words.meaning(c)}: {words.value(c, v)}" for c, v in part["now"].items()
                 )
-                lines.append(words.say("no_case_unmet", condition=part["condition"], now=now, **told))
+                lines.append(
+                    words.say("no_case_unmet", condition=part["condition"], now=now, **told)
+                )
         else:
             known = {k: v for k, v in reason.items() if k not in ("playbook", "why")}
             lines.append(words.say(f"no_case_{reason['why']}", **known, **told))

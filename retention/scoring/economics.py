@@ -79,7 +79,9 @@ def _add_run_rate(
     """
     base = known[PARTS[0]] & known[PARTS[1]]
     seldom = (scores["invoices_12m"].fillna(0) < _QUARTERS).to_numpy(dtype=bool)
-    fresh = sum(scores[c].fillna(0).to_numpy(dtype=float) for c in ("overdue_1_30", "overdue_31_60"))
+    fresh = sum(
+        scores[c].fillna(0).to_numpy(dtype=float) for c in ("overdue_1_30", "overdue_31_60")
+    )
     names = ("run_rate_high", "run_rate", "run_rate_low")
     for scenario, column in enumerate(names):
         rate = _quarter(months, known, seldom, scenario, 0)
@@ -87,8 +89,8 @@ def _add_run_rate(
         scores[column] = _where(_QUARTERS * (rate - np.rint(unpaid).astype(np.int64)), base)
     before = _quarter(months, known, seldom, LIKELY, QUARTER)
     scores["run_rate_prior"] = _where(_QUARTERS * before, base)
-    profit, rate = scores["net_profit_12m"], scores["run_rate"]
-    better = (profit < 0) & (rate > profit * _CLEARLY_BETTER)
+    profit = scores["net_profit_12m"]
+    better = (profit < 0) & (scores["run_rate"] > profit * _CLEARLY_BETTER)
     scores["recovering"] = ((scores["run_rate_high"] >= 0) | better).astype("boolean")
 
 

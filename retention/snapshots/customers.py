@@ -28,8 +28,8 @@ def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
 
 _FACTS = (
     "s.customer_id, s.kind, s.country, s.region, s.status, s.strategic, s.vulnerable, s.has_email, "
-    "s.prepaid, s.contract_ended_on, s.net_profit_12m_high, s.recovering, s.disputed_amount, s.open_complaint, "
-    "p.email, p.marketing_consent"
+    "s.prepaid, s.contract_ended_on, s.net_profit_12m_high, s.recovering, s.disputed_amount, "
+    "s.open_complaint, p.email, p.marketing_consent"
 )
 
 

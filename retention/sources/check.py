@@ -1,7 +1,7 @@
 """Fit raw rows to a canonical table, or say exactly which rows do not fit.
 
-What can be taken as empty without harm to anybody is, and is counted; what cannot stops its table, with
-every mistake in one go.
+What can be taken as empty without harm to anybody is, and is counted; what cannot stops its table,
+with every mistake in one go.
 """
 
 import difflib

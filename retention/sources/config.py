@@ -67,7 +67,8 @@ class TableMapping(PolicyModel):
 
     def scale(self, question: str) -> Scale:
         """Return the least and the most that an answer can be."""
-        return self.scales.get(question, USUAL_SCALES[question])  # type: ignore[call-overload]
+        given: dict[str, Scale] = dict(self.scales.items())
+        return given.get(question, USUAL_SCALES[question])
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -109,6 +110,9 @@ class Tolerance(PolicyModel):
     share: Decimal = Field(Decimal("0.0005"), ge=0, le=Decimal("0.1"))
 
 
+USUAL_TOLERANCE = Tolerance()
+
+
 class SourcesConfig(PolicyModel):
     """The whole file. With a folder of files named like the tables, `tables` may be left out."""
 
@@ -121,7 +125,7 @@ class SourcesConfig(PolicyModel):
     merged: dict[Literal["customers", "contracts", "invoices"], dict[str, str]] = Field(
         default_factory=dict, description="what became of an id: old id: new id"
     )
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = USUAL_TOLERANCE
 
     @model_validator(mode="after")
     def _merges_end(self) -> Self:

@@ -111,7 +111,10 @@ def _scan(kind: str, files: list[str], delimiter: str) -> str:
             f"read_csv({listed}, columns={{'line': 'VARCHAR'}}, header=false, "
             "delim='\x1f', quote='', escape='', auto_detect=false)"
         )
-    options = "all_varchar=true, header=true, skip=0, null_padding=false, strict_mode=true, union_by_name=true"
+    options = (
+        "all_varchar=true, header=true, skip=0, null_padding=false, strict_mode=true, "
+        "union_by_name=true"
+    )
     quoting = f"delim='{delimiter}', quote='\"', escape='\"'"
     return f"read_csv({listed}, {options}, {quoting})"
 

@@ -107,7 +107,8 @@ def _make_working_tables(company: Company, as_of: date) -> None:
         "CAST(row_number() OVER (ORDER BY customer_id) - 1 AS INTEGER) AS place FROM f_customers",
     )
     # Without a trace of payment nothing is late: an invoice has no due date then.
-    unknown = "REPLACE (CAST(NULL AS DATE) AS due_on, CAST(NULL AS DATE) AS overdue_from, 0 AS money_days)"
+    never = "CAST(NULL AS DATE)"
+    unknown = f"REPLACE ({never} AS due_on, {never} AS overdue_from, 0 AS money_days)"
     columns = "*" if _is_known(company, "payments") else f"* {unknown}"
     contract_ends = _dated("contract_ends", as_of)
     run(company.db, f"CREATE OR REPLACE TEMP TABLE f_contract_ends AS {contract_ends}")

@@ -45,11 +45,10 @@ def _look_at_file(folder: Path, name: str) -> tuple[Found, Rows]:
         options["encoding"] = "cp1252"
     mapping = TableMapping(file=name, encoding=options.get("encoding"))
     connection = Files(kind="files", path=".")
-    with duckdb.connect() as db:
-        with tempfile.TemporaryDirectory(prefix="retention-read-") as aside:
-            load_raw(db, "found", mapping, connection, folder, {}, Path(aside))
-            rows = _first_rows(db)
-            columns = tuple(row[0] for row in db.execute('DESCRIBE "raw_found"').fetchall())
+    with duckdb.connect() as db, tempfile.TemporaryDirectory(prefix="retention-read-") as aside:
+        load_raw(db, "found", mapping, connection, folder, {}, Path(aside))
+        rows = _first_rows(db)
+        columns = tuple(row[0] for row in db.execute('DESCRIBE "raw_found"').fetchall())
     return Found(name, columns, options), rows
 
 
@@ -111,7 +110,9 @@ def recognise(one: Guess, rows: Rows, known: Mapping[str, Words]) -> Guess:
 
 
 def _texts(one: Guess, rows: Rows, types: tuple[str, ...]) -> list[str]:
-    wanted = [raw for c, raw in one.columns.items() if CANONICAL[one.table.name].columns[c] in types]
+    wanted = [
+        raw for c, raw in one.columns.items() if CANONICAL[one.table.name].columns[c] in types
+    ]
     return [row[raw].strip() for row in rows for raw in wanted
             if isinstance(row[raw], str) and row[raw].strip()]  # fmt: skip
 
@@ -132,6 +133,8 @@ def _format_of(dates: list[str]) -> str | None:
         for text in dates:
             datetime.fromisoformat(text)
     except ValueError:
-        first, *others = [f"'{form}'" for form in _FORMATS if fits(form)] or [None]
-        return f"{first} # or {' or '.join(others)}: these dates fit both" if others else first
+        fitting = [f"'{form}'" for form in _FORMATS if fits(form)]
+        if len(fitting) > 1:
+            return f"{fitting[0]} # or {' or '.join(fitting[1:])}: these dates fit both"
+        return fitting[0] if fitting else None
     return None

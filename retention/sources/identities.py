@@ -23,7 +23,7 @@ REFERENCES: dict[tuple[str, str], tuple[str, str]] = {
 }
 _EXAMPLES = 3
 _EXPORTED_DAYS = 90
-# Ids that differ by this only are probably one: case, blanks, unseen letters, zeros, a decimal point.
+# Ids that differ by this only are probably one: case, blanks, unseen letters, zeros, '.0'.
 _LOOSE = (
     r"regexp_replace(regexp_replace(regexp_replace(lower({0}), '[.]0+$', ''), "
     r"'[^\p{{L}}\p{{N}}]', '', 'g'), '(^|[a-z])0+', '\1', 'g')"
@@ -122,9 +122,9 @@ def _also(table: str, column: str, mapped: Mapping[str, tuple[str, ...]]) -> str
     """A payment may name an invoice from before those that the company exports."""
     if (table, column) == ("payments", "invoice_id"):
         return f"AND paid_on > (SELECT min(issued_on) + {_EXPORTED_DAYS} FROM invoices)"
-    if (table, column) == ("payments", "customer_id") and "invoice_id" in mapped[table]:
-        if "invoices" in mapped:
-            return "AND NOT coalesce(invoice_id IN (SELECT invoice_id FROM invoices), false)"
+    named = "invoices" in mapped and "invoice_id" in mapped[table]
+    if (table, column) == ("payments", "customer_id") and named:
+        return "AND NOT coalesce(invoice_id IN (SELECT invoice_id FROM invoices), false)"
     return ""
 
 

@@ -45,7 +45,8 @@ def why_csv_fails(origin: Origin) -> str | None:
         return _odd_line(origin)
     except UnicodeDecodeError:
         line = _undecodable_line(origin)
-        return f"line {line} is not written in UTF-8; say 'encoding: cp1252' or another under the table"
+        remedy = "say 'encoding: cp1252' or another under the table"
+        return f"line {line} is not written in UTF-8; {remedy}"
     except csv.Error as error:
         return f"it is no CSV: {error}"
 

@@ -1,7 +1,7 @@
-"""What values can be: rules on a table's own columns. What breaks one is taken as empty and counted.
+"""What values can be: rules on a table's own columns. What breaks one is taken as empty.
 
-Each rule takes away what cannot be, and never a protection with it: a complaint that was closed before
-it was opened is open, a contract that ended before it began is running.
+Each rule takes away what cannot be, and never a protection with it: a complaint that was closed
+before it was opened is open, a contract that ended before it began is running.
 """
 
 from collections.abc import Collection

@@ -70,7 +70,11 @@ def names() -> Names:
 def guess(found: Sequence[Found]) -> tuple[list[Guess], list[Found]]:
     """Return what each canonical table would be read from, and the tables that are none."""
     scored = sorted(
-        ((_score(table, one), table.name, one.name) for table in CANONICAL.values() for one in found),
+        (
+            (_score(table, one), table.name, one.name)
+            for table in CANONICAL.values()
+            for one in found
+        ),
         key=lambda item: (-item[0], item[1], item[2]),
     )
     by_name = {one.name: one for one in found}
@@ -79,7 +83,11 @@ def guess(found: Sequence[Found]) -> tuple[list[Guess], list[Found]]:
         if score > 0 and table not in taken and one not in taken.values():
             taken[table] = one
     guesses = [
-        Guess(CANONICAL[table], by_name[taken[table]], columns_of(CANONICAL[table], by_name[taken[table]]))
+        Guess(
+            CANONICAL[table],
+            by_name[taken[table]],
+            columns_of(CANONICAL[table], by_name[taken[table]]),
+        )
         for table in CANONICAL
         if table in taken
     ]
@@ -126,11 +134,18 @@ def _match(
 
 
 def written(
-    connection: str, guesses: Sequence[Guess], others: Sequence[Found], known: Mapping[str, Words],
+    connection: str,
+    guesses: Sequence[Guess],
+    others: Sequence[Found],
+    known: Mapping[str, Words],
     origin: str,
 ) -> str:
     """Return the text of a sources.yaml; `origin` is 'file' or 'table'."""
-    lines = ["# Proposed from names of tables and columns: read it, and correct it.", connection, "tables:"]
+    lines = [
+        "# Proposed from names of tables and columns: read it, and correct it.",
+        connection,
+        "tables:",
+    ]
     for one in guesses:
         lines += _table(one, origin)
     for other in others:
@@ -166,8 +181,16 @@ def _words(guesses: Sequence[Guess], known: Mapping[str, Words]) -> list[str]:
                 likely = vocabulary.likely(word)
                 hint = f"is it {likely}?" if likely else "what does it mean?"
                 lines.append(f"  # {one.table.name}.{column}: {_quoted(word)}: {hint}")
-    return ["words: {}", "  # Words that nobody has explained; for example", 
-            "  # words: {invoices.status: {disputed: [in review]}}", *lines] if lines else []
+    return (
+        [
+            "words: {}",
+            "  # Words that nobody has explained; for example",
+            "  # words: {invoices.status: {disputed: [in review]}}",
+            *lines,
+        ]
+        if lines
+        else []
+    )
 
 
 def _quoted(text: str) -> str:

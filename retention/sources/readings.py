@@ -1,4 +1,4 @@
-"""How one canonical column is read from a raw one: SQL for its value, and for what is wrong with it."""
+"""How one canonical column is read from a raw one: SQL for its value, and for what is wrong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,20 +132,25 @@ def _cast(
     if raw_type == wanted:
         return source, ()
     text = raw_type == "VARCHAR"
-    if wanted in (DAY, MOMENT) and text and mapping.date_format:
-        form = mapping.date_format.replace("'", "''")
-        return f"CAST(try_strptime({source}, '{form}') AS {wanted})", ()
-    if wanted == DAY and (text or raw_type.startswith("TIMESTAMP WITH")):
+    plainly_dated = not (text and mapping.date_format)
+    if wanted == DAY and plainly_dated and (text or raw_type.startswith("TIMESTAMP WITH")):
         return _day(source, text=text)
-    if wanted == MOMENT and text:
-        return _wall(source, wanted), ()
-    if wanted == FLAG and text:
-        return _flag(source), ()
-    if wanted in (AMOUNT, NUMBER, INTEGER) and text and mapping.decimal:
+    return _from_text(source, wanted, mapping) if text else f"TRY_CAST({source} AS {wanted})", ()
+
+
+def _from_text(source: str, wanted: str, mapping: TableMapping) -> str:
+    """Return SQL for a value that is written as people write it."""
+    if wanted in (DAY, MOMENT) and mapping.date_format:
+        form = mapping.date_format.replace("'", "''")
+        return f"CAST(try_strptime({source}, '{form}') AS {wanted})"
+    if wanted == MOMENT:
+        return _wall(source, wanted)
+    if wanted == FLAG:
+        return _flag(source)
+    if wanted in (AMOUNT, NUMBER, INTEGER) and mapping.decimal:
         thousands = "." if mapping.decimal == "," else ","
-        plain = f"replace(replace({source}, '{thousands}', ''), '{mapping.decimal}', '.')"
-        return f"TRY_CAST({plain} AS {wanted})", ()
-    return f"TRY_CAST({source} AS {wanted})", ()
+        source = f"replace(replace({source}, '{thousands}', ''), '{mapping.decimal}', '.')"
+    return f"TRY_CAST({source} AS {wanted})"
 
 
 def _wall(source: str, wanted: str) -> str:

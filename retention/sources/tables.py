@@ -12,6 +12,7 @@ from retention.domain.findings import Finding
 from retention.sources.canonical import CANONICAL
 from retention.sources.check import make_canonical
 from retention.sources.config import (
+    USUAL_TOLERANCE,
     Files,
     SourcesConfig,
     TableMapping,
@@ -38,11 +39,15 @@ RULE_TABLES = tuple(_RULE_TABLES)
 
 @dataclass(frozen=True, slots=True)
 class FeatureRules:
-    """Which ticket tag is a sign of what, when each step of collection is taken, what is settled."""
+    """Which ticket tag is a sign of what, when collection takes each step, what is settled.
+
+    `costed` are the activities and severities that have a rate: words that are known, too.
+    """
 
     conduct: dict[str, str] = field(default_factory=dict)
     dunning_days: tuple[int, ...] = (1,)
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = USUAL_TOLERANCE
+    costed: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,7 +82,6 @@ def open_company(
     timezone: str,
     *,
     rules: FeatureRules | None = None,
-    costed: Collection[str] = (),
     without_broken: bool = False,
     only: Collection[str] | None = None,
     memory: str = "4GB",
@@ -86,10 +90,9 @@ def open_company(
     """Read and check every mapped table. Raises SourceError; nothing is written anywhere.
 
     Relative paths start at `base`. Moments with an offset are read in `timezone`. `rules` is what
-    ops decide about features, `costed` the activities and severities that have a rate: words, too. With `without_broken` a table that cannot be used is left
-    out and noted, unless it is `customers` or its database does not answer. With `only` no other
-    tables are read. Rows beyond `memory`
-    go to the folder `spill`.
+    ops decide about features. With `without_broken` a table that cannot be used is left out and
+    noted, unless it is `customers` or its database does not answer. With `only` no other tables
+    are read. Rows beyond `memory` go to the folder `spill`.
     """
     rules = replace(rules or FeatureRules(), tolerance=config.tolerance)
     company = empty_company({}, rules)
@@ -100,7 +103,7 @@ def open_company(
         run(company.db, f"SET temp_directory = '{spill / 'spill'!s}'".replace("\\", "/"))
     company.mappings.update(mappings_of(config, base, environment))
     wanted = CANONICAL if only is None else only
-    words = vocabularies(with_costs(config.own_words(), costed))
+    words = vocabularies(with_costs(config.own_words(), rules.costed))
     with tempfile.TemporaryDirectory(prefix="retention-read-") as aside:
         for name in [name for name in CANONICAL if name in company.mappings and name in wanted]:
             try:
@@ -112,7 +115,7 @@ def open_company(
                     raise
                 company.broken[name] = error
                 leave_out(company, name)
-    merged = {kind: config.merges(kind) for kind in config.merged}
+    merged = {str(kind): config.merges(kind) for kind in config.merged}
     company.findings += apply_merges(company.db, company.mapped, merged)
     return company
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from retention.domain.errors import ConfigError, GateTrippedError, SourceError
+from retention.domain.errors import GateTrippedError, SourceError
 from retention.nights.pull import pull
 from retention.nights.score_shards import score_all
 from retention.policies.load import load_policies
@@ -389,7 +389,9 @@ def test_a_table_that_may_be_empty_is_a_table_without_rows(company: Shop, table:
     bills = BILL + "1,A,2026-02-01,2026-03-01,100,40,paid\n"
     tables = {"invoices": bills, "payments": SOMEBODY, "tickets": TICKETS} | {table: heads[table]}
     sources = company.config / "sources.yaml"
-    listed = "".join(f"  {n}: {{file: {n}.csv, allow_empty: true}}\n" for n in (*tables, "customers"))
+    listed = "".join(
+        f"  {n}: {{file: {n}.csv, allow_empty: true}}\n" for n in (*tables, "customers")
+    )
     sources.write_text(f"{sources.read_text('utf-8')}\ntables:\n{listed}", "utf-8")
     scores = company.scores(**tables)
     assert list(scores["customer_id"]) == ["A", "B"]

@@ -1,4 +1,4 @@
-"""A night on which many more than usual would newly meet entry is in doubt, whatever the tables say."""
+"""A night on which many more than usual would newly meet entry is in doubt as a whole."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -19,6 +19,14 @@ from tests.factories import shared
 BEFORE = NIGHT - timedelta(days=1)
 FIFTEEN = "hash(customer_id) % 100 < 15"
 FORTY = "hash(customer_id) % 100 < 40"
+_ROLLED = (
+    "SELECT * REPLACE (lead(customer_id, 17, customer_id) OVER (ORDER BY {}, invoice_id) "
+    "AS customer_id) FROM old"
+)
+_FORGOTTEN = (
+    "SELECT * REPLACE (CASE WHEN status = 'disputed' THEN 'open' ELSE status END AS status) "
+    "FROM old"
+)
 HURT: dict[str, tuple[str, str, str]] = {
     "payments of 15 % of the customers gone": (
         "payments", f"SELECT * FROM old WHERE NOT ({FIFTEEN})", "have none now"),
@@ -36,18 +44,15 @@ HURT: dict[str, tuple[str, str, str]] = {
         "'amount'"),
     "ids rolled by seventeen rows": (
         "payments",
-        "SELECT * REPLACE (lead(customer_id, 17, customer_id) OVER (ORDER BY paid_on, invoice_id) "
-        "AS customer_id) FROM old", "have less than half"),
+        _ROLLED.format("paid_on"), "have less than half"),
     "invoices' ids rolled by seventeen rows": (
         "invoices",
-        "SELECT * REPLACE (lead(customer_id, 17, customer_id) OVER (ORDER BY issued_on, invoice_id) "
-        "AS customer_id) FROM old", "have less than half"),
+        _ROLLED.format("issued_on"), "have less than half"),
     "due dates two months early": (
         "invoices", "SELECT * REPLACE (due_on - 60 AS due_on) FROM old", "due_on"),
     "disputes forgotten": (
         "invoices",
-        "SELECT * REPLACE (CASE WHEN status = 'disputed' THEN 'open' ELSE status END AS status) "
-        "FROM old", "lost the mark 'disputed'"),
+        _FORGOTTEN, "lost the mark 'disputed'"),
     "complaints forgotten": (
         "tickets", "SELECT * REPLACE (false AS complaint) FROM old", "lost the mark 'complaint'"),
     "minutes twice": (
@@ -58,21 +63,21 @@ HURT: dict[str, tuple[str, str, str]] = {
 
 @pytest.fixture(scope="module")
 def company() -> Path:
-    until = NIGHT.replace(month=6, day=1)
-    return shared.once(
-        "company of 2000", lambda folder: write_company(2000, SEED, until, str(folder), "parquet")
-    )
+    def make(folder: Path) -> None:
+        write_company(2000, SEED, NIGHT.replace(month=6, day=1), str(folder), "parquet")
+
+    return shared.once("company of 2000", make)
+
+
+Before = tuple[Policies, Folders, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def night_before(company: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Policies, Folders, dict[str, Any]]:  # fmt: skip
+def night_before(company: Path, tmp_path_factory: pytest.TempPathFactory) -> Before:
     home = tmp_path_factory.mktemp("night-before")
     policies = load_policies(copy_config(home / "config", company), ROOT / "templates")
     folders = make_folders(home / "snapshots")
     return policies, folders, as_json(pull(policies, folders, BEFORE))
-
-
-Before = tuple[Policies, Folders, dict[str, Any]]
 
 
 def look(night_before: Before, data: Path, tmp_path: Path, day: date = NIGHT) -> dict[str, str]:

@@ -108,9 +108,9 @@ def test_a_customer_checked_by_hand(by_hand: pd.DataFrame) -> None:
     assert ana["failed_payments_12m"] == 1
     assert ana["profit_credit_loss"] == Decimal("-72.00")
     # Dunning: the first step for invoice 1 (20 days late), all three for 2. Capital at 8 % a
-    # year: 1 for 40 days until 60.00 came and 50 until the rest, 2 for 141 days (a fifth of it for 111,
-    # until the credit note), 3 for 11, 5 for 30 (it says paid, so it was paid when due): 21,100 days
-    # times one unit of money, month by month.
+    # year: 1 for 40 days until 60.00 came and 50 until the rest, 2 for 141 days (a fifth of it for
+    # 111, until the credit note), 3 for 11, 5 for 30 (it says paid, so it was paid when due):
+    # 21,100 days times one unit of money, month by month.
     assert ana["profit_collection"] == -(3 + Decimal("19.50") + Decimal("4.62"))
     assert ana["net_profit_12m"] == Decimal("54.38")
     assert bool(ana["open_complaint"])

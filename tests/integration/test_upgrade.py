@@ -143,7 +143,9 @@ def test_a_state_of_a_later_version_is_refused_with_a_remedy(earlier: Applicatio
         run_night(LAST + timedelta(days=2))
 
 
-@pytest.mark.parametrize("archive", [s for s in STATES if "2026-11-26-1917" in s.name], ids=["calls"])
+@pytest.mark.parametrize(
+    "archive", [s for s in STATES if "2026-11-26-1917" in s.name], ids=["calls"]
+)
 def test_what_stood_in_numbers_and_answers_has_a_column_of_its_own(earlier: Application) -> None:
     """Steps from 95 on, and an agreement among the answers of a call."""
     schema.upgrade(earlier.engine)

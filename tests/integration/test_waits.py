@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ from retention.domain.cases import CaseState
 from retention.domain.people import Role
 from retention.domain.waits import STUCK, is_in_vain, waiting_since
 from tests.factories.worlds import Somebody, World
-
 
 PATIENCE = timedelta(days=20)  # what the small company's playbook says
 
@@ -94,7 +94,7 @@ def test_who_was_asked_is_asked_again_only_after_as_long(world: World) -> None:
     live(world, 120, disputed=90)
     found = asked(world)
     assert len(found) >= 3
-    gaps = [b.proposed_on - a.proposed_on for a, b in zip(found, found[1:], strict=False)]
+    gaps = [b.proposed_on - a.proposed_on for a, b in pairwise(found)]
     assert min(gaps) >= PATIENCE
 
 
@@ -112,7 +112,9 @@ def test_what_was_our_fault_and_comes_back_goes_to_who_can_mend_it(world: World)
                 break
         assert review is not None
         with writing(world.shop.engine) as session:
-            world._complete(session, review, "diana" if asked_director(world) else "marta", "own_fault")
+            world._complete(
+                session, review, "diana" if asked_director(world) else "marta", "own_fault"
+            )
         world.night(1)
     with reading(world.shop.engine) as session:
         states = session.scalars(select(Case.state)).all()
@@ -120,14 +122,16 @@ def test_what_was_our_fault_and_comes_back_goes_to_who_can_mend_it(world: World)
     for _ in range(30):
         world.night(5)
     with reading(world.shop.engine) as session:
-        review = session.scalars(
+        newest = session.scalars(
             select(Action).where(Action.form == "reassessment").order_by(Action.proposed_on.desc())
         ).first()
-        assert review is not None
-        owner = world.shop.policies.team.get(review.owner)
+        assert newest is not None
+        owner = world.shop.policies.team.get(newest.owner)
         assert Role.DIRECTOR in owner.roles
-        said = background_of(session, review)[0]
-        assert said.startswith("This customer is here for the third time: cleared for our own fault")
+        said = background_of(session, newest)[0]
+        assert said.startswith(
+            "This customer is here for the third time: cleared for our own fault"
+        )
 
 
 def asked_director(world: World) -> bool:

@@ -28,9 +28,11 @@ def test_what_is_missing_is_said_with_its_meaning() -> None:
 
 
 def test_account_managers_whom_nobody_knows_are_named() -> None:
-    ana = Person("ana", "Ana", "a@x.example", "1", frozenset({Role.ACCOUNT_MANAGER}), False, "en")
+    ana = Person("ana", "Ana", "a@x.example", "1", frozenset({Role.ACCOUNT_MANAGER}), language="en")
     team = Team({"ana": ana}, "ana")
     managers = ["ana", "bo", "bo", None, *(f"p{n}" for n in range(6))]
     said = strangers(managers, team)
-    assert said[0] == "account manager 'bo' of 2 customers is not in team.yaml; ana looks after them"
+    assert (
+        said[0] == "account manager 'bo' of 2 customers is not in team.yaml; ana looks after them"
+    )
     assert said[-1] == "2 more account managers are not in team.yaml"
