@@ -26,11 +26,16 @@ _FOLDS_AT_ONCE = 2
 MIN_PER_CLASS = 30
 _SEED = 20080401
 _LARGEST = 1e12
+_Z, _NEVER = 1.96, 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a back-test found. `accepted` is false without skill; `reason` says why."""
+    """What a back-test found. `accepted` is false without skill; `reason` says why.
+
+    `better_than_rival` and `better_than_logistic` are 95 % intervals of how much smaller the log
+    loss is than that of what the model would replace, and of a logistic regression.
+    """
 
     rows: int
     positives: int
@@ -49,6 +54,8 @@ class Backtest:
     duplicate_rows: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    better_than_rival: tuple[float, float] | None = None
+    better_than_logistic: tuple[float, float] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -86,13 +93,59 @@ def _judge(
     probability = _calibrated_across(logit, data.label, fold)
     found = _measured(data, fold, logit, probability, campaign)
     low, high = found["auc_interval"]
-    if low <= 0.5:  # noqa: PLR2004 - a coin
-        reason = f"no skill: the AUC lies between {low:.3f} and {high:.3f}, which a coin reaches"
-        return Backtest(accepted=False, reason=reason, **known, **found), None
     found["baseline_auc"] = round(auc(data.label, baseline), 4)
+    plain = _calibrated_across(baseline, data.label, fold)
+    found["better_than_logistic"] = gain(data, probability, plain)
+    if data.rival is not None:
+        found["better_than_rival"] = gain(data, probability, data.rival)
+    reason = _why_refused(low, high, found["better_than_rival"], found["better_than_logistic"])
+    if reason is not None:
+        found["maximum_profit"] = found["profit_by_value"] = None
+        return Backtest(accepted=False, reason=reason, **known, **found), None
     slope, shift = _platt(logit, data.label)
     model = fit_additive(data.features, data.label, monotone).calibrated(slope, shift)
     return Backtest(accepted=True, reason="it has skill", **known, **found), model
+
+
+def _why_refused(
+    low: float,
+    high: float,
+    rival: tuple[float, float] | None,
+    logistic: tuple[float, float],
+) -> str | None:
+    """A model earns its place: better than a coin and what it replaces, not worse than a line."""
+    if low <= 0.5:  # noqa: PLR2004 - a coin
+        return f"no skill: the AUC lies between {low:.3f} and {high:.3f}, which a coin reaches"
+    if rival is not None and rival[0] <= 0:
+        return (
+            "not better than what it would replace: the gain in log loss lies between "
+            f"{rival[0]:+.4f} and {rival[1]:+.4f}"
+        )
+    if logistic[1] < 0:
+        return (
+            "worse than a logistic regression: the gain in log loss lies between "
+            f"{logistic[0]:+.4f} and {logistic[1]:+.4f}"
+        )
+    return None
+
+
+def gain(data: Labelled, ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Return by how much our log loss is smaller than another's: a 95 % interval.
+
+    Rows of one customer count together, for they are not independent (a cluster-robust interval).
+    """
+    difference = _log_loss(data.label, theirs) - _log_loss(data.label, ours)
+    names, place = np.unique(data.groups.astype(str), return_inverse=True)
+    middle = float(difference.mean())
+    sums = np.bincount(place, weights=difference - middle, minlength=len(names))
+    error = float(np.sqrt(np.square(sums).sum())) / len(difference)
+    return round(middle - _Z * error, 5), round(middle + _Z * error, 5)
+
+
+def _log_loss(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    clipped = np.clip(probability, _NEVER, 1 - _NEVER)
+    loss: np.ndarray = -np.where(label == 1, np.log(clipped), np.log(1 - clipped))
+    return loss
 
 
 def folds_of(groups: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -185,4 +238,5 @@ def _measured(
         "calibration": calibration_table(label, probability),
         "maximum_profit": maximum_profit(label, probability, campaign) if campaign else None,
         "profit_by_value": by_value,
+        "better_than_rival": None,
     }

@@ -16,7 +16,10 @@ _NO = {"no", "false", "0", "0.0", "n", "f"}
 
 @dataclass(slots=True)
 class Labelled:
-    """Rows to learn from. `groups` names each row's customer, who is kept in one fold."""
+    """Rows to learn from. `groups` names each row's customer, who is kept in one fold.
+
+    `rival` are the probabilities that a model would replace; it has to be better than they are.
+    """
 
     features: pd.DataFrame
     label: np.ndarray
@@ -25,6 +28,7 @@ class Labelled:
     duplicate_rows: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
     data_hash: str = ""
+    rival: np.ndarray | None = None
 
 
 def read_labelled(

@@ -36,6 +36,13 @@ def is_active(scores: pd.DataFrame) -> pd.Series:
     return running.fillna(busy).astype("boolean").fillna(value=False)
 
 
+def shrunken_share(late: pd.Series, known: pd.Series, share: float) -> np.ndarray:
+    """Return each customer's share of late invoices, as if five had been paid like everybody's."""
+    before, of = (s.astype("Float64").to_numpy(dtype=float, na_value=np.nan) for s in (late, known))
+    drawn: np.ndarray = (before + _STRENGTH * share) / (of + _STRENGTH)
+    return drawn
+
+
 def add_late_payment(
     scores: pd.DataFrame, model: AdditiveModel | None, reference: Reference
 ) -> pd.DataFrame:
@@ -51,8 +58,8 @@ def add_late_payment(
     if model is not None and _has_all(frame, model.columns):
         found = pd.Series(model.predict(frame), index=scores.index, dtype="Float64")
     elif reference.late_share is not None:
-        late = scores["risk_late_before"].astype("Float64")
-        found = (late + _STRENGTH * reference.late_share) / (known + _STRENGTH)
+        share = shrunken_share(scores["risk_late_before"], known, reference.late_share)
+        found = pd.Series(share, index=scores.index, dtype="Float64")
     else:
         found = pd.Series(np.nan, index=scores.index).astype("Float64")
     scores["late_payment_probability"] = found.where(known.notna())

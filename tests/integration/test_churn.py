@@ -24,7 +24,7 @@ from retention.policies.load import Policies, load_policies
 from retention.scoring import model_store as model_files
 from retention.scoring.additive import AdditiveModel, Term
 from retention.scoring.model_store import models_in_use
-from retention.scoring.risks import add_churn
+from retention.scoring.risks import add_churn, shrunken_share
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Folders
 from retention.snapshots.store import table_of
@@ -311,3 +311,44 @@ def test_how_late_payment_is_taught_looks_neither_ahead_nor_away(tmp_path: Path)
     assert ana["open_before"].tolist() == [0, 0, 0]
     # Whether Bo's will be very late is not known for any of them yet, paid or not.
     assert rows[rows["customer_id"] == "B"].empty
+
+
+def paying(strong: bool) -> Labelled:
+    """Invoices of customers who pay late each with a chance of their own: the share is best."""
+    rng = np.random.default_rng(5)
+    own = rng.beta(2.5, 2.5, 400) if strong else np.full(400, 0.3)
+    rows = []
+    for customer, chance in enumerate(own):
+        late = rng.random(30) < chance
+        for n in range(5, 30):
+            before = int(late[:n].sum())
+            season = rng.normal()
+            said = late[n] if strong else rng.random() < 1 / (1 + np.exp(3 - 4 * abs(season)))
+            rows.append((customer, n, before, season, int(said)))
+    frame = pd.DataFrame(
+        rows, columns=["customer", "known_before", "late_before", "season", "late"]
+    )
+    share = float(frame["late"].mean())
+    return Labelled(
+        features=frame[["known_before", "late_before", "season"]],
+        label=frame["late"].to_numpy(),
+        groups=frame["customer"].to_numpy(dtype=object),
+        rival=shrunken_share(frame["late_before"], frame["known_before"], share),
+    )
+
+
+@pytest.mark.parametrize("strong", [True, False])
+def test_a_model_that_is_not_better_than_the_share_is_refused(*, strong: bool) -> None:
+    """Where the own share says it all no model earns its place; where more is known, it may."""
+    found, model = backtest(paying(strong), {"late_before": 1}, Campaign())
+    assert found.better_than_rival is not None
+    low, high = found.better_than_rival
+    assert found.accepted is (low > 0)
+    assert (model is not None) is found.accepted
+    if strong:
+        assert not found.accepted
+        assert "not better than what it would replace" in found.reason
+        assert found.maximum_profit is None, "a refused model promises no profit"
+    else:
+        assert low > 0.1
+    assert low <= high
