@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from retention.sources.config import SourcesConfig
+from retention.sources.vocabularies import vocabularies
 from retention.yaml_files import parse_policy
 from tests.conftest import ROOT
 from tests.factories.commands import data_folder, retention, surroundings
@@ -26,7 +27,7 @@ def blocks(name: str, language: str = "sh") -> list[str]:
 
 
 MAKE, ACTIVATE, OPS, TEAMS = blocks("README.md")
-OWN, CHINOOK = blocks("docs/your-own-data.md")
+OWN, PROPOSED, CHINOOK = blocks("docs/your-own-data.md")
 ELSEWHERE = {
     "docs/ops.md": 3, "docs/account-teams.md": 1, "docs/messages.md": 1, "docs/configuration.md": 1,
     "docs/settings.md": 1,
@@ -92,6 +93,8 @@ def test_your_own_data(demo: Path) -> None:
     shown = run(OWN, demo)
     assert "150 customers" in shown
     assert "customers meet an entry condition that must hold for more nights" in shown
+    proposed = run(PROPOSED, demo)
+    assert "file: 'invoices'" in proposed or "file: 'invoices.parquet'" in proposed
 
 
 SAID: dict[str, Callable[[str], bool]] = {
@@ -114,7 +117,10 @@ def test_the_commands_of_a_page(name: str, demo: Path) -> None:
 
 
 def test_the_mapping_example_is_valid() -> None:
-    (mapping,) = blocks("docs/your-own-data.md", "yaml")
+    mapping, meanings = blocks("docs/your-own-data.md", "yaml")
+    whole = parse_policy(f"{mapping}\n{meanings}", SourcesConfig, "your-own-data.md")
+    assert whole.merges("customers") == {"C-0017": "C-0009"}
+    assert vocabularies(whole.own_words())["invoices.status"].meaning("WO") == "written_off"
     assert parse_policy(mapping, SourcesConfig, "your-own-data.md").tables
     assert yaml.safe_load(mapping)
 

@@ -7,7 +7,7 @@ from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar
 from retention.domain.decision_kinds import DecisionKind
-from retention.domain.obstacles import Facts, Obstacle, obstacle_to
+from retention.domain.obstacles import RECOVERING, Facts, Obstacle, obstacle_to
 from retention.domain.playbook import Playbook, StageRule, Step
 from retention.domain.progress import CaseProgress, StepProgress
 from retention.domain.stages import GUARDED_STAGES, Stage
@@ -132,7 +132,8 @@ def _notice_runs(
     case: CaseProgress, playbook: Playbook, facts: Facts, today: date, ends_on: date
 ) -> Decision:
     """The clock runs; whatever protects the customer stops it, and a new notice is needed."""
-    protected = facts.hold or (facts.blocks[0] if facts.blocks else None)
+    turned = RECOVERING if facts.recovering else None
+    protected = facts.hold or (facts.blocks[0] if facts.blocks else turned)
     if protected:
         return Decision(DecisionKind.VOID_NOTICE, f"blocked:{protected}", withdraw=True)
     if case.reply_open:

@@ -236,6 +236,10 @@ SCORE_COLUMNS: tuple[ScoreColumn, ...] = (
 BY_NAME: dict[str, ScoreColumn] = {column.name: column for column in SCORE_COLUMNS}
 
 
+MONEY_FEATURES = frozenset({"revenue_90d", "revenue_prior_90d"})
+"""Features that are money, in cents, and no score of their own."""
+
+
 def parts_of(total: str) -> tuple[str, ...]:
     """Return the columns whose sum is exactly `total`."""
     return tuple(c.name for c in SCORE_COLUMNS if c.part_of == total)

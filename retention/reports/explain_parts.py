@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import sqlglot
 from sqlglot import expressions as exp
 
-from retention.domain.scores import BY_NAME, Kind
+from retention.domain.scores import BY_NAME, MONEY_FEATURES, Kind
 from retention.playbooks.counterfactual import Change, smallest_changes
 from retention.policies.load import Policies
 from retention.scoring.activity_costs import PARTS
@@ -23,7 +23,6 @@ from retention.scoring.rules import VERDICTS
 from retention.scoring.score import to_frame
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Folders
-from retention.sources.families import declared_money
 
 _SHOWN_REASONS = 6
 _VERDICT = "CASE " + " ".join(f"WHEN {sql} THEN '{n}'" for n, sql in VERDICTS.items()) + " END"
@@ -95,7 +94,7 @@ def _shown(name: str, value: Any) -> Any:
     """Return a feature as people know it: features hold money in cents."""
     if pd.isna(value):
         return None
-    is_money = declared_money(name) or (name in BY_NAME and BY_NAME[name].kind is Kind.MONEY)
+    is_money = name in MONEY_FEATURES or (name in BY_NAME and BY_NAME[name].kind is Kind.MONEY)
     return plain(value) / 100 if is_money else plain(value)
 
 

@@ -14,7 +14,6 @@ from retention.domain.cases import CaseState
 from retention.domain.exclusions import ExclusionKind, in_force
 from retention.domain.holdouts import Arm
 from retention.domain.playbook import Playbook
-from retention.ladder.condition_values import ENTRY
 from retention.playbooks.counterfactual import evaluate
 from retention.policies.load import Policies
 from retention.safeguards import exclusions
@@ -78,5 +77,5 @@ def _is_held_out(session: Session, customer: str) -> bool:
 
 
 def _nights(session: Session, customer: str, book: Playbook) -> int:
-    row = session.get(Confirmation, (customer, book.name, ENTRY))
+    row = session.get(Confirmation, (customer, book.name, "entry"))
     return row.nights if row else 0

@@ -60,11 +60,6 @@ def feature_sql(family: str) -> str:
     return (files("retention.sources") / "features" / f"{family}.sql").read_text("utf-8")
 
 
-def declared_money(column: str) -> bool:
-    """Tell whether a feature is an amount of money, which features hold in cents."""
-    return any(declared_columns(name).get(column, "").startswith("money") for name in FAMILIES)
-
-
 @cache
 def declared_columns(family: str) -> dict[str, str]:
     """Return the columns that a family's header declares, with their units."""

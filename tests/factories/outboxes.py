@@ -1,6 +1,7 @@
 """Messages on their way out: propose, approve, deliver, and look at what became of them."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -38,17 +39,16 @@ def deliver(limit: int = 1000, now: datetime = AFTERNOON) -> dict[str, int]:
 def one_proposal(shop: Application, stage: Stage, position: int | None = None) -> str:
     """Bring one case to `stage` and let a night propose its message; return the action's id."""
     with writing(shop.engine) as session:
-        case = (
-            session.scalars(
-                select(Case)
-                .where(Case.stage == Stage.EDUCATE)
-                .options(joinedload(Case.events), joinedload(Case.actions))
-                .order_by(Case.id)
-            )
-            .unique()
-            .all()[3]
+        found = session.scalars(
+            select(Case)
+            .where(Case.stage == Stage.EDUCATE)
+            .options(joinedload(Case.events), joinedload(Case.actions))
+            .order_by(Case.id)
         )
-        rows = read_rows(shop.folders.snapshots, NIGHT, [case.customer_id])
+        educated = list(found.unique())
+        rows = read_rows(shop.folders.snapshots, NIGHT, [case.customer_id for case in educated])
+        owing = [case for case in educated if _owes_and_is_reachable(rows[case.customer_id])]
+        case = owing[0]
         for action in case.actions:
             if action.state is ActionState.APPROVED:
                 session.get_one(Action, action.id).state = ActionState.DONE
@@ -64,6 +64,10 @@ def one_proposal(shop: Application, stage: Stage, position: int | None = None) -
         work = proposing.Work(row, manager, shop.sender, WEEKDAYS, NIGHT)
         made = proposing.propose(session, case, position, step, terms, work)
         return made.id
+
+
+def _owes_and_is_reachable(row: dict[str, Any]) -> bool:
+    return bool(row["has_email"] and row["open_amount"])
 
 
 def message_of(shop: Application, action_id: str) -> Message:

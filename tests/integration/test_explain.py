@@ -10,10 +10,12 @@ from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import Case
 from retention.db.session import reading
+from retention.domain.scores import BY_NAME, MONEY_FEATURES
 from retention.reports.explain import explain
 from retention.reports.sentences import about_no_case
 from retention.reports.words import load_words
 from retention.snapshots import store as snapshots
+from retention.sources.families import FAMILIES, declared_columns
 from tests.conftest import NIGHT
 from tests.factories.nights import morning_after, run_nights
 
@@ -64,3 +66,9 @@ def test_every_row_of_evidence_has_its_unit(explained: list[dict[str, Any]]) -> 
     assert ("disputed_invoice", "minutes") not in units
     disputed = [e for f in explained for e in f["evidence"] if e["kind"] == "disputed_invoice"]
     assert all(e["unit"] == "money" and e["quantity"] < 5_000 for e in disputed), "not in cents"
+
+
+def test_every_feature_that_is_money_is_known_to_be() -> None:
+    features = {name for family in FAMILIES for name, unit in declared_columns(family).items()
+                if unit.startswith("money")}  # fmt: skip
+    assert features - set(BY_NAME) == MONEY_FEATURES

@@ -121,5 +121,5 @@ def test_a_snapshot_of_another_schema_is_refused_by_name(config_dir: Path, tmp_p
     night(config_dir, root, NIGHT)
     manifest = snapshots.read_document(root, NIGHT, "manifest.json")
     snapshots.write_document(root, NIGHT, "manifest.json", {**manifest, "schema": "1"})
-    with pytest.raises(RetentionError, match="has schema 1, this version reads 3"):
+    with pytest.raises(RetentionError, match="has schema 1, this version reads 4"):
         replay(make_folders(root), NIGHT)

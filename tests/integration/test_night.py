@@ -248,7 +248,8 @@ def test_a_case_that_ends_takes_its_queued_message_along(shop: Application) -> N
             )
         book = shop.policies.playbooks[PlaybookName.RESTORE]
         changed = book.document.replace(
-            "net_profit_12m > 0 AND coalesce(overdue_amount, 0) = 0",
+            "(net_profit_12m > 0 OR (run_rate_low > 0 AND run_rate_prior > 0))\n"
+            "    AND coalesce(overdue_amount, 0) = 0",
             f"customer_id = '{case.customer_id}'",
         )
         from retention.db.models import PlaybookVersion
