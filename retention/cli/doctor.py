@@ -76,10 +76,14 @@ def _database(shop: "Application") -> Check:
 
 
 def _sources(shop: "Application") -> Check:
-    from retention.nights.pull import count_source_rows
+    from retention.nights.gaps import gaps
+    from retention.nights.pull import check_sources
 
-    rows = count_source_rows(shop.policies, shop.folders)
-    return Check("sources", OK, ", ".join(f"{name} {count:,}" for name, count in rows.items()))
+    found = check_sources(shop.policies, shop.folders)
+    lines = [", ".join(f"{name} {count:,}" for name, count in found.rows.items())]
+    lines += [f"{f.said_of_table}{f'; {f.seen}' if f.seen else ''}" for f in found.findings]
+    lines += gaps(found.columns, ())
+    return Check("sources", WARN if len(lines) > 1 else OK, ". ".join(lines))
 
 
 def _mail(shop: "Application") -> Check:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,7 @@ def _stage(company: Company, policies: Policies, folders: Folders, as_of: date) 
         "left_out": sorted(company.left_out),
         "costs": costs.model_dump(mode="json", by_alias=True),
         "conduct": policies.conduct,
+        "noticed": [asdict(finding) | {"seen": ""} for finding in company.findings],
     }
     find_payers(company, staged(folders, as_of))
     ties = find_ties(company, as_of)
@@ -174,11 +175,21 @@ def _stage(company: Company, policies: Policies, folders: Folders, as_of: date) 
     return shards
 
 
-def count_source_rows(policies: Policies, folders: Folders) -> dict[str, int]:
-    """Read and check every source; return the rows per mapped table. Raises SourceError."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What sources hold: rows and columns per mapped table, and what is noticed in them."""
+
+    rows: dict[str, int]
+    columns: dict[str, tuple[str, ...]]
+    findings: tuple[Finding, ...]
+
+
+def check_sources(policies: Policies, folders: Folders) -> Checked:
+    """Read and check every source. Raises SourceError."""
     company = _open(policies, folders)
     try:
-        return count_rows(company)
+        notice(company)
+        return Checked(count_rows(company), dict(company.mapped), tuple(company.findings))
     finally:
         company.close()
 

@@ -25,7 +25,8 @@ class ReportData:
 
     `tiers` and `archetypes` hold name, customers and net profit; `fit_by` per dimension: value,
     customers, poor fits, of `judged` customers with `poor` poor fits; `ageing` is overdue per
-    bucket; `tenths` share of time and of revenue per tenth of the customers, most time first.
+    bucket; `tenths` share of time and of revenue per tenth of the customers, most time first;
+    `noticed` what could not be taken from the data as it was.
     """
 
     as_of: str
@@ -43,6 +44,7 @@ class ReportData:
     gone: int
     moved: int
     churn: Mapping[str, Any] = field(default_factory=dict)
+    noticed: Sequence[Mapping[str, Any]] = ()
 
 
 def make_charts(data: ReportData, words: Words) -> list[Chart]:

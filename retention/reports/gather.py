@@ -72,9 +72,11 @@ def gather(folders: Folders, as_of: date) -> ReportData:
             "count(*) FILTER (WHERE active_contracts = 0 AND contracts_ended_12m > 0), "
             "count(*) FILTER (WHERE active_contracts > 0 AND contracts_switched_12m > 0) FROM s"
         ).fetchall()[0]
+        manifest = snapshots.read_manifest(folders.snapshots, as_of)
         return ReportData(
             as_of=as_of.isoformat(),
-            currency=snapshots.read_manifest(folders.snapshots, as_of)["costs"]["currency"],
+            currency=manifest["costs"]["currency"],
+            noticed=manifest.get("noticed", ()),
             customers=customers,
             profits=profits,
             tiers=_totals(db, "tier"),

@@ -1,6 +1,8 @@
 """One self-contained page: charts as SVG, their figures as tables, nothing from elsewhere."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -30,4 +32,19 @@ def render_page(
         ),
         figures=words.say("data", "report"),
         charts=pictures,
+        noticed_title=words.say("noticed", "report"),
+        noticed=[_noticed(found, words) for found in data.noticed],
+    )
+
+
+def _noticed(found: Mapping[str, Any], words: Words) -> str:
+    """Say what was noticed in a column of the data, and in how many rows."""
+    return words.say(
+        f"noticed_{found['kind']}",
+        "report",
+        table=found["table"],
+        column=found["column"],
+        target=found["target"],
+        count=words.number(found["count"]),
+        of=words.number(found["of"]),
     )

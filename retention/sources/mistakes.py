@@ -28,37 +28,54 @@ def refuse_mistakes(
 ) -> None:
     """Raise a SourceError that names every mistake of a table, the first rows of each."""
     columns = {row[0] for row in db.execute(f"DESCRIBE ({read})").fetchall()}
-    said: list[tuple[int, str, str]] = []
-    for mistake in wrong:
-        said += _rows_of(db, read, mistake, columns)
-    places = lines_of(origin, [place for place, _, _ in said])
-    (first, found, _), *others = said
-    more = "".join(f"; {places[place]}: {words}" for place, words, _ in others)
-    shown = [f"{places[place]}: {value}" for place, _, value in said if value]
+    found = [(mistake, _rows_of(db, read, mistake, columns)) for mistake in wrong]
+    places = lines_of(origin, [row.place for _, of in found for row in of.rows])
+    said, shown = [], []
+    for mistake, of in sorted(found, key=lambda pair: pair[1].rows[0].place):
+        lines = [places[row.place] for row in of.rows]
+        said.append((lines[0], mistake.said + _others(lines[1:], of.total - len(lines))))
+        shown += [f"{places[r.place]}: {r.value}" for r in of.rows if r.value]
+    (line, words), *more = said
     raise SourceError(
-        f"{origin.label}, {places[first]}",
-        found + more,
+        f"{origin.label}, {line}",
+        words + "".join(f"; {where}: {what}" for where, what in more),
         "Correct the data there.",
         seen="; ".join(shown),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    place: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    rows: list[_Row]
+    total: int
+
+
+def _others(lines: list[str], unseen: int) -> str:
+    """Return where else a mistake is, in words."""
+    if not lines:
+        return ""
+    more = f" and {unseen:,} more" if unseen else ""
+    return f" (also {', '.join(lines)}{more})"
+
+
 def _rows_of(
     db: duckdb.DuckDBPyConnection, read: str, mistake: Mistake, columns: set[str]
-) -> list[tuple[int, str, str]]:
-    """Return place, words and value of the first rows that have a mistake."""
+) -> _Rows:
+    """Return the first rows that have a mistake, and how many there are."""
     raw = f"raw {mistake.column}" if f"raw {mistake.column}" in columns else mistake.column
     rows = db.execute(
         f'SELECT place, CAST("{raw}" AS VARCHAR), count(*) OVER () FROM '
         f"(SELECT row_number() OVER () AS place, * FROM ({read})) "
         f"WHERE {mistake.rule} ORDER BY place LIMIT {_SHOWN_ROWS}"
     ).fetchall()
-    total = rows[0][2]
-    others = f" ({total} rows like it)" if total > len(rows) else ""
-    return [
-        (place, mistake.said + (others if n == 0 else ""), _value(mistake.column, value))
-        for n, (place, value, _) in enumerate(rows)
-    ]
+    shown = [_Row(place, _value(mistake.column, value)) for place, value, _ in rows]
+    return _Rows(shown, rows[0][2])
 
 
 def _value(column: str, value: str | None) -> str:

@@ -9,13 +9,17 @@ import pandas as pd
 import pytest
 
 from retention.domain.errors import ConfigError, SourceError
+from retention.domain.findings import WORDS
 from retention.domain.gates import Guards
+from retention.reports.words import load_words
 from retention.sources.config import SourcesConfig
 from retention.sources.currencies import Rates, convert_currencies
 from retention.sources.extract import extract_features
 from retention.sources.gate import check_gates, notice, profile_of
 from retention.sources.tables import Company, open_company
 from retention.yaml_files import parse_policy
+from tests.conftest import ROOT, copy_config
+from tests.factories.commands import answer, retention
 
 AS_OF = date(2026, 10, 31)
 HERE = "connections:\n  here: {kind: files, path: .}\n"
@@ -503,7 +507,7 @@ def test_every_mistake_of_a_table_is_named_in_one_go(tmp_path: Path) -> None:
     said = str(caught.value)
     for part in (
         "line 2: column 'amount' is not a valid amount",
-        "line 5: column 'amount' is not a valid amount",
+        "(also line 5)",
         "line 3: the required column 'invoice_id' is empty",
         "line 4: column 'issued_on' is not a valid date from 1901 to 2098",
     ):
@@ -538,3 +542,29 @@ def test_the_shipped_words_do_not_contradict_each_other() -> None:
             for word in words:
                 assert dict(seen).get(plain(word), meaning) == meaning, f"{column}: {word}"
                 seen = {**seen, plain(word): meaning}
+
+
+def test_doctor_names_what_is_noticed_with_examples_and_what_is_missing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "customers.csv").write_text(people("A"))
+    rows = "".join(f"{n},A,{JANUARY},10\n" for n in range(99))
+    (data / "invoices.csv").write_text(BILL + rows + f"x,a,{JANUARY},1\n")
+    env = {
+        "RETENTION_CONFIG_DIR": str(copy_config(tmp_path / "config", data)),
+        "RETENTION_STATE_DIR": str(tmp_path / "state"),
+    }
+    checks = answer(retention("doctor", "--json", cwd=tmp_path, env=env))["checks"]
+    (sources,) = [check for check in checks if check["part"] == "sources"]
+    assert sources["verdict"] == "WARN"
+    assert "1 of 100 rows name nothing that is in customers" in sources["detail"]
+    assert "for example 'a'; 1 would match but for case" in sources["detail"]
+    assert "no 'direct_cost' in invoices: profit is unknown for everybody" in sources["detail"]
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_report_has_words_for_all_that_is_noticed(language: str) -> None:
+    words = load_words(ROOT / "templates", language)
+    for kind in WORDS:
+        told = {"table": "t", "column": "c", "target": "u", "count": 1, "of": 2}
+        assert "1" in words.say(f"noticed_{kind}", "report", **told)
