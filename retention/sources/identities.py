@@ -111,11 +111,25 @@ def find_unmatched(
 
     A payment that names a known invoice belongs to whose invoice that is, whoever paid.
     """
-    findings = []
-    for (table, column), (target, key) in REFERENCES.items():
-        if column in mapped.get(table, ()) and key in mapped.get(target, ()):
-            findings += _unmatched(db, table, column, target, key, _also(table, column, mapped))
-    return findings
+    there = [
+        (table, column, target, key, _also(table, column, mapped))
+        for (table, column), (target, key) in REFERENCES.items()
+        if column in mapped.get(table, ()) and key in mapped.get(target, ())
+    ]
+    if not there:
+        return []
+    # All in one statement first: usually there is nothing to look at.
+    counts = ", ".join(f"(SELECT count(*) {_strange(*one)})" for one in there)
+    found = zip(there, one_row(db, f"SELECT {counts}"), strict=True)
+    return [_unmatched(db, *one, count=count) for one, count in found if count]
+
+
+def _strange(table: str, column: str, target: str, key: str, also: str) -> str:
+    """Return SQL from 'FROM' on for the rows whose column names nothing that is there."""
+    return (
+        f'FROM "{table}" WHERE "{column}" IS NOT NULL '
+        f'AND "{column}" NOT IN (SELECT "{key}" FROM "{target}") {also}'
+    )
 
 
 def _also(table: str, column: str, mapped: Mapping[str, tuple[str, ...]]) -> str:
@@ -129,16 +143,18 @@ def _also(table: str, column: str, mapped: Mapping[str, tuple[str, ...]]) -> str
 
 
 def _unmatched(
-    db: duckdb.DuckDBPyConnection, table: str, column: str, target: str, key: str, also: str
-) -> list[Finding]:
-    strange = (
-        f'SELECT "{column}" AS id, count(*) AS n FROM "{table}" WHERE "{column}" IS NOT NULL '
-        f'AND "{column}" NOT IN (SELECT "{key}" FROM "{target}") {also} GROUP BY ALL'
-    )
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    column: str,
+    target: str,
+    key: str,
+    also: str,
+    *,
+    count: int,
+) -> Finding:
+    rows_of = _strange(table, column, target, key, also)
+    strange = f'SELECT "{column}" AS id, count(*) AS n {rows_of} GROUP BY ALL'
     run(db, f"CREATE OR REPLACE TEMP TABLE strange_ids AS {strange}")
-    count = one_row(db, "SELECT coalesce(sum(n), 0) FROM strange_ids")[0]
-    if not count:
-        return []
     rows = one_row(db, f'SELECT count("{column}") FROM "{table}"')[0]
     examples = db.execute(
         f"SELECT id FROM strange_ids ORDER BY n DESC, id LIMIT {_EXAMPLES}"
@@ -151,4 +167,4 @@ def _unmatched(
     seen = "for example " + ", ".join(f"'{str(row[0])[:40]}'" for row in examples)
     if close:
         seen += f"; {close:,} would match but for case, blanks, unseen letters, zeros or '.0'"
-    return [Finding(table, column, "unmatched", int(count), int(rows), seen, target=target)]
+    return Finding(table, column, "unmatched", int(count), int(rows), seen, target=target)

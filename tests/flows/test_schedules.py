@@ -147,15 +147,14 @@ class Served:
     def next_minute(self, *names: str) -> list[str]:
         """Move schedules to the next minutes, one after the other; return the ids of their runs."""
         now = datetime.now(MADRID)
-        at = now.replace(second=0, microsecond=0) + timedelta(minutes=1 if now.second < 20 else 2)
+        at = now.replace(second=0, microsecond=0) + timedelta(minutes=2 if now.second < 20 else 3)
         times = {name: at + timedelta(minutes=n) for n, name in enumerate(names)}
         for name, moment in times.items():
             self.move(name, {"cron": f"{moment.minute} {moment.hour} * * *"})
         return [self._run_at(name, moment) for name, moment in times.items()]
 
     def _run_at(self, name: str, at: datetime) -> str:
-        until = datetime.now(MADRID) + timedelta(seconds=60)
-        while datetime.now(MADRID) < until:
+        while datetime.now(MADRID) < at + timedelta(seconds=60):
             for run in self.scheduled(name):
                 if datetime.fromisoformat(run["expected_start_time"]) == at:
                     return str(run["id"])

@@ -20,7 +20,7 @@ SIZE, SEED, FIRST = 700, 4, date(2025, 11, 1)
 def test_two_years_of_the_ladder_beat_the_untreated_and_end_nobody_who_has_turned(
     tmp_path: Path, seed: int
 ) -> None:
-    game = Game(SIZE, seed, date(2024, 11, 1), nights=728, every=21, holdout=0.35)
+    game = Game(SIZE, seed, date(2024, 11, 1), nights=728, every=28, holdout=0.35)
     found = play(game, tmp_path, ROOT / "config")["restore"]
     assert found["turned_and_terminated"] == 0
     assert min(found["treated"], found["held_out"]) > 40
