@@ -26,7 +26,8 @@ _TIMES_AS_OLD = 3
 class Band:
     """How much may change without tripping, as a share; `empty` as a multiple.
 
-    A change of at most `least` rows is small whatever its share.
+    A change of at most `least` rows is none whatever its share; the sum over a few times as many
+    rows says nothing.
     """
 
     rows: float = 0.20
@@ -74,7 +75,7 @@ def judge(now: Profile, history: Sequence[Profile], band: Band, stale_days: int 
         return None
     small = _is_small(now, history, band.least)
     return (
-        (None if small else _outside("rows", "rows", now, history, band.rows))
+        _outside("rows", "rows", now, history, band.rows, band.least)
         or (None if small else _outside("sum", "as sum of its amounts", now, history, band.sums))
         or _flooded(now, history, band.least)
         or _emptier(now, history, band.empty)
@@ -109,13 +110,21 @@ def _stale(now: Profile, history: Sequence[Profile], stale_days: int) -> str | N
 
 
 def _outside(
-    name: str, words: str, now: Profile, history: Sequence[Profile], least: float
+    name: str,
+    words: str,
+    now: Profile,
+    history: Sequence[Profile],
+    least: float,
+    unseen: int = 0,
 ) -> str | None:
     values = [float(p[name]) for p in history if p.get(name)]
     if not values or now.get(name) is None:
         return None
     # What is dated after the last good night is new, and no change of what there was.
-    tonight, last = float(now.get(f"{name}_then") or now[name]), values[0]
+    then = f"{name}_then"
+    tonight, last = float((now[then] or 0) if then in now else now[name]), values[0]
+    if max(abs(tonight - last), abs(float(now[name]) - median(values))) <= unseen:
+        return None
     allowed = max(least, _learnt(values))
     change = tonight / last - 1
     fallen = float(now[name]) / median(values) - 1

@@ -12,7 +12,8 @@ MARKS: Mapping[str, tuple[str, ...]] = {
     "payments": ("failed",),
     "tickets": ("complaint", "own_fault"),
 }
-_FEWER = 0.5
+FEWER = 0.5
+"""Less than this part of what there was is far fewer."""
 _MARK_TIMES, _MARK_LEAST, _MARK_SHARE = 3.0, 10, 0.02
 _LAG_DAYS, _LAG_SHARE = 5.0, 0.25
 
@@ -83,7 +84,7 @@ def _sums(change: Change, band: PeopleBand) -> str | None:
 def _marks(change: Change, band: PeopleBand) -> str | None:
     for mark, (had, still, then, now) in change.marks.items():
         lost = had - still
-        if lost > max(had * _FEWER, band.least):
+        if lost > max(had * FEWER, band.least):
             return f"{lost:,} of {had:,} customers have lost the mark '{mark}'"
         if now - then > max(_MARK_LEAST, then * (_MARK_TIMES - 1), change.rows * _MARK_SHARE):
             return f"{now:,} rows of the same months are marked '{mark}', {then:,} were"
@@ -97,6 +98,3 @@ def _lags(change: Change, band: PeopleBand) -> str | None:
         if abs(now - then) > max(_LAG_DAYS, abs(then) * _LAG_SHARE):
             return f"{name} lies {now:.0f} days after on average, {then:.0f} in the last good night"
     return None
-
-
-FEWER = _FEWER

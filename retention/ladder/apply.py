@@ -22,7 +22,6 @@ from retention.domain.offers import VoidReason
 from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress
 from retention.domain.stages import ADVERSE_STAGES
-from retention.domain.waits import STUCK
 from retention.ladder.caps import Decided
 from retention.ladder.condition_values import Evidence
 from retention.ladder.decision_receipts import Grounds, write_receipt
@@ -48,7 +47,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Applicator:
-    """Applies decisions in one transaction, dated `at`; `stuck` are cases that wait in vain."""
+    """Applies decisions in one transaction, dated `at`; `stuck` are cases that wait in vain.
+
+    `cleared` are the customers with a case that was our own fault.
+    """
 
     session: Session
     policies: Policies
@@ -59,6 +61,7 @@ class Applicator:
     done: Applied = field(default_factory=Applied)
     waits: list[dict[str, str]] = field(default_factory=list)
     stuck: Container[str] = ()
+    cleared: Container[str] = ()
 
     @property
     def as_of(self) -> date:
@@ -69,7 +72,7 @@ class Applicator:
     def proposals(self) -> Proposals:
         """Where what is proposed tonight is written."""
         return Proposals(self.session, self.policies, self.sender, self.evidence, self.workdays,
-                         self.done.proposed)  # fmt: skip
+                         self.done.proposed, self.cleared)  # fmt: skip
 
     def apply(self, decided: Decided, case: Case) -> None:
         """Apply a case's chain of decisions, in order."""
@@ -191,7 +194,7 @@ class Applicator:
 
         Open offers count no longer.
         """
-        waiting = [a for a in case.actions if a.form not in (RETRACT, REPLY, STUCK)]
+        waiting = [a for a in case.actions if a.form not in (RETRACT, REPLY)]
         self.done.given_up += actions.give_up(self.session, waiting, fate)
         for action in case.actions:
             offers.void(action, VoidReason.CASE_MOVED_ON)

@@ -55,7 +55,10 @@ def decide_night(
     over_cap = _hold_back(session, policies, cases, pulled, sender)
     workdays = policies.calendars.of_company(as_of)
     stuck = find_stuck(session, cases, as_of)
-    applicator = Applicator(session, policies, sender, known.evidence, workdays, at, stuck=stuck)
+    cleared = case_queries.ever_cleared(session)
+    applicator = Applicator(
+        session, policies, sender, known.evidence, workdays, at, stuck=stuck, cleared=cleared
+    )
     changing = [case for case in cases if applicator.changes_something(case)]
     wanted = {case.open_case.customer_id for case in changing}
     known.evidence.rows.update(read_rows(root, as_of, wanted))

@@ -1,6 +1,7 @@
 """What a night proposes: the steps of a stage, and the work that is no step of a playbook."""
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,7 +11,6 @@ from retention.actions import proposing
 from retention.actions.proposing import Work
 from retention.actions.step_terms import terms_of
 from retention.db.models import Action, Case
-from retention.db.queries import cases as case_queries
 from retention.domain.actions import ActionKind, ActionState, Part, Purpose
 from retention.domain.dates import Calendar, Period
 from retention.domain.errors import TemplateError
@@ -30,7 +30,10 @@ _FIVE_WORKDAYS = Period(5, workdays=True)
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """Writes proposals in one transaction; `proposed` counts them by stage and template."""
+    """Writes proposals in one transaction; `proposed` counts them by stage and template.
+
+    `cleared` are the customers with a case that was our own fault.
+    """
 
     session: Session
     policies: Policies
@@ -38,6 +41,7 @@ class Proposals:
     evidence: Evidence
     workdays: Calendar
     proposed: Counter[str]
+    cleared: Container[str]
 
     @property
     def as_of(self) -> date:
@@ -106,9 +110,7 @@ class Proposals:
 
     def _who_can_mend(self, case: Case, step: Step) -> Person | None:
         """What was our own fault once and comes back is nothing that an account can mend."""
-        if step.form != "reassessment" or not case_queries.cleared_on(
-            self.session, case.customer_id
-        ):
+        if step.form != "reassessment" or case.customer_id not in self.cleared:
             return None
         directors = self.policies.team.with_role(Role.DIRECTOR)
         return directors[0] if directors else None

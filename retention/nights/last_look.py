@@ -15,14 +15,13 @@ from retention.domain.dates import months_before
 from retention.domain.errors import SourceError
 from retention.domain.people import refuse
 from retention.messages.mime import comparable
-from retention.nights.pull import kept_profiles, open_for
+from retention.nights.pull import judged, open_for
 from retention.policies.load import Policies
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Folders
 from retention.sources.currencies import convert_currencies
 from retention.sources.extract import extract_features
-from retention.sources.gate import check_gates, notice, profile_of
 from retention.sources.subset import count_complaints, forget_invoices_after, keep_only
 from retention.sources.tables import Company
 from retention.sources.winsorise import count_paid_marks
@@ -91,11 +90,7 @@ def _doubt(
     if not history:
         return "no_good_night"
     as_of = date.fromisoformat(history[0]["as_of"])
-    notice(company)
-    profiles = {name: profile_of(company, name, as_of, as_of) for name in company.mapped}
-    people = snapshots.files(folders.snapshots, as_of, snapshots.PEOPLE)
-    kept, calendar = kept_profiles(folders, history), policies.calendars.of_company(as_of)
-    trips = check_gates(company, profiles, history, policies.guards, as_of, people, kept, calendar)
+    _, trips = judged(company, policies, folders, as_of, history, before=as_of)
     found = [trip for trip in trips if trip.table in _TABLES]
     return f"{IN_DOUBT}: {found[0].table}: {found[0].found}" if found else None
 

@@ -48,31 +48,36 @@ def inspect(
     """Return the figures of every readable table, what is noticed, the gates that would trip."""
     company = _open(policies, folders, without_broken=True)
     try:
-        profiles, trips = _judged(company, policies, folders, as_of, history)
+        profiles, trips = judged(company, policies, folders, as_of, history)
         return Inspected(profiles, trips, tuple(company.findings))
     finally:
         company.close()
 
 
-def _judged(
+def judged(
     company: Company,
     policies: Policies,
     folders: Folders,
     as_of: date,
     history: list[dict[str, Any]],
+    before: date | None = None,
 ) -> tuple[dict[str, dict[str, Any]], list[Trip]]:
+    """Return the figures of every table of an open company, and the gates that would trip.
+
+    Customers are compared with the snapshot of `before`, or else with the last one before `as_of`.
+    """
     notice(company)
     then = date.fromisoformat(history[0]["as_of"]) if history else None
     profiles = {name: profile_of(company, name, as_of, then) for name in company.mapped}
-    before = snapshots.latest_before(folders.snapshots, as_of)
+    before = before or snapshots.latest_before(folders.snapshots, as_of)
     people = snapshots.files(folders.snapshots, before, snapshots.PEOPLE) if before else []
-    kept = kept_profiles(folders, history)
+    kept = _kept_profiles(folders, history)
     calendar = policies.calendars.of_company(as_of)
     trips = check_gates(company, profiles, history, policies.guards, as_of, people, kept, calendar)
     return profiles, trips
 
 
-def kept_profiles(folders: Folders, history: list[dict[str, Any]]) -> list[tuple[date, Path]]:
+def _kept_profiles(folders: Folders, history: list[dict[str, Any]]) -> list[tuple[date, Path]]:
     """Return where good nights have kept what each customer had, newest first."""
     days = [date.fromisoformat(night["as_of"]) for night in history]
     return [(day, snapshots.folder(folders.snapshots, day) / snapshots.ROWS) for day in days]
@@ -94,7 +99,7 @@ def pull(
     """
     company = _open(policies, folders, without_broken=True)
     try:
-        profiles, trips = _judged(company, policies, folders, as_of, history or [])
+        profiles, trips = judged(company, policies, folders, as_of, history or [])
         taken = {
             t.table: (accepted or {})[t.table, t.found]
             for t in trips
@@ -106,7 +111,6 @@ def pull(
         leave_out_tripped(company, trips)
         tripped = {trip.table: trip.found for trip in trips}
         mapped = {name: profiles[name] for name in company.mapped}
-        findings = tuple(company.findings)
         shards = _stage(company, policies, folders, as_of)
         customers, with_email = count_customers(company, as_of)
     finally:
@@ -125,9 +129,9 @@ def pull(
         held_playbooks=tuple(sorted(held)),
         accepted=taken,
         shards=shards,
-        findings=counted(findings),
-        noticed=tuple(finding.said_of_table for finding in findings),
-        examples=tuple(f"{f.table}.{f.column}: {f.seen}" for f in findings if f.seen),
+        findings=counted(company.findings),
+        noticed=tuple(finding.said_of_table for finding in company.findings),
+        examples=tuple(f"{f.table}.{f.column}: {f.seen}" for f in company.findings if f.seen),
     )
 
 
@@ -149,6 +153,7 @@ def _stage(company: Company, policies: Policies, folders: Folders, as_of: date) 
     """Convert, cap and divide; start the snapshot. Returns the number of shards."""
     costs = policies.costs
     kept = folders.staging / f"{as_of}-{snapshots.ROWS}"
+    shutil.rmtree(kept, ignore_errors=True)
     keep_profiles(company, as_of, kept)
     convert_currencies(company, costs.currency, costs.rates(), as_of)
     find_caps(company, costs.winsorise, as_of)

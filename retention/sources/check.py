@@ -15,7 +15,7 @@ from retention.sources.canonical import CanonicalTable
 from retention.sources.config import USUAL_SCALES, TableMapping
 from retention.sources.mistakes import Mistake, refuse_mistakes, refuse_twice
 from retention.sources.origins import Origin, unreadable
-from retention.sources.possible import impossible, off_scale, rescaled
+from retention.sources.possible import answers, impossible, off_scale, rescaled
 from retention.sources.readings import EXPECTED, Reading, look_at_texts, read_column
 from retention.sources.rows import one_row, run
 
@@ -117,9 +117,10 @@ def _look_through(
     for (column, kind, rule), count in zip(noticed, found[len(mistakes) :], strict=True):
         slips = max(1, _SLIPS * _answers(db, read, column)) if column in scales else count
         if kind == "impossible" and count > slips:
-            least, most = mapping.scale("csat" if column == "csat" else "nps")
-            scale = f"an answer from {least:g} to {most:g}; say the scale under 'scales'"
-            wrong.append(Mistake(column, rule, f"column '{column}' is not {scale}"))
+            said = (
+                f"column '{column}' is not {answers(column, mapping)}; say the scale under 'scales'"
+            )
+            wrong.append(Mistake(column, rule, said))
         elif count:
             findings.append(Finding(table.name, column, kind, count, rows))
     if wrong:

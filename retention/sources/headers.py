@@ -43,7 +43,8 @@ def _look_at_file(folder: Path, name: str) -> tuple[Found, Rows]:
     path = folder / name
     if path.is_file() and path.suffix.lower() == ".csv" and not _is_utf8(path):
         options["encoding"] = "cp1252"
-    mapping = TableMapping(file=name, encoding=options.get("encoding"))
+    first = f"SELECT * FROM source LIMIT {_LOOKED_AT}"
+    mapping = TableMapping(file=name, encoding=options.get("encoding"), query=first)
     connection = Files(kind="files", path=".")
     with duckdb.connect() as db, tempfile.TemporaryDirectory(prefix="retention-read-") as aside:
         load_raw(db, "found", mapping, connection, folder, {}, Path(aside))
@@ -54,14 +55,16 @@ def _look_at_file(folder: Path, name: str) -> tuple[Found, Rows]:
 
 def _is_utf8(path: Path) -> bool:
     try:
-        path.read_text("utf-8")
+        with path.open(encoding="utf-8") as file:
+            for _ in file:
+                pass
     except UnicodeDecodeError:
         return False
     return True
 
 
 def _first_rows(db: duckdb.DuckDBPyConnection) -> Rows:
-    cursor = db.execute(f'SELECT * FROM "raw_found" LIMIT {_LOOKED_AT}')
+    cursor = db.execute('SELECT * FROM "raw_found"')
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -48,6 +48,13 @@ def off_scale(table: str, columns: Collection[str], mapping: TableMapping) -> di
     return {}
 
 
+def answers(column: str, mapping: TableMapping) -> str:
+    """Return, in words, what an answer may be; a survey's column holds those to both questions."""
+    scales = {question: mapping.scale(question) for question in ("csat", "nps")}
+    said = {q: f"an answer from {least:g} to {most:g}" for q, (least, most) in scales.items()}
+    return said["csat"] if column == "csat" else " (csat) or ".join(said.values()) + " (nps)"
+
+
 def _outside(column: str, mapping: TableMapping, question: str) -> str:
     least, most = mapping.scale(question)
     return f"{column} NOT BETWEEN {least:g} AND {most:g}"

@@ -22,7 +22,6 @@ from retention.yaml_files import PolicyModel, parse_policy
 
 _TICKET = "ticket_minute."
 _LANGUAGES = ("en", "es")
-_MANY_WORDS = 2_000
 _COUNTRY, _ZONE = "customers.country", "customers.timezone"
 Own = Mapping[str, Mapping[str, Iterable[str]]]
 
@@ -148,7 +147,7 @@ def apply_words(
             continue
         counts = db.execute(
             f'SELECT "{column}", count(*) FROM "{table}" WHERE "{column}" IS NOT NULL '
-            f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_MANY_WORDS}"
+            "GROUP BY 1 ORDER BY 2 DESC, 1"
         ).fetchall()
         findings += _unknown(table, column, words, counts)
         changed = [(word, words.meaning(word)) for word, _ in counts]

@@ -568,3 +568,12 @@ def test_the_report_has_words_for_all_that_is_noticed(language: str) -> None:
     for kind in WORDS:
         told = {"table": "t", "column": "c", "target": "u", "count": 1, "of": 2}
         assert "1" in words.say(f"noticed_{kind}", "report", **told)
+
+
+def test_a_credit_note_of_unknown_status_credits(tmp_path: Path) -> None:
+    """What is not known never makes anybody owe more."""
+    head = BILL.strip() + ",status\n"
+    invoices = f"{head}1,A,{JUNE},100,open\n2,A,2026-06-20,2026-06-20,-100,odd\n"
+    payments = PAID + "A,2026-06-21,1,\n"
+    company = read(tmp_path, customers=people("A"), invoices=invoices, payments=payments)
+    assert owes(features(company))["A"] == NOTHING

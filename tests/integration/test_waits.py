@@ -89,6 +89,20 @@ def test_a_case_that_goes_no_further_comes_before_its_owner(
         ]
 
 
+def test_a_case_that_ends_asks_nobody_any_more(world: World) -> None:
+    reach_educate(world)
+    world.people[0].disputed = 90
+    for _ in range(20):
+        world.night(5)
+        if asked(world):
+            break
+        world.everybody_does_their_work()
+        world.post("sent")
+    world.people[0].left_on = world.today
+    world.night(1)
+    assert [action.state for action in asked(world)] == [ActionState.CANCELLED]
+
+
 def test_who_was_asked_is_asked_again_only_after_as_long(world: World) -> None:
     reach_educate(world)
     live(world, 120, disputed=90)

@@ -67,6 +67,18 @@ def test_few_rows_more_or_less_are_a_small_table_and_no_fault() -> None:
     assert judge(profile(rows=0, total=0.0), [profile(rows=61)], Band()) is not None
 
 
+def test_a_change_of_a_few_rows_is_none_whatever_its_share() -> None:
+    assert judge(profile(rows=62), [profile(rows=80)], Band()) is None
+    assert judge(profile(rows=58), [profile(rows=80)], Band()) is not None
+    bled = [profile(rows=rows) for rows in (70, 85, 90, 90, 90)]
+    assert judge(profile(rows=55), bled, Band()) is not None, "a slow bleed adds up"
+
+
+def test_what_there_was_may_not_give_way_to_as_many_new_rows() -> None:
+    moved = profile(rows=1000) | {"rows_then": 0, "sum_then": None}
+    assert judge(moved, [profile()], Band()) is not None
+
+
 def test_what_is_dated_after_the_last_good_night_is_new_and_no_change() -> None:
     """Monthly billing: on one night as many bills come as there were before."""
     first = profile(rows=2000, total=90_000.0)

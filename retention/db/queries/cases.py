@@ -69,6 +69,21 @@ def cleared_on(session: Session, customer_id: str) -> list[date]:
     return list(days)
 
 
+def ever_cleared(session: Session) -> set[str]:
+    """Return the customers with a case that was cleared for our own fault."""
+    rows = session.scalars(
+        select(Case.customer_id)
+        .join(CaseEvent, CaseEvent.case_id == Case.id)
+        .where(
+            Case.state == CaseState.CLEARED,
+            CaseEvent.kind == CaseEventKind.CLOSED,
+            CaseEvent.reason == OUR_FAULT,
+        )
+        .distinct()
+    )
+    return set(rows)
+
+
 def last_closed_on(session: Session) -> dict[tuple[str, PlaybookName], date]:
     """Return when the last case of each customer and playbook was closed."""
     rows = session.execute(

@@ -40,7 +40,7 @@ moves AS (
     SELECT customer_id, issued_on, 0, -coalesce(own_amount, amount)
     FROM invoices
     WHERE amount < 0 AND issued_on <= $as_of
-        AND coalesce(status, '') NOT IN ('void', 'disputed', 'unknown')
+        AND coalesce(status, '') NOT IN ('void', 'disputed')
 ),
 queued AS (
     SELECT
