@@ -75,7 +75,8 @@ def _free_the_queue() -> None:
         stopped = api.crash_unbegun()
     if stopped:
         console = make_console(stderr=True)
-        console.print(f"Stopped before they began, and given up: {', '.join(stopped)}.")
+        names = ", ".join(stopped)
+        console.print(f"Stopped before they began, and given up: {names}.", soft_wrap=True)
 
 
 def _add_missing(files: "Files", variables: "Mapping[str, str]") -> None:
