@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from retention.bootstrap import get_application
+from retention.learning import invoices
 from retention.learning import train as learning
 from tasks.steps import step
 
@@ -22,9 +23,12 @@ def learn_churn(as_of: date) -> dict[str, Any]:
     return learning.keep(shop.folders.models, learnt, data_hash).as_json()
 
 
-@step(task_run_name="learn-late-payment-{as_of}", timeout_seconds=_HOUR)
-def learn_late_payment(as_of: date) -> dict[str, Any]:
-    """Learn which invoices are paid very late, from what was known when they were issued."""
+@step(task_run_name="learn-invoices-{as_of}", timeout_seconds=_HOUR)
+def learn_invoices(as_of: date) -> dict[str, dict[str, Any]]:
+    """Learn which invoices are paid very late or disputed, from what was known at their issue."""
     shop = get_application()
-    learnt, data_hash = learning.learn_late_payment(shop.policies, shop.folders, as_of)
-    return learning.keep(shop.folders.models, learnt, data_hash).as_json()
+    found = invoices.learn_invoices(shop.policies, shop.folders, as_of)
+    return {
+        kind: learning.keep(shop.folders.models, learnt, data_hash).as_json()
+        for kind, (learnt, data_hash) in found.items()
+    }

@@ -22,6 +22,7 @@ from retention.cli import (
     hold,
     inbox,
     init,
+    late,
     measure,
     nights,
     offer,
@@ -70,6 +71,7 @@ app.add_typer(template.app, name="template")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(churn.app, name="churn")
+app.add_typer(late.app, name="late")
 app.add_typer(gate.app, name="gate")
 app.add_typer(hold.app, name="hold")
 app.add_typer(offer.offers_app, name="offer")

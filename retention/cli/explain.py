@@ -88,8 +88,8 @@ def _tables(found: dict[str, Any], words: "Words") -> None:
     if found["churn_reasons"]:
         rows = [
             (
-                words.meaning(r["column"]),
-                words.value(r["column"], r["value"]),
+                " x ".join(words.meaning(c["column"]) for c in r["columns"]),
+                " x ".join(words.value(c["column"], c["value"]) for c in r["columns"]),
                 f"{r['log_odds']:+.3f}",
             )
             for r in found["churn_reasons"]

@@ -8,6 +8,7 @@ from retention.domain.cases import CaseState
 from retention.domain.dates import Period
 from retention.domain.stages import PlaybookName, Stage
 
+ENTRY, LEAVE, UNLESS, WHEN = "entry", "leave", "unless", "when"
 AT_ONCE, TEN_DAYS, THIRTY_DAYS, NINETY_DAYS = Period(), Period(10), Period(30), Period(90)
 
 
@@ -106,6 +107,17 @@ class Playbook:
     again: Period = NINETY_DAYS
     patience: Period = NINETY_DAYS
     offers: dict[str, OfferTerms] = field(default_factory=dict)
+
+    def conditions(self) -> list[tuple[str, str, str]]:
+        """Return every condition on scores: what it decides, at which place, and its text."""
+        found = [(ENTRY, "", self.entry.when), (LEAVE, "", self.leave.when)]
+        for rule in self.stages:
+            if rule.escalate_unless is not None:
+                found.append((UNLESS, str(rule.stage), rule.escalate_unless))
+            for position, step in enumerate(rule.steps):
+                if step.when is not None:
+                    found.append((WHEN, f"{rule.stage}:{position}", step.when))
+        return found
 
     def rule(self, stage: Stage) -> StageRule:
         """Return the rule of `stage`. Raises KeyError when this playbook has no such stage."""

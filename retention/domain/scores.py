@@ -121,7 +121,8 @@ PAYMENT = (
     _c("disputed_amount", Kind.MONEY, "", "invoices in dispute"),
     _c("disputed_invoices_12m", Kind.COUNT, "invoices", "in dispute, of 12 months"),
     _c("failed_payments_12m", Kind.COUNT, "payments", "payments that failed"),
-    _c("late_payment_probability", Kind.RATIO, "probability", "next invoice very late or disputed"),
+    _c("late_payment_probability", Kind.RATIO, "probability", "next invoice paid very late"),
+    _c("dispute_probability", Kind.RATIO, "probability", "next invoice disputed"),
     _c("payment_points_late", Kind.POINTS, "0-40", "from the share paid late", _PAY),
     _c("payment_points_overdue", Kind.POINTS, "0-40", "from overdue against a month", _PAY),
     _c("payment_points_failed", Kind.POINTS, "0-20", "from failed payments", _PAY),
@@ -234,6 +235,17 @@ SCORE_COLUMNS: tuple[ScoreColumn, ...] = (
 )
 
 BY_NAME: dict[str, ScoreColumn] = {column.name: column for column in SCORE_COLUMNS}
+
+
+OWN_PREFIX = "x_"
+"""Before the name of a number of the company's own, which is no score."""
+
+
+def column_named(name: str) -> ScoreColumn | None:
+    """Return the score of that name, or a number of the company's own; None when it is neither."""
+    if name.startswith(OWN_PREFIX):
+        return ScoreColumn(name, Kind.RATIO, "", name.removeprefix(OWN_PREFIX).replace("_", " "))
+    return BY_NAME.get(name)
 
 
 MONEY_FEATURES = frozenset({"revenue_90d", "revenue_prior_90d"})

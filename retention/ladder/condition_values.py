@@ -7,11 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from retention.domain.playbook import Playbook
-from retention.playbooks.conditions import evaluate
+from retention.domain.playbook import ENTRY, Playbook
+from retention.playbooks.conditions import evaluate, own_numbers
 from retention.snapshots import store as snapshots
-
-ENTRY, LEAVE, UNLESS, WHEN = "entry", "leave", "unless", "when"
 
 
 @dataclass(slots=True)
@@ -41,25 +39,15 @@ def condition_key(playbook: Playbook, what: str, stage: str = "") -> str:
 
 def conditions_of(playbook: Playbook) -> dict[str, str]:
     """Return every condition of a playbook, by key."""
-    conditions = {
-        condition_key(playbook, ENTRY): playbook.entry.when,
-        condition_key(playbook, LEAVE): playbook.leave.when,
-    }
-    for rule in playbook.stages:
-        if rule.escalate_unless is not None:
-            conditions[condition_key(playbook, UNLESS, rule.stage)] = rule.escalate_unless
-        for position, step in enumerate(rule.steps):
-            if step.when is not None:
-                key = condition_key(playbook, WHEN, f"{rule.stage}:{position}")
-                conditions[key] = step.when
-    return conditions
+    return {condition_key(playbook, *place): sql for *place, sql in playbook.conditions()}
 
 
 def gather(root: Path, as_of: date, playbooks: list[Playbook], with_case: list[str]) -> Evidence:
     """Evaluate every condition of `playbooks` for all customers at once."""
     conditions = {key: sql for book in playbooks for key, sql in conditions_of(book).items()}
+    own = {name for sql in conditions.values() for name in own_numbers(sql)}
     table = evaluate(
-        snapshots.scan(root, as_of, snapshots.SCORES),
+        snapshots.scan_scores(root, as_of, own),
         conditions,
         where_true=[condition_key(book, ENTRY) for book in playbooks],
         customers=with_case,

@@ -17,7 +17,7 @@ from retention.domain.documents import RECEIPT, stamped
 from retention.domain.obstacles import Facts
 from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress
-from retention.domain.scores import BY_NAME
+from retention.domain.scores import BY_NAME, OWN_PREFIX
 from retention.ladder.condition_values import Evidence, conditions_of
 
 
@@ -104,7 +104,8 @@ def _conditions(customer_id: str, playbook: Playbook, evidence: Evidence) -> lis
 
 
 def _inputs(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _plain(row[name]) for name in BY_NAME if row.get(name) is not None}
+    names = [*BY_NAME, *(name for name in row if name.startswith(OWN_PREFIX))]
+    return {name: _plain(row[name]) for name in names if row.get(name) is not None}
 
 
 def _plain(value: Any) -> Any:

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from retention.db.queries import cases as case_queries
 from retention.domain.exclusions import Exclusion, ExclusionKind, in_force
 from retention.domain.holdouts import Arm
-from retention.domain.playbook import Playbook
+from retention.domain.playbook import ENTRY, Playbook
 from retention.domain.stages import PlaybookName
 from retention.ladder import holdouts
-from retention.ladder.condition_values import ENTRY, Evidence, condition_key
+from retention.ladder.condition_values import Evidence, condition_key
 from retention.ladder.confirmations import Key, count_nights
 from retention.ladder.newcomers import look_at_newcomers
 from retention.policies.load import Policies

@@ -7,9 +7,9 @@ from typing import Any
 from retention.domain.exclusions import Exclusion, ExclusionKind, in_force
 from retention.domain.messages import MessageClass
 from retention.domain.obstacles import Facts
-from retention.domain.playbook import Playbook, Step
+from retention.domain.playbook import UNLESS, WHEN, Playbook, Step
 from retention.domain.stages import Stage
-from retention.ladder.condition_values import UNLESS, WHEN, Evidence, condition_key
+from retention.ladder.condition_values import Evidence, condition_key
 from retention.ladder.open_cases import OpenCase
 from retention.messages.mime import comparable
 

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from retention.db.queries import cases as case_queries
 from retention.domain.errors import ConfigError
 from retention.domain.exclusions import Exclusion
-from retention.domain.playbook import Playbook
+from retention.domain.playbook import LEAVE, Playbook
 from retention.domain.stages import PlaybookName
 from retention.domain.summaries import PullSummary
-from retention.ladder.condition_values import LEAVE, Evidence, condition_key, gather
+from retention.ladder.condition_values import Evidence, condition_key, gather
 from retention.ladder.confirmations import count_nights
 from retention.ladder.open_cases import OpenCase
 from retention.ladder.table_dependence import tables_of

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from retention.db.models import Confirmation, GateOverride
 from retention.domain.entry_doubt import ENTRY, too_many
 from retention.domain.limits import Limits
+from retention.domain.playbook import ENTRY as CONDITION
 from retention.domain.stages import PlaybookName
-from retention.ladder.condition_values import ENTRY as CONDITION
 from retention.ladder.confirmations import Key
 from retention.runs import trust
 

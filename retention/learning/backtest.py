@@ -1,12 +1,20 @@
 """Back-test a model on rows it has not seen, and refuse it when it has no skill."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from retention.learning.calibration import across_folds, by_curve, by_line, in_words
+from retention.learning.comparison import (
+    MIN_PER_CLASS,
+    Interval,
+    gain,
+    gain_over_incumbent,
+    why_refused,
+)
 from retention.learning.ebm import as_matrix, fit_additive, is_numeric, without_notes
 from retention.learning.measures import (
     Campaign,
@@ -19,22 +27,23 @@ from retention.learning.measures import (
     top_decile_lift,
 )
 from retention.learning.table import Labelled
-from retention.scoring.additive import AdditiveModel, sigmoid
+from retention.scoring.additive import AdditiveModel
 
 FOLDS = 5
+PAIRS = 5
 _FOLDS_AT_ONCE = 2
-MIN_PER_CLASS = 30
 _SEED = 20080401
 _LARGEST = 1e12
-_Z, _NEVER = 1.96, 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
     """What a back-test found. `accepted` is false without skill; `reason` says why.
 
-    `better_than_rival` and `better_than_logistic` are 95 % intervals of how much smaller the log
-    loss is than that of what the model would replace, and of a logistic regression.
+    What begins with `better_` are 95 % intervals of how much smaller the log loss is: than that of
+    what the model would replace, of a logistic regression, of the model in use, and with pairs of
+    columns or a curve than without them. `calibration_words` says what `calibration` shows.
+    `suspects` are columns that were used and look nearly like the label.
     """
 
     rows: int
@@ -43,19 +52,27 @@ class Backtest:
     reason: str
     auc: float | None = None
     auc_spread: float | None = None
-    auc_interval: tuple[float, float] | None = None
+    auc_interval: Interval | None = None
     baseline_auc: float | None = None
     brier: float | None = None
     brier_of_the_mean: float | None = None
     top_decile_lift: float | None = None
     calibration: list[dict[str, Any]] = field(default_factory=list)
+    calibration_words: str | None = None
+    calibrated_by: str | None = None
+    pairs: tuple[str, ...] = ()
     maximum_profit: dict[str, float] | None = None
     profit_by_value: dict[str, float] | None = None
     duplicate_rows: int = 0
+    duplicates_kept: bool = False
     left_out: dict[str, str] = field(default_factory=dict)
+    suspects: dict[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
-    better_than_rival: tuple[float, float] | None = None
-    better_than_logistic: tuple[float, float] | None = None
+    better_than_rival: Interval | None = None
+    better_than_logistic: Interval | None = None
+    better_than_incumbent: Interval | None = None
+    better_with_pairs: Interval | None = None
+    better_with_a_curve: Interval | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -74,7 +91,9 @@ def backtest(
         "rows": len(data.label),
         "positives": int(data.label.sum()),
         "duplicate_rows": data.duplicate_rows,
+        "duplicates_kept": data.duplicates_kept,
         "left_out": data.left_out,
+        "suspects": data.suspects,
         "columns": tuple(map(str, data.features.columns)),
     }
     fewest = min(known["positives"], known["rows"] - known["positives"])
@@ -89,63 +108,79 @@ def _judge(
     data: Labelled, monotone: dict[str, int], campaign: Campaign | None, known: dict[str, Any]
 ) -> tuple[Backtest, AdditiveModel | None]:
     fold = folds_of(data.groups, data.label)
-    logit, baseline = _out_of_fold(data, fold, monotone)
-    probability = _calibrated_across(logit, data.label, fold)
-    found = _measured(data, fold, logit, probability, campaign)
-    low, high = found["auc_interval"]
-    found["baseline_auc"] = round(auc(data.label, baseline), 4)
-    plain = _calibrated_across(baseline, data.label, fold)
-    found["better_than_logistic"] = gain(data, probability, plain)
-    if data.rival is not None:
-        found["better_than_rival"] = gain(data, probability, data.rival)
-    reason = _why_refused(low, high, found["better_than_rival"], found["better_than_logistic"])
+    tried = _out_of_fold(data, fold, monotone)
+    form, probability = _choose(data, fold, tried)
+    logit = tried.with_pairs if form.paired else tried.single
+    found = form.found | _measured(data, fold, logit, probability, campaign)
+    found["baseline_auc"] = round(auc(data.label, tried.logistic), 4)
+    plain = across_folds(tried.logistic, data.label, fold, curved=False)
+    found |= _compared(data, probability, plain)
+    reason = why_refused(
+        found["auc_interval"], found["better_than_rival"], found["better_than_logistic"],
+        found["better_than_incumbent"],
+    )  # fmt: skip
     if reason is not None:
         found["maximum_profit"] = found["profit_by_value"] = None
         return Backtest(accepted=False, reason=reason, **known, **found), None
-    slope, shift = _platt(logit, data.label)
-    model = fit_additive(data.features, data.label, monotone).calibrated(slope, shift)
+    model = _fitted(data, monotone, form, logit)
+    found["pairs"] = tuple(pair.column for pair in model.pairs)
     return Backtest(accepted=True, reason="it has skill", **known, **found), model
 
 
-def _why_refused(
-    low: float,
-    high: float,
-    rival: tuple[float, float] | None,
-    logistic: tuple[float, float],
-) -> str | None:
-    """A model earns its place: better than a coin and what it replaces, not worse than a line."""
-    if low <= 0.5:  # noqa: PLR2004 - a coin
-        return f"no skill: the AUC lies between {low:.3f} and {high:.3f}, which a coin reaches"
-    if rival is not None and rival[0] <= 0:
-        return (
-            "not better than what it would replace: the gain in log loss lies between "
-            f"{rival[0]:+.4f} and {rival[1]:+.4f}"
-        )
-    if logistic[1] < 0:
-        return (
-            "worse than a logistic regression: the gain in log loss lies between "
-            f"{logistic[0]:+.4f} and {logistic[1]:+.4f}"
-        )
-    return None
+class _Tried(NamedTuple):
+    """Log-odds of each row from models that have not seen it."""
+
+    single: np.ndarray
+    with_pairs: np.ndarray
+    logistic: np.ndarray
 
 
-def gain(data: Labelled, ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-    """Return by how much our log loss is smaller than another's: a 95 % interval.
+class _Form(NamedTuple):
+    """What the model is made of: pairs of columns, and a curve, only where they help."""
 
-    Rows of one customer count together, for they are not independent (a cluster-robust interval).
-    """
-    difference = _log_loss(data.label, theirs) - _log_loss(data.label, ours)
-    names, place = np.unique(data.groups.astype(str), return_inverse=True)
-    middle = float(difference.mean())
-    sums = np.bincount(place, weights=difference - middle, minlength=len(names))
-    error = float(np.sqrt(np.square(sums).sum())) / len(difference)
-    return round(middle - _Z * error, 5), round(middle + _Z * error, 5)
+    paired: bool
+    curved: bool
+    found: dict[str, Any]
 
 
-def _log_loss(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    clipped = np.clip(probability, _NEVER, 1 - _NEVER)
-    loss: np.ndarray = -np.where(label == 1, np.log(clipped), np.log(1 - clipped))
-    return loss
+def _choose(data: Labelled, fold: np.ndarray, tried: _Tried) -> tuple[_Form, np.ndarray]:
+    """More is taken only where the interval of its gain lies above zero."""
+    label, groups = data.label, data.groups
+    probability = across_folds(tried.single, label, fold, curved=False)
+    richer = across_folds(tried.with_pairs, label, fold, curved=False)
+    by_pairs = gain(label, groups, richer, probability)
+    paired = by_pairs[0] > 0
+    logit, probability = (tried.with_pairs, richer) if paired else (tried.single, probability)
+    bent = across_folds(logit, label, fold, curved=True)
+    by_bending = gain(label, groups, bent, probability)
+    curved = by_bending[0] > 0
+    found = {
+        "better_with_pairs": by_pairs,
+        "better_with_a_curve": by_bending,
+        "calibrated_by": "curve" if curved else "line",
+    }
+    return _Form(paired, curved, found), bent if curved else probability
+
+
+def _compared(data: Labelled, ours: np.ndarray, plain: np.ndarray) -> dict[str, Interval | None]:
+    label, groups, rival = data.label, data.groups, data.rival
+    return {
+        "better_than_logistic": gain(label, groups, ours, plain),
+        "better_than_rival": None if rival is None else gain(label, groups, ours, rival),
+        "better_than_incumbent": gain_over_incumbent(label, groups, ours, data.incumbent),
+    }
+
+
+def _fitted(
+    data: Labelled, monotone: dict[str, int], form: _Form, logit: np.ndarray
+) -> AdditiveModel:
+    """Fit on all rows; calibrate by what was predicted of rows that were not seen."""
+    model = fit_additive(data.features, data.label, monotone, pairs=PAIRS)
+    if not form.paired:  # as out of the folds: the intercept is that of a fit with pairs
+        model = model.without_pairs()
+    if form.curved:
+        return replace(model, curve=by_curve(logit, data.label))
+    return model.calibrated(*by_line(logit, data.label))
 
 
 def folds_of(groups: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -160,20 +195,19 @@ def folds_of(groups: np.ndarray, label: np.ndarray) -> np.ndarray:
     return fold[place]
 
 
-def _out_of_fold(
-    data: Labelled, fold: np.ndarray, monotone: dict[str, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    logit, baseline = np.empty(len(fold)), np.empty(len(fold))
+def _out_of_fold(data: Labelled, fold: np.ndarray, monotone: dict[str, int]) -> _Tried:
+    tried = _Tried(*(np.empty(len(fold)) for _ in _Tried._fields))
 
     def fill(number: int) -> None:
         train, test = fold != number, fold == number
-        model = fit_additive(data.features[train], data.label[train], monotone)
-        logit[test] = model.logit(data.features[test])
-        baseline[test] = _logistic(data.features, data.label, train)[test]
+        model = fit_additive(data.features[train], data.label[train], monotone, pairs=PAIRS)
+        tried.with_pairs[test] = model.logit(data.features[test])
+        tried.single[test] = model.without_pairs().logit(data.features[test])
+        tried.logistic[test] = _logistic(data.features, data.label, train)[test]
 
     with ThreadPoolExecutor(_FOLDS_AT_ONCE) as pool:  # the library computes outside Python's lock
         list(pool.map(fill, range(FOLDS)))
-    return logit, baseline
+    return tried
 
 
 def _logistic(features: pd.DataFrame, label: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -195,23 +229,6 @@ def _logistic(features: pd.DataFrame, label: np.ndarray, train: np.ndarray) -> n
     return logit
 
 
-def _calibrated_across(logit: np.ndarray, label: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    probability = np.empty(len(logit))
-    for number in range(FOLDS):
-        slope, shift = _platt(logit[fold != number], label[fold != number])
-        here = fold == number
-        probability[here] = sigmoid(slope * logit[here] + shift)
-    return probability
-
-
-def _platt(logit: np.ndarray, label: np.ndarray) -> tuple[float, float]:
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = LogisticRegression(C=1e6).fit(logit.reshape(-1, 1), label)
-    slope = max(float(fitted.coef_[0, 0]), 0.0)
-    return slope, float(fitted.intercept_[0])
-
-
 def _measured(
     data: Labelled,
     fold: np.ndarray,
@@ -223,11 +240,10 @@ def _measured(
     each = [auc(label[fold == n], logit[fold == n]) for n in numbers]
     squared = np.mean([brier(label[fold == n], probability[fold == n]) for n in numbers])
     low, high = auc_interval(label, probability)
-    by_value = (
-        profit_by_value(label, probability, data.value, campaign)
-        if campaign is not None and data.value is not None
-        else None
-    )
+    by_value = None
+    if campaign is not None and (data.value is not None or data.cost is not None):
+        by_value = profit_by_value(label, probability, campaign, data.value, data.cost)
+    tenths = calibration_table(label, probability)
     return {
         "auc": round(float(np.mean(each)), 4),
         "auc_spread": round(float(np.std(each, ddof=1)), 4),
@@ -235,8 +251,8 @@ def _measured(
         "brier": round(float(squared), 4),
         "brier_of_the_mean": round(brier(label, np.full(len(label), label.mean())), 4),
         "top_decile_lift": round(top_decile_lift(label, probability), 2),
-        "calibration": calibration_table(label, probability),
+        "calibration": tenths,
+        "calibration_words": in_words(tenths),
         "maximum_profit": maximum_profit(label, probability, campaign) if campaign else None,
         "profit_by_value": by_value,
-        "better_than_rival": None,
     }

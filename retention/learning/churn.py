@@ -52,18 +52,21 @@ def training_rows(pairs: list[tuple[date, pd.DataFrame, pd.DataFrame]]) -> Label
     Each pair is a date, the measured customers of that date, and those of 90 days later. Only
     customers who could leave take part; who is in the older frame alone has no known end.
     """
-    parts = [_of_pair(before, after) for _, before, after in pairs]
-    parts = [(frame, label) for frame, label in parts if len(frame)]
+    parts = [(day, *_of_pair(before, after)) for day, before, after in pairs]
+    parts = [part for part in parts if len(part[1])]
     if not parts:
         return None
-    together = pd.concat([frame for frame, _ in parts], ignore_index=True)
+    together = pd.concat([frame for _, frame, _ in parts], ignore_index=True)
     names = [c for c in together.columns if c in COLUMNS or c.startswith(EXTRA)]
     names = [name for name in names if together[name].notna().any()]
     return Labelled(
         features=together[names],
-        label=np.concatenate([label for _, label in parts]),
+        label=np.concatenate([label for _, _, label in parts]),
         groups=together["customer_id"].to_numpy(dtype=object),
         value=_worth(together),
+        days=np.concatenate(
+            [np.full(len(frame), day, dtype="datetime64[D]") for day, frame, _ in parts]
+        ),
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from retention.learning.ebm import is_numeric
 from retention.learning.measures import auc
 
-LEAK_AUC = 0.98
+LEAK_AUC, SUSPECT_AUC = 0.98, 0.9
 _ALONE = "it alone has"
 _UNIQUE = 0.95
 _MOST = 0.9
@@ -38,6 +38,31 @@ def leave_out(
         else:
             kept[str(name)] = column
     return pd.DataFrame(kept, index=features.index), reasons
+
+
+def suspects(
+    features: pd.DataFrame, label: np.ndarray, known_before: Collection[str] = ()
+) -> dict[str, str]:
+    """Return the columns that may be learnt from, yet look nearly like the label, and why.
+
+    Such a column is often the answer in other words, or was written after it (a reason for leaving,
+    a date of closing): who knows the table has to say. Those `known_before` are none.
+    """
+    found = {}
+    for name in features.columns:
+        if name in known_before:
+            continue
+        alone = _auc_alone(features[name], label)
+        filled = features[name].notna().to_numpy()
+        if _either_way(label, filled * 1.0) >= SUSPECT_AUC:
+            shares = [f"{filled[label == one].mean():.0%}" for one in (1, 0)]
+            found[str(name)] = (
+                f"it is filled in for {shares[0]} of those who left and {shares[1]} of the others: "
+                "was it written after they left?"
+            )
+        elif alone >= SUSPECT_AUC:
+            found[str(name)] = f"{_ALONE} AUC {alone:.3f}: was it known before they left?"
+    return found
 
 
 def _judged(column: pd.Series, label: np.ndarray, cut: date | None) -> tuple[pd.Series, str]:

@@ -116,16 +116,25 @@ def _beta_quantiles(campaign: Campaign) -> Array:
 
 
 def profit_by_value(
-    label: Array, probability: Array, value: Array, campaign: Campaign
+    label: Array,
+    probability: Array,
+    campaign: Campaign,
+    value: Array | None = None,
+    cost: Array | None = None,
 ) -> dict[str, float]:
     """Return the profit per customer of treating whoever is above their own threshold.
 
-    `value` is what each customer is worth. A customer is treated when the expected gain exceeds
-    the expected cost (Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001).
+    `value` is what each customer is worth, `cost` what treating each costs; the campaign says what
+    is not given. A customer is treated when the expected gain exceeds the expected cost (Elkan,
+    "The Foundations of Cost-Sensitive Learning", IJCAI 2001).
     """
     accepts = campaign.alpha / (campaign.alpha + campaign.beta)
-    gain = accepts * (value - campaign.incentive) - campaign.contact
-    loss = campaign.incentive + campaign.contact
+    worth = campaign.value if value is None else value
+    if cost is None:
+        gain = accepts * (worth - campaign.incentive) - campaign.contact
+        loss = np.full(len(label), campaign.incentive + campaign.contact)
+    else:
+        gain, loss = accepts * worth - cost, cost
     profit = np.where(label == 1, gain, -loss)
     chosen = probability * gain > (1 - probability) * loss
     return {

@@ -18,47 +18,81 @@ _NO = {"no", "false", "0", "0.0", "n", "f"}
 class Labelled:
     """Rows to learn from. `groups` names each row's customer, who is kept in one fold.
 
-    `rival` are the probabilities that a model would replace; it has to be better than they are.
+    `value` is what each row is worth, and `cost` what treating it costs, in currency. `rival` are
+    the probabilities that a model would replace; it has to be better than they are. `incumbent` are
+    those of the model in use, missing where it had seen the row; `days` are the days on which the
+    features were known.
     """
 
     features: pd.DataFrame
     label: np.ndarray
     groups: np.ndarray
     value: np.ndarray | None = None
+    cost: np.ndarray | None = None
     duplicate_rows: int = 0
+    duplicates_kept: bool = False
     left_out: dict[str, str] = field(default_factory=dict)
+    suspects: dict[str, str] = field(default_factory=dict)
     data_hash: str = ""
     rival: np.ndarray | None = None
+    incumbent: np.ndarray | None = None
+    days: np.ndarray | None = None
 
 
-def read_labelled(
-    path: Path, label: str, id_column: str | None = None, cost_column: str | None = None
-) -> Labelled:
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a table are no features: the label, the id, the money of each row."""
+
+    label: str
+    id: str | None = None
+    cost: str | None = None
+    benefit: str | None = None
+
+    def options(self) -> dict[str, str]:
+        """Return the options of the command line that name a column, with the column."""
+        every = {"--label": self.label, "--id": self.id, "--cost-column": self.cost,
+                 "--benefit-column": self.benefit}  # fmt: skip
+        return {option: name for option, name in every.items() if name is not None}
+
+
+def read_labelled(path: Path, columns: Columns) -> Labelled:
     """Read a CSV or Parquet file. Raises SourceError naming the file, what was found, the remedy.
 
-    Ids stay text (`007` and `7` are two customers). Exact duplicate rows are counted and kept once.
+    Ids stay text (`007` and `7` are two customers). Exact duplicate rows are counted: with an id
+    they are one row, and kept once; without one they may be two customers who are alike, and are
+    all kept, in one fold.
     """
     raw = _read(path)
-    for name, option in ((label, "--label"), (id_column, "--id"), (cost_column, "--cost-column")):
-        if name is not None and name not in raw.columns:
+    named = columns.options()
+    for option, name in named.items():
+        if name not in raw.columns:
             known = ", ".join(map(str, raw.columns))
             raise SourceError(path.name, f"there is no column '{name}'; found: {known}",
                               f"Correct {option}.")  # fmt: skip
-    unique = raw.drop_duplicates().reset_index(drop=True)
-    if unique.empty:
+    alike = raw.duplicated()
+    rows = raw[~alike] if columns.id else raw
+    if rows.empty:
         raise SourceError(path.name, "there are no rows", "Export it again.")
-    known_labels = unique[unique[label].notna()].reset_index(drop=True)
-    ids = known_labels[id_column] if id_column else pd.Series(known_labels.index)
-    value = _numbers(known_labels[cost_column], path, cost_column) if cost_column else None
-    features = known_labels.drop(columns=[label, *([id_column] if id_column else [])])
+    rows = rows[rows[columns.label].notna()].reset_index(drop=True)
+    features = rows.drop(columns=list(dict.fromkeys(named.values())))
     return Labelled(
         features=features.apply(_typed),
-        label=as_label(known_labels[label], path.name, label),
-        groups=ids.astype("string").fillna("").to_numpy(dtype=object),
-        value=value,
-        duplicate_rows=len(raw) - len(unique),
+        label=as_label(rows[columns.label], path.name, columns.label),
+        groups=_groups(rows, columns.id),
+        value=_numbers(rows, path, columns.benefit),
+        cost=_numbers(rows, path, columns.cost),
+        duplicate_rows=int(alike.sum()),
+        duplicates_kept=columns.id is None,
         data_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
+
+
+def _groups(rows: pd.DataFrame, id_column: str | None) -> np.ndarray:
+    """Return whose each row is: the id, or one name for rows that are alike in everything."""
+    if id_column is None:
+        alike: np.ndarray = pd.util.hash_pandas_object(rows, index=False).to_numpy().astype(object)
+        return alike
+    return rows[id_column].astype("string").fillna("").to_numpy(dtype=object)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -89,8 +123,10 @@ def _typed(column: pd.Series) -> pd.Series:
     return numbers.where(np.isfinite(numbers.astype("float64"))).astype("Float64")
 
 
-def _numbers(column: pd.Series, path: Path, name: str | None) -> np.ndarray:
-    numbers = pd.to_numeric(column, errors="coerce").astype("Float64")
+def _numbers(rows: pd.DataFrame, path: Path, name: str | None) -> np.ndarray | None:
+    if name is None:
+        return None
+    numbers = pd.to_numeric(rows[name], errors="coerce").astype("Float64")
     values = numbers.to_numpy(dtype=float, na_value=np.nan)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0]) + 1

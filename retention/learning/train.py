@@ -1,4 +1,4 @@
-"""Learn from the company's own past: who left, who paid late. Models are files, never changed."""
+"""Learn who leaves, from the company's own past or a table. Models are files, never changed."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -12,27 +12,26 @@ import pandas as pd
 from retention.learning import churn
 from retention.learning.backtest import Backtest, backtest
 from retention.learning.ebm import library_versions
-from retention.learning.leaks import leave_out
+from retention.learning.incumbent import probabilities_in_use
+from retention.learning.leaks import leave_out, suspects
 from retention.learning.measures import Campaign
-from retention.learning.table import Labelled, read_labelled
+from retention.learning.table import Columns, Labelled, read_labelled
 from retention.nights.pull import open_sources
 from retention.policies.load import Policies
 from retention.scoring import model_store as model_files
 from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
-from retention.scoring.model_store import CHURN, LATE_PAYMENT
-from retention.scoring.risks import shrunken_share
+from retention.scoring.model_store import CHURN
 from retention.scoring.score import measure_customers, to_frame
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Folders
 from retention.snapshots.store import table_of
-from retention.sources.extract import extract_features, extract_invoices
+from retention.sources.extract import extract_features
 from retention.sources.winsorise import find_caps
 
 Pair = tuple[date, pd.DataFrame, pd.DataFrame]
 _CUTS = 5
 _SLACK_DAYS = 10
-_MOST_INVOICES = 12_000
 _BETA_STRENGTH = 20.0
 
 
@@ -77,21 +76,16 @@ def campaign_of(costs: Costs, value: np.ndarray | None) -> Campaign | None:
 
 
 def learn_from_table(
-    path: Path,
-    label: str,
-    as_of: date,
-    *,
-    id_column: str | None = None,
-    cost_column: str | None = None,
-    cut: date | None = None,
+    path: Path, columns: Columns, as_of: date, cut: date | None = None
 ) -> tuple[Learnt, str]:
     """Back-test and fit on a labelled table; return what came of it and the data's hash.
 
-    Profit is measured with the published values of a campaign, which any table can be compared by.
-    Raises SourceError when the table cannot be used.
+    Profit is measured with the published values of a campaign, which any table can be compared by,
+    unless each row has its own. Raises SourceError when the table cannot be used.
     """
-    data = read_labelled(path, label, id_column, cost_column)
+    data = read_labelled(path, columns)
     data.features, data.left_out = leave_out(data.features, data.label, cut)
+    data.suspects = suspects(data.features, data.label)
     found, model = backtest(data, {}, Campaign())
     return Learnt(f"table-{path.stem}", None, as_of, found, model), data.data_hash
 
@@ -108,37 +102,12 @@ def learn_churn(
     if data is None:
         reason = "there are no two snapshots 90 days apart with customers who could leave"
         return Learnt(CHURN, first, as_of, Backtest(0, 0, accepted=False, reason=reason), None), ""
+    data.incumbent = probabilities_in_use(folders.models, CHURN, as_of, data)
     own = set(churn.COLUMNS)
     data.features, data.left_out = leave_out(data.features, data.label, None, own)
+    data.suspects = suspects(data.features, data.label, own)
     found, model = backtest(data, churn.MONOTONE, campaign_of(policies.costs, data.value))
-    return Learnt(CHURN, first, as_of, found, model), _hash(data)
-
-
-def learn_late_payment(policies: Policies, folders: Folders, as_of: date) -> tuple[Learnt, str]:
-    """Learn which invoices are paid more than 30 days late or disputed, from what was known before.
-
-    At most 12,000 invoices are used, drawn from a fixed seed. A model is kept only when it is
-    better than the customer's own share, drawn towards the company's.
-    """
-    company = open_sources(policies, folders, as_of)
-    try:
-        frame = to_frame(extract_invoices(company, as_of))
-    finally:
-        company.close()
-    first = None if frame.empty else pd.to_datetime(frame["issued_on"]).min().date()
-    if len(frame) > _MOST_INVOICES:
-        frame = frame.sample(_MOST_INVOICES, random_state=7).sort_index()
-    label = frame["late"].to_numpy(dtype=np.int64)
-    share = label.mean() if len(label) else 0.0
-    data = Labelled(
-        features=frame.drop(columns=["customer_id", "issued_on", "late"]),
-        label=label,
-        groups=frame["customer_id"].to_numpy(dtype=object),
-        rival=shrunken_share(frame["late_before"], frame["known_before"], share),
-    )
-    monotone = {"late_before": 1, "days_late_before": 1}
-    found, model = backtest(data, monotone, None)
-    return Learnt(LATE_PAYMENT, first, as_of, found, model), _hash(data)
+    return Learnt(CHURN, first, as_of, found, model), hash_of(data)
 
 
 def keep(root: Path, learnt: Learnt, data_hash: str) -> Learnt:
@@ -207,7 +176,8 @@ def _from_sources(policies: Policies, folders: Folders, as_of: date) -> list[Pai
     ]
 
 
-def _hash(data: Labelled) -> str:
+def hash_of(data: Labelled) -> str:
+    """Return a hash of what a model is learnt from."""
     hashed = pd.util.hash_pandas_object(data.features, index=False).to_numpy()
     content = hashed.tobytes() + data.label.tobytes()
     return hashlib.sha256(content).hexdigest()

@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import expressions as exp
 from sqlglot.errors import ParseError, TokenError
 
-from retention.domain.scores import BY_NAME
+from retention.domain.scores import BY_NAME, OWN_PREFIX, ScoreColumn, column_named
 from retention.scratch import scratch
 
 _ALLOWED: tuple[type[exp.Expression], ...] = (
@@ -87,7 +87,7 @@ def _refuse_deep(text: str) -> None:
 def _refuse_unknown(column: exp.Column) -> None:
     if column.table:
         raise ValueError(f"'{column.sql('duckdb')}': write column names without a table")
-    if column.name not in BY_NAME:
+    if column_named(column.name) is None:
         close = difflib.get_close_matches(column.name, BY_NAME, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         raise ValueError(f"there is no score '{column.name}'{hint}")
@@ -102,9 +102,24 @@ def _require_truth_value(node: exp.Expr) -> None:
             if child is not None:
                 _require_truth_value(child)
         return
-    if isinstance(node, exp.Column) and BY_NAME[node.name].kind == "flag":
+    if isinstance(node, exp.Column) and _column(node).kind == "flag":
         return
     raise ValueError(f"'{node.sql('duckdb')}' is neither true nor false; compare it with something")
+
+
+def _column(node: exp.Column) -> ScoreColumn:
+    found = column_named(node.name)
+    if found is None:
+        raise ValueError(f"there is no score '{node.name}'")
+    return found
+
+
+def own_numbers(condition: str) -> set[str]:
+    """Return the numbers of the company's own that a condition names, with their prefix."""
+    if OWN_PREFIX not in condition:
+        return set()
+    names = {c.name for c in sqlglot.parse_one(condition, dialect="duckdb").find_all(exp.Column)}
+    return {name for name in names if name.startswith(OWN_PREFIX)}
 
 
 def evaluate(
@@ -130,7 +145,9 @@ def probe(condition: str) -> None:
     """Run a condition on an empty frame. Raises ValueError when its types do not fit."""
     types = {"flag": "BOOLEAN", "count": "BIGINT", "money": "DECIMAL(18,2)", "ratio": "DOUBLE"}
     types |= {"points": "BIGINT", "date": "DATE", "text": "VARCHAR"}
-    columns = ", ".join(f'CAST(NULL AS {types[c.kind]}) AS "{c.name}"' for c in BY_NAME.values())
+    own = [column for name in own_numbers(condition) if (column := column_named(name))]
+    known = (*BY_NAME.values(), *own)
+    columns = ", ".join(f'CAST(NULL AS {types[c.kind]}) AS "{c.name}"' for c in known)
     try:
         _laboratory().execute(
             f"SELECT CAST(({condition}) AS BOOLEAN) FROM (SELECT {columns})"

@@ -5,6 +5,7 @@ and a little beyond, gives the candidates; the expression itself is then evaluat
 that is a sum moves through its parts, because only parts can be changed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,7 +15,7 @@ import pyarrow as pa
 import sqlglot
 from sqlglot import expressions as exp
 
-from retention.domain.scores import BY_NAME, TOTALS, Kind, parts_of
+from retention.domain.scores import BY_NAME, TOTALS, Kind, ScoreColumn, column_named, parts_of
 from retention.scratch import scratch
 
 _COMPARISONS = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.NEQ)
@@ -53,8 +54,8 @@ def smallest_changes(expression: str, scores: Row) -> list[Change]:
     the profit moves along. Flags may flip, texts do not. The smallest relative change comes first.
     """
     tree = sqlglot.parse_one(expression, dialect="duckdb")
-    row = {name: _plain(scores.get(name)) for name in BY_NAME}
     columns = sorted({c.name for c in tree.find_all(exp.Column)})
+    row = _row(scores, columns)
     candidates = _flags(columns, row)
     for comparison in tree.find_all(*_COMPARISONS):
         candidates += _crossings(comparison, row)
@@ -73,8 +74,25 @@ def smallest_changes(expression: str, scores: Row) -> list[Change]:
 
 def evaluate(expressions: list[str], scores: Row) -> list[Any]:
     """Return the value of each expression on one customer's row, money in currency."""
-    row = {name: _plain(scores.get(name)) for name in BY_NAME}
+    trees = (sqlglot.parse_one(sql, dialect="duckdb") for sql in expressions)
+    row = _row(scores, {c.name for tree in trees for c in tree.find_all(exp.Column)})
     return list(_evaluate(expressions, [row])[0])
+
+
+def _row(scores: Row, named: Iterable[str]) -> Row:
+    """Every score, and the numbers of the company's own that an expression names."""
+    return {name: _plain(scores.get(name)) for name in dict.fromkeys((*BY_NAME, *named))}
+
+
+def _kind(name: str) -> Kind:
+    return _column(name).kind
+
+
+def _column(name: str) -> ScoreColumn:
+    found = column_named(name)
+    if found is None:
+        raise KeyError(name)
+    return found
 
 
 def _size(change: Change) -> tuple[float, str]:
@@ -88,18 +106,18 @@ def _relative(now: Any, value: Any) -> float | None:
 
 
 def _flags(columns: list[str], row: Row) -> list[tuple[str, Any, Row]]:
-    flags = [c for c in columns if BY_NAME[c].kind is Kind.FLAG and row[c] is not None]
+    flags = [c for c in columns if _kind(c) is Kind.FLAG and row[c] is not None]
     return [(name, not row[name], {**row, name: not row[name]}) for name in flags]
 
 
 def _crossings(comparison: exp.Expr, row: Row) -> list[tuple[str, Any, Row]]:
     """Return candidates around the point at which both sides are equal, for each column."""
     names = {c.name for c in comparison.find_all(exp.Column)}
-    numeric = sorted(n for n in names if BY_NAME[n].kind in _STEP and row[n] is not None)
+    numeric = sorted(n for n in names if _kind(n) in _STEP and row[n] is not None)
     if not numeric:
         return []
     left, right = comparison.this.sql("duckdb"), comparison.expression.sql("duckdb")
-    if any(BY_NAME[name].kind not in _STEP for name in names) or comparison.find(exp.Case):
+    if any(_kind(name) not in _STEP for name in names) or comparison.find(exp.Case):
         return []
     moved = [{**row, name: row[name] + 1} for name in numeric]
     gaps = [gap[0] for gap in _evaluate([f"CAST(({left}) - ({right}) AS DOUBLE)"], [row, *moved])]
@@ -132,13 +150,13 @@ def _moved(name: str, needed: float, beyond: int, row: Row) -> list[tuple[str, A
 
 
 def _rounded(name: str, value: float, beyond: int) -> float:
-    step = _STEP[BY_NAME[name].kind]
+    step = _STEP[_kind(name)]
     return round(round(value / step) * step + beyond * step, 6)
 
 
 def _possible(name: str, value: float) -> bool:
     """A cost cannot become a gain, a count or share cannot be negative, points have a maximum."""
-    column = BY_NAME[name]
+    column = _column(name)
     if name.startswith("profit_") and column.kind is Kind.MONEY:
         return value <= 0
     if column.kind is Kind.POINTS:
@@ -150,10 +168,7 @@ def _possible(name: str, value: float) -> bool:
 
 def _evaluate(expressions: list[str], rows: list[Row]) -> list[tuple[Any, ...]]:
     table = pa.table(
-        {
-            name: pa.array([row[name] for row in rows], _TYPES[column.kind])
-            for name, column in BY_NAME.items()
-        }
+        {name: pa.array([row[name] for row in rows], _TYPES[_kind(name)]) for name in rows[0]}
     )
     with scratch() as db:
         db.register("candidates", table)

@@ -17,6 +17,7 @@ from retention.domain.notices import NoticeRules
 from retention.domain.people import Role, Team
 from retention.domain.people_gates import PeopleBand
 from retention.domain.playbook import Playbook, Step
+from retention.domain.scores import OWN_PREFIX
 from retention.domain.sending import SendingRules
 from retention.domain.stages import PlaybookName
 from retention.messages.templates import load_template
@@ -96,6 +97,7 @@ def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
     )
     for playbook in policies.playbooks.values():
         _check_steps(playbook, templates_dir, policies.team)
+        _refuse_undeclared(playbook, policies.sources)
     _refuse_unfillable("partners.yaml", policies.handover_approval, policies.team)
     return policies
 
@@ -138,6 +140,24 @@ def _check_steps(playbook: Playbook, templates_dir: Path, team: Team) -> None:
             _refuse_unfillable(where, step.approval, team)
             if step.template is not None:
                 _refuse_wrong_class(where, step, templates_dir)
+
+
+def _refuse_undeclared(playbook: Playbook, sources: SourcesConfig) -> None:
+    """A number of the company's own is known by its name in sources.yaml, or is a slip."""
+    named = [one for one in playbook.conditions() if OWN_PREFIX in one[2]]
+    if not named:
+        return
+    from retention.playbooks.conditions import own_numbers  # a parser, which few need
+
+    there = {f"{OWN_PREFIX}{name}" for name in sources.own_numbers()}
+    for what, place, condition in named:
+        for name in sorted(own_numbers(condition) - there):
+            raise ConfigError(
+                f"playbook '{playbook.name}', '{what}'{f' of {place}' if place else ''}",
+                f"there is no number '{name}' of your own",
+                f"List '{name.removeprefix(OWN_PREFIX)}' under 'numbers' of customers in "
+                "sources.yaml, or correct the name.",
+            )
 
 
 def _refuse_wrong_class(where: str, step: Step, templates_dir: Path) -> None:

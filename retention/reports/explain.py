@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from retention.db.models import Run
 from retention.db.queries import cases as case_queries
 from retention.domain.errors import NotFoundError
-from retention.domain.scores import BY_NAME, TOTALS, parts_of
+from retention.domain.scores import BY_NAME, OWN_PREFIX, TOTALS, parts_of
 from retention.policies.load import Policies
 from retention.reports.explain_parts import (
     churn_reasons,
@@ -47,7 +47,7 @@ def explain(
         "hints": _codes(row["root_cause_hints"]),
         "signs": [name for name in SIGNS if row[name]],
         "sums": [_sum(row, total) for total in TOTALS],
-        "scores": {name: plain(row[name]) for name in BY_NAME},
+        "scores": {name: plain(row[name]) for name in (*BY_NAME, *_own_numbers(row))},
         "months": months_of(root, day, row),
         "contracts": rows_of(root, day, snapshots.CONTRACTS, customer_id, cents=True),
         "evidence": [_with_unit(e) for e in rows_of(root, day, snapshots.EVIDENCE, customer_id)],
@@ -82,6 +82,10 @@ def _with_unit(evidence: dict[str, Any]) -> dict[str, Any]:
     if unit == "money" and quantity is not None:
         quantity = quantity / 100
     return {**evidence, "quantity": quantity, "unit": unit}
+
+
+def _own_numbers(row: dict[str, Any]) -> list[str]:
+    return [name for name in row if name.startswith(OWN_PREFIX)]
 
 
 def _codes(text: str | None) -> list[str]:

@@ -64,7 +64,10 @@ def rows_of(
 
 
 def churn_reasons(folders: Folders, as_of: date, customer_id: str) -> list[dict[str, Any]]:
-    """Return what moves the probability to leave most, in log-odds; empty without a model."""
+    """Return what moves the probability to leave most, in log-odds; empty without a model.
+
+    Each is a column with its value, or two of them for what they do together.
+    """
     manifest = snapshots.read_manifest(folders.snapshots, as_of)
     model = load_models(folders.models, manifest["models"]).churn
     if model is None:
@@ -79,11 +82,14 @@ def churn_reasons(folders: Folders, as_of: date, customer_id: str) -> list[dict[
     if any(name not in features for name in model.columns):
         return []
     added = model.contributions(features).iloc[0]
+    behind = {pair.column: [pair.one.column, pair.other.column] for pair in model.pairs}
     order = added.abs().sort_values(ascending=False, kind="stable").index[:_SHOWN_REASONS]
     return [
         {
-            "column": name,
-            "value": _shown(name, features[name].iloc[0]),
+            "columns": [
+                {"column": column, "value": _shown(column, features[column].iloc[0])}
+                for column in behind.get(name, [name])
+            ],
             "log_odds": float(added[name]),
         }
         for name in order

@@ -40,6 +40,10 @@ def sentences(found: Found, words: Words) -> list[str]:
         probability, threshold = scores["churn_probability"], scores["churn_threshold"]
         shown = words.percent(threshold) if threshold is not None else "-"
         lines.append(words.say("churn", probability=words.percent(probability), threshold=shown))
+    if scores["late_payment_probability"] is not None:
+        chances = {name: words.percent(scores[f"{name}_probability"])
+                   for name in ("late_payment", "dispute")}  # fmt: skip
+        lines.append(words.say("next_invoice", **chances))
     if scores["ties"]:
         profit = words.money(_number(scores["tied_profit_12m"]))
         lines.append(words.say("ties", ties=scores["ties"], profit=profit))

@@ -101,11 +101,10 @@ def month_cents(
     outstanding = bills.column("capital").to_numpy()
     for scenario, rate in enumerate(costs.capital.scenarios):
         floats[COLLECTION][scenario, billed] -= outstanding * (rate / _DAYS_PER_YEAR)
-    whole = {part: _cents(values) for part, values in floats.items()}
     for part, column, sign in ((PARTS[0], "revenue", 1), (PARTS[1], "direct_cost", -1)):
-        whole[part] = np.zeros((1, cells), dtype=np.int64)
-        whole[part][0, billed] = sign * _cents(bills.column(column).to_numpy())
-    return whole, _cents(removed)
+        floats[part] = np.zeros((1, cells))
+        floats[part][0, billed] = sign * bills.column(column).to_numpy()
+    return {part: _whole(values) for part, values in floats.items()}, _cents(removed)
 
 
 def _rows_by_activity(activities: pa.Table) -> list[tuple[str, np.ndarray]]:
@@ -124,6 +123,17 @@ def _cells(facts: pa.Table) -> np.ndarray:
     place = facts.column("place").to_numpy().astype(np.int64)
     cell: np.ndarray = place * MONTHS + facts.column("month").to_numpy() - 1
     return cell
+
+
+def _whole(values: np.ndarray) -> Cents:
+    """Return whole cents, rounded once: those of any months up to the newest are as near as can be.
+
+    A month is what its end adds, so that a year of fractions does not lose or win a cent a month.
+    """
+    running = np.cumsum(values.reshape(len(values), -1, MONTHS), axis=2)
+    ends = _cents(running)
+    ends[:, :, 1:] -= ends[:, :, :-1].copy()
+    return ends.reshape(len(values), -1)
 
 
 def _cents(values: np.ndarray) -> Cents:

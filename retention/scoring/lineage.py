@@ -53,6 +53,8 @@ _RULES = {
 @cache
 def tables_behind(column: str) -> frozenset[str]:
     """Return the canonical tables that a score column rests on."""
+    if column.startswith(scores.OWN_PREFIX):
+        return frozenset({"customers"})
     if column in _RULES:
         named = {name for sql in _RULES[column].values() for name in columns_of(sql)}
         return frozenset().union(*(tables_behind(name) for name in named))

@@ -42,12 +42,12 @@ def load(root: Path, kind: str, name: str) -> dict[str, Any]:
     return document
 
 
-CHURN, LATE_PAYMENT = "churn", "late_payment"
+CHURN, LATE_PAYMENT, DISPUTE = KINDS = ("churn", "late_payment", "dispute")
 
 
 def models_in_use(root: Path, as_of: date) -> dict[str, str]:
     """Return the newest accepted model of each kind, by name."""
-    found = {kind: newest_accepted(root, kind, as_of) for kind in (CHURN, LATE_PAYMENT)}
+    found = {kind: newest_accepted(root, kind, as_of) for kind in KINDS}
     return {kind: model[0] for kind, model in found.items() if model is not None}
 
 
@@ -57,4 +57,4 @@ def load_models(root: Path, names: dict[str, str]) -> Models:
         kind: AdditiveModel.from_json(load(root, kind, name)["model"])
         for kind, name in names.items()
     }
-    return Models(churn=loaded.get(CHURN), late_payment=loaded.get(LATE_PAYMENT))
+    return Models(**loaded)

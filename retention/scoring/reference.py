@@ -26,6 +26,7 @@ COLUMNS = (
     "csat_mean_12m",
     "risk_known_before",
     "risk_late_before",
+    "risk_disputed_before",
     "active_contracts",
     "contract_ended_on",
 )
@@ -49,6 +50,7 @@ class Reference:
     revenue_top: float
     late_share: float | None
     ended_share_12m: float | None
+    dispute_share: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -94,9 +96,16 @@ def make_reference(frame: pd.DataFrame, tiers: Tiers, ended_after: pd.Timestamp)
         tier_cuts=_tier_cuts(profit[profit >= 0], tiers),
         total_profit=int(profit.sum()),
         revenue_top=_top(frame["revenue_12m"]),
-        late_share=_share(frame["risk_late_before"], frame["risk_known_before"]),
+        late_share=_share(frame["risk_late_before"], undisputed(frame)),
+        dispute_share=_share(frame["risk_disputed_before"], frame["risk_known_before"]),
         ended_share_12m=_ended(frame, ended_after),
     )
+
+
+def undisputed(frame: pd.DataFrame) -> pd.Series:
+    """Return how many invoices of a known end were never in dispute: those that could be late."""
+    known = frame["risk_known_before"].astype("Float64")
+    return known - frame["risk_disputed_before"].astype("Float64")
 
 
 def measures_of(frame: pd.DataFrame) -> pd.DataFrame:

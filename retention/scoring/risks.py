@@ -1,10 +1,10 @@
-"""Probabilities: to leave, and to pay the next invoice very late."""
+"""Probabilities: to leave, to pay the next invoice very late, to dispute it."""
 
 import numpy as np
 import pandas as pd
 
 from retention.scoring.additive import AdditiveModel
-from retention.scoring.reference import Reference
+from retention.scoring.reference import Reference, undisputed
 
 RISK_PREFIX = "risk_"
 _STRENGTH = 5.0
@@ -36,31 +36,38 @@ def is_active(scores: pd.DataFrame) -> pd.Series:
     return running.fillna(busy).astype("boolean").fillna(value=False)
 
 
-def shrunken_share(late: pd.Series, known: pd.Series, share: float) -> np.ndarray:
-    """Return each customer's share of late invoices, as if five had been paid like everybody's."""
-    before, of = (s.astype("Float64").to_numpy(dtype=float, na_value=np.nan) for s in (late, known))
+def shrunken_share(some: pd.Series, known: pd.Series, share: float) -> np.ndarray:
+    """Return each customer's share of invoices that ended so, as if five had like everybody's."""
+    before, of = (s.astype("Float64").to_numpy(dtype=float, na_value=np.nan) for s in (some, known))
     drawn: np.ndarray = (before + _STRENGTH * share) / (of + _STRENGTH)
     return drawn
 
 
-def add_late_payment(
-    scores: pd.DataFrame, model: AdditiveModel | None, reference: Reference
+def add_invoice_risks(
+    scores: pd.DataFrame,
+    late: AdditiveModel | None,
+    dispute: AdditiveModel | None,
+    reference: Reference,
 ) -> pd.DataFrame:
-    """Return `scores` with the probability that the next invoice is paid very late or disputed.
+    """Return `scores` with the probabilities that the next invoice is paid very late, or disputed.
 
     Without a model it is the customer's own share, drawn towards the company's: as if five
-    invoices had been paid like everybody's (a beta prior). NULL without any invoice.
+    invoices had ended like everybody's (a beta prior). NULL without any invoice.
     """
     scores = scores.copy()
     known = scores["risk_known_before"].astype("Float64")
     own = scores.filter(like=RISK_PREFIX)
     frame = own.rename(columns=lambda name: name.removeprefix(RISK_PREFIX))
-    if model is not None and _has_all(frame, model.columns):
-        found = pd.Series(model.predict(frame), index=scores.index, dtype="Float64")
-    elif reference.late_share is not None:
-        share = shrunken_share(scores["risk_late_before"], known, reference.late_share)
-        found = pd.Series(share, index=scores.index, dtype="Float64")
-    else:
-        found = pd.Series(np.nan, index=scores.index).astype("Float64")
-    scores["late_payment_probability"] = found.where(known.notna())
+    for name, model, some, of, share in (
+        ("late_payment", late, "risk_late_before", undisputed(scores), reference.late_share),
+        ("dispute", dispute, "risk_disputed_before", known, reference.dispute_share),
+    ):
+        if model is not None and _has_all(frame, model.columns):
+            found = pd.Series(model.predict(frame), index=scores.index, dtype="Float64")
+        elif share is not None:
+            drawn = shrunken_share(scores[some], of, share)
+            found = pd.Series(drawn, index=scores.index, dtype="Float64")
+        else:
+            found = pd.Series(np.nan, index=scores.index).astype("Float64")
+        scores[f"{name}_probability"] = found.where(known.notna())
     return scores

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from retention.domain.errors import SourceError
-from retention.domain.scores import SCORE_COLUMNS, Kind
+from retention.domain.scores import OWN_PREFIX, SCORE_COLUMNS, Kind
 from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
 from retention.scoring.economics import add_economics
@@ -15,7 +15,7 @@ from retention.scoring.fit import add_fit
 from retention.scoring.indices import add_indices
 from retention.scoring.profit_split import by_contract
 from retention.scoring.reference import Reference
-from retention.scoring.risks import add_churn, add_late_payment
+from retention.scoring.risks import add_churn, add_invoice_risks
 from retention.scoring.value import add_value
 
 _MIN_USAGE = 10.0
@@ -47,6 +47,7 @@ class Models:
 
     churn: AdditiveModel | None = None
     late_payment: AdditiveModel | None = None
+    dispute: AdditiveModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def score_customers(
     """Return one row per customer with every column of the score catalogue, money in cents."""
     frame = _with_ties(to_frame(measured), to_frame(tied))
     frame = add_indices(frame, reference)
-    frame = add_late_payment(frame, models.late_payment, reference)
+    frame = add_invoice_risks(frame, models.late_payment, models.dispute, reference)
     frame = add_value(add_churn(frame, models.churn), costs, reference)
     judged = add_fit(to_table(frame))
     missing = sorted({column.name for column in SCORE_COLUMNS} - set(judged.column_names))
@@ -100,8 +101,17 @@ def score_customers(
             "features", f"lack {', '.join(missing)}: an earlier version has made them",
             "Score that night with the version that made it, or run a new one.",
         )  # fmt: skip
-    columns = [judged.column(c.name).cast(TYPES[c.kind]) for c in SCORE_COLUMNS]
-    return pa.table(columns, names=[column.name for column in SCORE_COLUMNS])
+    columns = {c.name: judged.column(c.name).cast(TYPES[c.kind]) for c in SCORE_COLUMNS}
+    return pa.table(columns | _own_numbers(measured))
+
+
+def _own_numbers(measured: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """What is a number among the customers' own columns: conditions may name it."""
+    return {
+        name: measured.column(name).cast(pa.float64())
+        for name in measured.column_names
+        if name.startswith(OWN_PREFIX) and pa.types.is_floating(measured.schema.field(name).type)
+    }
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

@@ -9,6 +9,10 @@ NUMBER = "DECIMAL(18,5)"
 RATE = "DECIMAL(18,8)"
 
 
+OWN_NUMBER = "DOUBLE"
+"""A number of the company's own, which is no column that everybody has."""
+
+
 @dataclass(frozen=True, slots=True)
 class CanonicalTable:
     """One table: its columns with their DuckDB types, the required ones and the key.
@@ -98,6 +102,8 @@ CANONICAL: dict[str, CanonicalTable] = {
                 "status": TEXT,
                 "contract_id": TEXT,
                 "open_amount": AMOUNT,
+                "disputed_on": DAY,
+                "dispute_ended_on": DAY,
             },
             made={"own_amount": AMOUNT, "rate": RATE},
             required=("invoice_id", "customer_id", "issued_on", "amount"),

@@ -68,6 +68,7 @@ def _choose_columns(
         if name not in table.columns and _is_suspect(table, name, raw_types):
             raise _unknown(origin, raw, "is not known", table.columns)
         chosen[name if name in table.columns else raw] = raw
+    _require_own_numbers(table, mapping, chosen, origin)
     for required in table.required:
         if required not in chosen:
             found = ", ".join(raw_types)
@@ -77,6 +78,16 @@ def _choose_columns(
                 f"Name it under 'columns: {{{required}: ...}}' in sources.yaml.",
             )
     return chosen
+
+
+def _require_own_numbers(
+    table: CanonicalTable, mapping: TableMapping, chosen: dict[str, str], origin: Origin
+) -> None:
+    for own in mapping.numbers:
+        if own in table.columns:
+            raise _unknown(origin, own, "of 'numbers' is none of your own", ())
+        if own not in chosen:
+            raise _unknown(origin, own, "of 'numbers' is not there", chosen)
 
 
 def _is_suspect(table: CanonicalTable, name: str, raw_types: dict[str, str]) -> bool:

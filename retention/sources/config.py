@@ -43,11 +43,15 @@ Scale = tuple[float, float]
 USUAL_SCALES: dict[str, Scale] = {"csat": (1, 5), "nps": (0, 10)}
 
 
+OwnNumber = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,59}$")]
+
+
 class TableMapping(PolicyModel):
     """How one canonical table is read: from a file, a table or a query.
 
     `encoding`, `delimiter`, `decimal` and `date_format` (as in strptime) say how text is written;
-    `scales` between which least and most the answers to a question lie.
+    `scales` between which least and most the answers to a question lie; `numbers` which of the
+    customers' own columns are numbers, for conditions.
     """
 
     connection: str | None = None
@@ -64,6 +68,7 @@ class TableMapping(PolicyModel):
     decimal: Literal[".", ","] | None = None
     date_format: str | None = Field(None, pattern="%")
     scales: dict[Literal["csat", "nps"], Scale] = Field(default_factory=dict)
+    numbers: tuple[OwnNumber, ...] = Field((), description="own columns: x_NAME in conditions")
 
     def scale(self, question: str) -> Scale:
         """Return the least and the most that an answer can be."""
@@ -83,9 +88,11 @@ class TableMapping(PolicyModel):
 
 
 def _known_tables(tables: dict[str, TableMapping]) -> dict[str, TableMapping]:
-    for name in tables:
+    for name, mapping in tables.items():
         if name not in CANONICAL:
             raise ValueError(f"'{name}' is no canonical table; they are: {', '.join(CANONICAL)}")
+        if mapping.numbers and not CANONICAL[name].extra_columns:
+            raise ValueError(f"only customers have 'numbers' of their own, not {name}")
     if "customers" not in tables:
         raise ValueError("'customers' is required")
     return tables
@@ -169,6 +176,11 @@ class SourcesConfig(PolicyModel):
         status = self.words.get("customers.status", {})
         gone = (*self.gone, *status.get(GONE, ()))
         return {**self.words, "customers.status": {**status, GONE: gone}}
+
+    def own_numbers(self) -> tuple[str, ...]:
+        """Return the customers' own columns that are numbers."""
+        customers = (self.tables or {}).get("customers")
+        return customers.numbers if customers else ()
 
     def connection_of(self, mapping: TableMapping) -> Connection:
         """Return the connection a table is read from."""

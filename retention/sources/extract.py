@@ -65,10 +65,10 @@ def count_customers(company: Company, as_of: date) -> tuple[int, int]:
 
 
 def extract_invoices(company: Company, as_of: date) -> pa.Table:
-    """Return one row per invoice whose end is known: what its lateness can be learnt from."""
+    """Return one row per invoice whose end is known: what paying late and disputes teach."""
     _make_working_tables(company, as_of)
     return company.db.sql(
-        f"SELECT * FROM ({_dated('invoice_risk', as_of)}) WHERE late IS NOT NULL ORDER BY ALL"
+        f"SELECT * FROM ({_dated('invoice_risk', as_of)}) WHERE disputed IS NOT NULL ORDER BY ALL"
     ).to_arrow_table()
 
 
@@ -110,6 +110,8 @@ def _make_working_tables(company: Company, as_of: date) -> None:
     never = "CAST(NULL AS DATE)"
     unknown = f"REPLACE ({never} AS due_on, {never} AS overdue_from, 0 AS money_days)"
     columns = "*" if _is_known(company, "payments") else f"* {unknown}"
+    dated = _dated("dated_invoices", as_of)
+    run(company.db, f"CREATE OR REPLACE TEMP VIEW f_dated_invoices AS {dated}")
     contract_ends = _dated("contract_ends", as_of)
     run(company.db, f"CREATE OR REPLACE TEMP TABLE f_contract_ends AS {contract_ends}")
     own_payments(company)

@@ -16,7 +16,11 @@ _RULES: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
         ("monthly_fee", "monthly_fee < 0", ()),
         ("notice_days", f"notice_days NOT BETWEEN 0 AND {_LONGEST_NOTICE}", ()),
     ),
-    "invoices": (("due_on", "due_on < issued_on", ("issued_on",)),),
+    "invoices": (
+        ("due_on", "due_on < issued_on", ("issued_on",)),
+        ("disputed_on", "disputed_on < issued_on", ("issued_on",)),
+        ("dispute_ended_on", "dispute_ended_on < disputed_on", ("disputed_on",)),
+    ),
     "tickets": (
         ("closed_at", "CAST(closed_at AS DATE) < CAST(opened_at AS DATE)", ("opened_at",)),
         ("handling_minutes", "handling_minutes < 0", ()),

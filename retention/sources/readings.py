@@ -12,6 +12,7 @@ from retention.sources.canonical import (
     INTEGER,
     MOMENT,
     NUMBER,
+    OWN_NUMBER,
     TEXT,
     CanonicalTable,
 )
@@ -23,6 +24,7 @@ EXPECTED = {
     MOMENT: "a valid moment from 1901 to 2098",
     AMOUNT: "a valid amount",
     NUMBER: "a valid number",
+    OWN_NUMBER: "a valid number",
     INTEGER: "a valid whole number",
     FLAG: "a valid true or false",
     TEXT: "a valid whole number, as which this id arrives",
@@ -89,7 +91,8 @@ def read_column(
     """Return how a canonical column is read from the raw column of that type."""
     texts = texts or Texts()
     source = '"' + raw.replace('"', '""') + '"'
-    wanted = table.columns.get(column, raw_type)
+    own = OWN_NUMBER if column in mapping.numbers else raw_type
+    wanted = table.columns.get(column, own)
     if raw_type == "VARCHAR" and texts.blanks:
         source = f"nullif(trim({source}), '')"
     if is_reference(column):
@@ -147,7 +150,7 @@ def _from_text(source: str, wanted: str, mapping: TableMapping) -> str:
         return _wall(source, wanted)
     if wanted == FLAG:
         return _flag(source)
-    if wanted in (AMOUNT, NUMBER, INTEGER) and mapping.decimal:
+    if wanted in (AMOUNT, NUMBER, INTEGER, OWN_NUMBER) and mapping.decimal:
         thousands = "." if mapping.decimal == "," else ","
         source = f"replace(replace({source}, '{thousands}', ''), '{mapping.decimal}', '.')"
     return f"TRY_CAST({source} AS {wanted})"

@@ -142,7 +142,7 @@ def test_the_weekly_flows_learn_and_report(prefect_server: None, lite: Applicati
     from flows.report import report
 
     learnt = learn(WeeklyParameters(as_of=NIGHT))
-    assert set(learnt) == {"churn", "late_payment"}
+    assert set(learnt) == {"churn", "late_payment", "dispute"}
     assert len(list(lite.folders.models.glob("*/*.json"))) == 2
     nightly(NightlyParameters(as_of=NIGHT, late="allow"))
     name = report(WeeklyParameters(as_of=NIGHT))

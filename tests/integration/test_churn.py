@@ -15,9 +15,10 @@ from retention.demo.writers import ParquetWriter
 from retention.domain.errors import SourceError
 from retention.learning import train as learning
 from retention.learning.backtest import backtest
-from retention.learning.leaks import leave_out
+from retention.learning.invoices import learn_invoices
+from retention.learning.leaks import leave_out, suspects
 from retention.learning.measures import Campaign
-from retention.learning.table import Labelled, read_labelled
+from retention.learning.table import Columns, Labelled, read_labelled
 from retention.nights.pull import open_sources, pull
 from retention.nights.score_shards import score_all
 from retention.policies.load import Policies, load_policies
@@ -28,7 +29,7 @@ from retention.scoring.risks import add_churn, shrunken_share
 from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Folders
 from retention.snapshots.store import table_of
-from retention.sources.extract import extract_invoices
+from retention.sources.extract import extract_features, extract_invoices
 from tests.conftest import ROOT, copy_config, make_folders
 from tests.factories.commands import answer, data_folder, retention
 
@@ -39,7 +40,7 @@ needs_telco = pytest.mark.skipif(not TELCO.exists(), reason=f"the public data is
 
 
 def telco() -> Labelled:
-    data = read_labelled(TELCO, "Churn", "customerID", "MonthlyCharges")
+    data = read_labelled(TELCO, Columns("Churn", "customerID", benefit="MonthlyCharges"))
     data.features, data.left_out = leave_out(data.features, data.label, None)
     return data
 
@@ -111,7 +112,7 @@ def test_leaks_are_named_and_left_out(tmp_path: Path) -> None:
         reference=[f"R{n}" for n in range(400)],
         constant=["x"] * 400,
     )
-    data = read_labelled(path, "left", "id")
+    data = read_labelled(path, Columns("left", "id"))
     features, reasons = leave_out(data.features, data.label, date(2026, 6, 1))
     assert sorted(features.columns) == ["since", "visits"]
     assert features["since"].dropna().iloc[0] in (1123, 2343)
@@ -125,14 +126,14 @@ def test_exact_duplicates_are_counted_and_kept_once(tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv")
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines, lines[1], lines[2], lines[2]]) + "\n")
-    data = read_labelled(path, "left", "id")
+    data = read_labelled(path, Columns("left", "id"))
     assert data.duplicate_rows == 3
     assert len(data.label) == 400
 
 
 def test_ids_stay_text_and_one_customer_stays_in_one_fold(tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv", id=["007", "7"] * 200)
-    data = read_labelled(path, "left", "id")
+    data = read_labelled(path, Columns("left", "id"))
     assert set(data.groups) == {"007", "7"}
 
 
@@ -153,12 +154,12 @@ def test_a_table_that_cannot_be_used_is_told_why(
     path = tmp_path / "t.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SourceError, match=message):
-        read_labelled(path, label, "id")
+        read_labelled(path, Columns(label, "id"))
 
 
 def test_infinite_and_missing_numbers_are_missing(tmp_path: Path) -> None:
     values = ["inf", "-inf", "nan", "", "1e308", "-3", "0", "2", "4", "5"] * 40
-    data = read_labelled(write_table(tmp_path / "t.csv", odd=values), "left", "id")
+    data = read_labelled(write_table(tmp_path / "t.csv", odd=values), Columns("left", "id"))
     assert data.features["odd"].notna().sum() == 240
     found, model = backtest(data, {}, Campaign())
     assert found.accepted
@@ -167,7 +168,7 @@ def test_infinite_and_missing_numbers_are_missing(tmp_path: Path) -> None:
 
 
 def test_too_little_is_an_answer(tmp_path: Path) -> None:
-    data = read_labelled(write_table(tmp_path / "t.csv", rows=60), "left", "id")
+    data = read_labelled(write_table(tmp_path / "t.csv", rows=60), Columns("left", "id"))
     found, model = backtest(data, {}, Campaign())
     assert model is None
     assert "too little to learn from" in found.reason
@@ -248,7 +249,7 @@ def test_nights_use_the_newest_accepted_model_that_knew_nothing_later(
 
 def test_the_demo_teaches_who_pays_very_late(past: tuple[Policies, Folders]) -> None:
     policies, folders = past
-    learnt, _ = learning.learn_late_payment(policies, folders, LAST)
+    learnt, _ = learn_invoices(policies, folders, LAST)["late_payment"]
     assert learnt.backtest.accepted
     assert learnt.backtest.auc is not None
     assert learnt.backtest.auc > 0.75
@@ -352,3 +353,140 @@ def test_a_model_that_is_not_better_than_the_share_is_refused(*, strong: bool) -
     else:
         assert low > 0.1
     assert low <= high
+
+
+def test_without_ids_equal_rows_are_counted_and_stay(tmp_path: Path) -> None:
+    """Two customers can be alike; and they are in one fold, so that neither tells of the other."""
+    path = write_table(tmp_path / "t.csv")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[1], lines[2], lines[2]]) + "\n")
+    data = read_labelled(path, Columns("left"))
+    assert (data.duplicate_rows, len(data.label), data.duplicates_kept) == (3, 403, True)
+    assert data.groups[1] == data.groups[401] == data.groups[402]
+    env = {"RETENTION_STATE_DIR": str(tmp_path / "state")}
+    done = retention("churn", "backtest", "--data", str(path), "--label", "left", cwd=tmp_path,
+                     env=env)  # fmt: skip
+    assert "equal rows, all kept" in done.stdout
+
+
+def test_the_money_of_a_row_is_no_feature_and_steers_whom_to_treat(tmp_path: Path) -> None:
+    """Where keeping is worth little, or treating is dear, nobody is treated."""
+    rich = [1000 if n % 2 else 1 for n in range(400)]
+    path = write_table(tmp_path / "t.csv", worth=rich, price=[5] * 400)
+    data = read_labelled(path, Columns("left", "id", cost="price", benefit="worth"))
+    assert list(data.features.columns) == ["visits"]
+    found, _ = backtest(data, {}, Campaign())
+    assert found.profit_by_value is not None
+    assert 0 < found.profit_by_value["share_treated"] <= 0.5
+    dear = replace(data, cost=np.full(400, 1e4))
+    found, _ = backtest(dear, {}, Campaign())
+    assert found.profit_by_value is not None
+    assert found.profit_by_value["share_treated"] == 0
+
+
+def test_a_column_that_is_nearly_the_answer_is_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    left = rng.random(400) < 0.3
+    noise = rng.random(400)
+    path = write_table(
+        tmp_path / "t.csv",
+        state=np.where(left ^ (noise < 0.06), "closing", "running").tolist(),
+        why=[f"reason {n % 3}" if gone and noise[n] < 0.95 else "" for n, gone in enumerate(left)],
+    )
+    data = read_labelled(path, Columns("left", "id"))
+    kept, _ = leave_out(data.features, data.label, None)
+    found = suspects(kept, data.label)
+    assert set(found) == {"state", "why"}
+    assert "was it known before" in found["state"]
+    assert "0% of the others: was it written after" in found["why"]
+
+
+@pytest.fixture(scope="module")
+def of_two() -> Labelled:
+    """Who leaves depends on two columns together, and on neither alone."""
+    rng = np.random.default_rng(11)
+    one, other = rng.normal(size=(2, 3000))
+    chance = 1 / (1 + np.exp(-3 * one * other))
+    return Labelled(
+        features=pd.DataFrame({"one": one, "other": other, "none": rng.normal(size=3000)}),
+        label=(rng.random(3000) < chance).astype(np.int64),
+        groups=np.arange(3000).astype(object),
+    )
+
+
+def test_pairs_of_columns_are_taken_where_they_help_and_are_reasons(of_two: Labelled) -> None:
+    found, model = backtest(of_two, {}, None)
+    assert model is not None
+    assert found.better_with_pairs is not None
+    assert found.better_with_pairs[0] > 0.1
+    assert "one x other" in found.pairs
+    added = model.contributions(of_two.features)
+    total = added.sum(axis=1).to_numpy() + model.intercept
+    assert np.allclose(total, model.logit(of_two.features))
+    assert added["one x other"].abs().mean() > 3 * added["none"].abs().mean()
+    again = AdditiveModel.from_json(json.loads(json.dumps(model.as_json())))
+    assert (again.predict(of_two.features) == model.predict(of_two.features)).all()
+
+
+def test_pairs_that_do_not_help_are_left_out(tmp_path: Path) -> None:
+    data = read_labelled(
+        write_table(tmp_path / "t.csv", n=[1, 2, 3, 4] * 100), Columns("left", "id")
+    )
+    found, model = backtest(data, {}, None)
+    assert model is not None
+    assert (found.pairs, model.pairs, found.calibrated_by) == ((), (), "line")
+
+
+def test_a_model_that_is_worse_than_the_one_in_use_is_refused(of_two: Labelled) -> None:
+    """It is judged on the rows that the one in use had not seen."""
+    one, other = (of_two.features[name].to_numpy(dtype=float) for name in ("one", "other"))
+    truth = 1 / (1 + np.exp(-3 * one * other))
+    best = np.where(np.arange(3000) < 1500, np.nan, truth)
+    found, model = backtest(replace(of_two, incumbent=best), {}, None)
+    assert model is None
+    assert "worse than the model in use" in found.reason
+    few = np.where(np.arange(3000) < 2980, np.nan, truth)
+    found, _ = backtest(replace(of_two, incumbent=few), {}, None)
+    assert found.accepted
+    assert found.better_than_incumbent is None, "twenty rows tell nothing"
+
+
+def test_a_dispute_has_dates_and_one_that_has_ended_is_history(tmp_path: Path) -> None:
+    """What was in dispute is not late; on a day before, in and after it is what it was then."""
+    (tmp_path / "customers.csv").write_text("customer_id,name\nA,Ana\n")
+    (tmp_path / "invoices.csv").write_text(
+        "invoice_id,customer_id,issued_on,due_on,amount,status,disputed_on,dispute_ended_on\n"
+        "old,A,2026-01-01,2026-01-31,100,paid,2026-02-10,2026-05-01\n"
+        "now,A,2026-06-01,2026-07-01,50,open,2026-07-05,\n"
+        "odd,A,2026-06-02,2026-07-02,25,disputed,2026-07-09,2026-06-01\n"
+    )
+    (tmp_path / "payments.csv").write_text(
+        "customer_id,paid_on,amount,invoice_id\nA,2026-05-02,100,old\n"
+    )
+    policies = load_policies(copy_config(tmp_path / "config", tmp_path), ROOT / "templates")
+    company = open_sources(policies, make_folders(tmp_path / "snapshots"), LAST)
+    seen = {}
+    for day in (date(2026, 2, 9), date(2026, 3, 1), date(2026, 5, 3), LAST):
+        wide = extract_features(company, day).wide.to_pylist()[0]
+        seen[day] = (wide["disputed_amount"], wide["overdue_amount"])
+    rows = extract_invoices(company, LAST).to_pandas()
+    found = company.findings
+    company.close()
+    assert seen == {
+        date(2026, 2, 9): (0, 10000),
+        date(2026, 3, 1): (10000, 0),
+        date(2026, 5, 3): (0, 0),
+        LAST: (7500, 0),
+    }
+    assert rows["disputed"].tolist() == [True, True, True]
+    assert rows["late"].isna().all()
+    assert rows.sort_values("issued_on")["disputed_before"].tolist() == [0, 1, 1]
+    assert ("dispute_ended_on", "impossible") in {(f.column, f.kind) for f in found}
+
+
+def test_late_and_disputed_are_two_back_tests(past: tuple[Policies, Folders]) -> None:
+    policies, folders = past
+    found = {kind: one for kind, (one, _) in learn_invoices(policies, folders, LAST).items()}
+    assert set(found) == {"late_payment", "dispute"}
+    assert not found["dispute"].backtest.accepted, "so few disputes teach nothing"
+    assert found["dispute"].backtest.positives < found["late_payment"].backtest.positives

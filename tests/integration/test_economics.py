@@ -7,13 +7,20 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from retention.domain.errors import GateTrippedError, SourceError
+from retention.domain.errors import ConfigError, GateTrippedError, SourceError
+from retention.domain.playbook import ENTRY
+from retention.domain.stages import PlaybookName
+from retention.ladder.condition_values import condition_key, gather
+from retention.ladder.table_dependence import tables_of
 from retention.nights.pull import pull
 from retention.nights.score_shards import score_all
+from retention.playbooks.conditions import evaluate
+from retention.playbooks.counterfactual import smallest_changes
 from retention.policies.load import load_policies
 from retention.scoring.activity_costs import PARTS
 from retention.scoring.profit_split import by_month
 from retention.snapshots import store as snapshots
+from retention.snapshots.customers import read_rows
 from retention.snapshots.store import table_of
 from tests.conftest import NIGHT, ROOT, copy_config, make_folders
 
@@ -252,6 +259,82 @@ def test_months_and_contracts_add_up_to_the_year(company: Shop) -> None:
         ("net_profit_low", "net_profit_12m_low"),
     ):
         assert D(sum(m[ours] for m in months)) / 100 == ana[yearly]
+
+
+def test_a_year_of_fractions_is_rounded_once(company: Shop) -> None:
+    """Twelve months of a third of a cent more than a whole one are four cents, not none."""
+    bills = "".join(
+        f"{n},A,{2025 + (n + 5) // 13}-{(n + 5) % 13 + (n + 5) // 13:02d}-15,,10.0034,3.3333,open\n"
+        for n in range(1, 13)
+    )
+    ana = company.scores(invoices=BILL + bills).loc["A"]
+    assert ana["invoices_12m"] == 12
+    assert ana["revenue_12m"] == D("120.04")
+    assert -ana["profit_direct_cost"] == ana["direct_cost_12m"] == D("40.00")
+
+
+OWN = (
+    'connections: {here: {kind: files, path: "%s"}}\n'
+    "tables:\n"
+    "  customers: {file: customers.csv, decimal: ',', columns: {credit_limit: Límite},"
+    " numbers: [credit_limit]}\n"
+    "  invoices: {file: invoices.csv}\n"
+    "  payments: {file: payments.csv}\n"
+)
+
+
+def of_ones_own(
+    company: Shop, limits: tuple[str, str], named: str = "credit_limit"
+) -> pd.DataFrame:
+    text = (OWN % company.data).replace("[credit_limit]", f"[{named}]")
+    (company.config / "sources.yaml").write_text(text, encoding="utf-8")
+    people = "customer_id;name;created_on;Límite\n"
+    rows = (f"{n};N;2020-01-01;{limit}\n" for n, limit in zip("AB", limits, strict=True))
+    return company.scores(
+        customers=people + "".join(rows),
+        invoices=BILL + "1,B,2026-01-01,,10,5,open\n",
+        payments=SOMEBODY,
+    )
+
+
+def test_a_number_of_ones_own_may_stand_in_a_condition(company: Shop) -> None:
+    scores = of_ones_own(company, ("12.500,50", ""))
+    assert scores["x_credit_limit"]["A"] == 12500.5
+    assert pd.isna(scores["x_credit_limit"]["B"])
+    book = company.config / "playbooks" / "restore.yaml"
+    text = book.read_text("utf-8")
+    entry = text[text.index("entry:") : text.index("leave:")]
+    book.write_text(
+        text.replace(entry, "entry: {when: x_credit_limit > 10000, nights: 1}\n\n"), "utf-8"
+    )
+    policies = load_policies(company.config, ROOT / "templates")
+    restore = policies.playbooks[PlaybookName.RESTORE]
+    evidence = gather(company.folders.snapshots, NIGHT, [restore], ["A", "B"])
+    assert evidence.true_for(condition_key(restore, ENTRY)) == ["A"], "B's is not known"
+    assert tables_of(restore) >= {"customers"}
+    row = read_rows(company.folders.snapshots, NIGHT, ["A"])["A"]
+    (change,) = smallest_changes(restore.entry.when, row)
+    assert (change.column, change.now, change.value) == ("x_credit_limit", 12500.5, 10000.0)
+    # A case keeps its playbook when the company has the column no more: then it is not known.
+    (company.config / "sources.yaml").write_text(
+        (OWN % company.data).replace(", numbers: [credit_limit]", ""), "utf-8"
+    )
+    with pytest.raises(ConfigError, match="no number 'x_credit_limit' of your own"):
+        load_policies(company.config, ROOT / "templates")
+
+
+def test_a_number_of_ones_own_that_is_none_stops_the_table(company: Shop) -> None:
+    with pytest.raises(SourceError, match="credit_limit.*is not a valid number"):
+        of_ones_own(company, ("12,5", "plenty"))
+    with pytest.raises(SourceError, match="'credit_line' of 'numbers' is not there.*credit_limit"):
+        of_ones_own(company, ("12,5", ""), named="credit_line")
+
+
+def test_a_condition_over_a_number_that_a_night_lacks_is_not_known(company: Shop) -> None:
+    company.scores(invoices=BILL + "1,B,2026-01-01,,10,5,open\n", payments=SOMEBODY)
+    sql = snapshots.scan_scores(company.folders.snapshots, NIGHT, {"x_gone"})
+    found = evaluate(sql, {"c": "x_gone > 1"}, where_true=["c"], customers=["A"])
+    assert found.to_pylist() == [{"customer_id": "A", "c": None}]
 
 
 def test_tiers_follow_the_rank_by_profit(company: Shop) -> None:

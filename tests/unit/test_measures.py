@@ -65,6 +65,6 @@ def test_no_profit_is_better_than_a_loss() -> None:
 def test_valuable_customers_are_treated_at_a_lower_risk() -> None:
     label = np.array([1, 0, 1, 0])
     value = np.array([1000.0, 1000.0, 20.0, 20.0])
-    found = profit_by_value(label, np.full(4, 0.2), value, Campaign())
+    found = profit_by_value(label, np.full(4, 0.2), Campaign(), value)
     assert found["share_treated"] == 0.5
     assert found["profit"] == pytest.approx((0.3 * 990 - 1 - 11) / 4)

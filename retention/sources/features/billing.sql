@@ -32,6 +32,6 @@ SELECT
         AS disputed_invoices_12m,
     min(issued_on) AS first_invoice_on,
     max(issued_on) AS last_invoice_on
-FROM invoices
+FROM f_dated_invoices
 WHERE issued_on <= $as_of AND coalesce(lower(trim(status)), '') <> 'void'
 GROUP BY customer_id

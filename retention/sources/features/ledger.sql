@@ -12,6 +12,8 @@
 -- amount        money  invoiced
 -- direct_cost   money  its direct cost, where known
 -- disputed      flag   in dispute
+-- was_disputed  flag   in dispute now or before
+-- disputed_on   date   when it was disputed, where known
 -- apart         flag   neither late nor overdue: in dispute, of unknown status, written off, or credited
 -- open_amount   money  not settled by as_of, and still owed
 -- lost_amount   money  not settled, and written off
@@ -38,7 +40,7 @@ moves AS (
     SELECT customer_id, last_paid_on, 0, surplus FROM named WHERE surplus > 0
     UNION ALL
     SELECT customer_id, issued_on, 0, -coalesce(own_amount, amount)
-    FROM invoices
+    FROM f_dated_invoices
     WHERE amount < 0 AND issued_on <= $as_of
         AND coalesce(status, '') NOT IN ('void', 'disputed')
 ),
@@ -173,6 +175,8 @@ SELECT
     CAST(round(amount * rate, 4) AS DECIMAL(18, 4)) AS amount,
     direct_cost,
     status = 'disputed' AS disputed,
+    status = 'disputed' OR disputed_on IS NOT NULL AS was_disputed,
+    disputed_on,
     apart,
     CASE WHEN marked OR is_settled OR status = 'written_off' THEN 0
         ELSE CAST(round((still_open - covered) * rate, 4) AS DECIMAL(18, 4)) END AS open_amount,

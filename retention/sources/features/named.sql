@@ -10,6 +10,7 @@
 -- rate          number  units of the company's currency for one of its own
 -- direct_cost   money  its direct cost in the company's currency, where known
 -- status        text   '' where none is given
+-- disputed_on   date   when it was disputed, by as_of
 -- slack         money  what may be open of a settled invoice
 -- still_open    money  not paid by name
 -- surplus       money  paid by name beyond the amount
@@ -29,9 +30,10 @@ WITH bought AS (
         coalesce(rate, 1) AS rate,
         direct_cost,
         coalesce(status, '') AS status,
+        CASE WHEN disputed_on <= $as_of THEN disputed_on END AS disputed_on,
         open_amount,
         greatest(t.amount_slack, t.share_slack * coalesce(own_amount, amount)) AS slack
-    FROM invoices
+    FROM f_dated_invoices
     CROSS JOIN tolerance AS t
     WHERE issued_on <= $as_of AND coalesce(status, '') <> 'void' AND amount > 0
 ),
@@ -107,6 +109,7 @@ SELECT
     j.rate,
     j.direct_cost,
     j.status,
+    j.disputed_on,
     j.slack,
     CASE
         WHEN j.open_amount IS NOT NULL

@@ -1,0 +1,81 @@
+"""How a back-test is shown: the verdict, its measures, its calibration, what was left out."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from retention.terminal import emit, make_console, print_table
+
+if TYPE_CHECKING:
+    from retention.learning.train import Learnt
+
+_NAMES = {"late_payment": "paid very late", "dispute": "disputed"}
+_ROW_KEPT, _ROW_ONCE = "equal rows, all kept: there is no --id", "exact duplicate rows, kept once"
+_GAINS = {
+    "better_than_rival": "than the own share",
+    "better_than_logistic": "than a logistic regression",
+    "better_than_incumbent": "than the model in use",
+    "better_with_pairs": "with pairs of columns",
+    "better_with_a_curve": "with a curve for calibration",
+}
+
+
+def show_backtests(learnt: "Iterable[Learnt]", happened: str, *, as_json: bool) -> None:
+    """Print what came of learning; `happened` says what a positive row is."""
+    found = [one.as_json() for one in learnt]
+    if as_json:
+        # A table's own name is no key that anybody could know beforehand.
+        emit({one["kind"] if one["kind"] in _NAMES else "churn": one for one in found})
+        return
+    for one in found:
+        _show(one, _NAMES.get(one["kind"], happened))
+
+
+def _show(found: dict[str, Any], happened: str) -> None:
+    console = make_console()
+    verdict = "[bold]accepted[/]" if found["accepted"] else "[bold]refused[/]"
+    about = f"{happened}: " if found["kind"] in _NAMES else ""
+    console.print(f"{about}{verdict}: {found['reason']}.", soft_wrap=True)
+    print_table("Back-test", ("measure", "value"), _measures(found, happened), right=(1,))
+    if found["calibration"]:
+        rows = [(r["customers"], r["predicted"], r["seen"]) for r in found["calibration"]]
+        print_table("Calibration", ("rows", "predicted", "seen"), rows, right=(0, 1, 2))
+        console.print(f"Calibration: {found['calibration_words']}.", soft_wrap=True, markup=False)
+    if found["pairs"]:
+        console.print(f"pairs of columns: {', '.join(found['pairs'])}", soft_wrap=True)
+    for name, reason in found["left_out"].items():
+        console.print(f"left out: {name}, {reason}", soft_wrap=True, markup=False)
+    for name, reason in found["suspects"].items():
+        console.print(f"used, and suspect: {name}, {reason}", soft_wrap=True, markup=False)
+    if found["file"]:
+        console.print(f"kept as {found['file']}", soft_wrap=True)
+
+
+def _measures(found: dict[str, Any], happened: str) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = [("rows", found["rows"]), (happened, found["positives"])]
+    rows.append((_ROW_KEPT if found["duplicates_kept"] else _ROW_ONCE, found["duplicate_rows"]))
+    if found["auc"] is None:
+        return rows
+    low, high = found["auc_interval"]
+    rows += [
+        ("AUC, mean of five folds", f"{found['auc']} ± {found['auc_spread']}"),
+        ("AUC, 95 % interval", f"{low} to {high}"),
+        ("AUC of a logistic regression", found["baseline_auc"] or "-"),
+        ("Brier", f"{found['brier']} (always the mean: {found['brier_of_the_mean']})"),
+        ("lift of the top tenth", found["top_decile_lift"]),
+    ]
+    for key, name in _GAINS.items():
+        if found[key] is not None:
+            low, high = found[key]
+            rows.append((f"gain in log loss {name}", f"{low:+.4f} to {high:+.4f}"))
+    return rows + _profits(found)
+
+
+def _profits(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    names = {"maximum_profit": "expected maximum profit", "profit_by_value": "profit by own value"}
+    for key, name in names.items():
+        if found[key]:
+            rows.append((f"{name}, per customer", found[key]["profit"]))
+            rows.append(("  treating everybody", found[key]["everybody"]))
+            rows.append(("  treating nobody", found[key]["nobody"]))
+    return rows
