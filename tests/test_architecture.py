@@ -29,7 +29,7 @@ ladder      -> scratch db domain
 delivery    -> actions messages people safeguards runs policies snapshots sources db domain clock
 inbox       -> actions messages safeguards delivery db domain
 nights      -> ladder delivery runs sources scoring snapshots policies messages scratch db domain
-learning    -> nights sources scoring snapshots policies domain
+learning    -> nights sources scoring snapshots policies playbooks domain
 audit       -> playbooks policies scoring snapshots db domain
 reports     -> actions delivery messages people safeguards policies playbooks scoring snapshots
 reports     -> scratch db domain

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from retention.terminal import emit, make_console, print_table
 
 if TYPE_CHECKING:
+    from retention.learning.entry_rules import EntryReceipt, Picked
     from retention.learning.train import Learnt
 
 _NAMES = {"late_payment": "paid very late", "dispute": "disputed"}
@@ -79,3 +80,29 @@ def _profits(found: dict[str, Any]) -> list[tuple[str, Any]]:
             rows.append(("  treating everybody", found[key]["everybody"]))
             rows.append(("  treating nobody", found[key]["nobody"]))
     return rows
+
+
+def show_receipt(receipt: "EntryReceipt", *, as_json: bool) -> None:
+    """Print whom an entry rule and its signs would have picked, and how many of them left."""
+    if as_json:
+        emit({"entry_rule": receipt.as_json()})
+        return
+    verdict = {True: "has skill", False: "shows no skill", None: "cannot be judged: too few"}
+    console = make_console()
+    console.print(
+        f"The entry rule of {receipt.playbook} {verdict[receipt.whole.skill]}.", soft_wrap=True
+    )
+    rows = [_picked("the whole rule", receipt.whole)]
+    rows += [_picked(sign.rule, sign) for sign in receipt.signs]
+    heads = ("rule", "picked", "left", "others left", "more often, points", "skill")
+    print_table("Within 90 days", heads, rows, right=(1, 2, 3, 4))
+
+
+def _picked(name: str, found: "Picked") -> tuple[str, ...]:
+    more = "-" if found.more is None else " to ".join(f"{100 * end:+.0f}" for end in found.more)
+    skill = {True: "yes", False: "no", None: "too few"}[found.skill]
+    left, others = (
+        f"{part:,} ({part / whole:.0%})" if whole else "-"
+        for part, whole in ((found.left, found.picked), (found.others_left, found.others))
+    )
+    return name, f"{found.picked:,}", left, others, more, skill

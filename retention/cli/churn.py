@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retention.cli.backtest_printing import show_backtests
+from retention.cli.backtest_printing import show_backtests, show_receipt
 from retention.terminal import AsJson, AsOf, make_console, parse_day
 
 if TYPE_CHECKING:
@@ -72,6 +72,33 @@ def fit(
         raise typer.Exit(REFUSED)
 
 
+@app.command("rules")
+def rules(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
+    """Say whether the rule of 'retain', and each of its signs, picked those who left. Keeps it."""
+    from retention.bootstrap import get_application
+    from retention.clock import business_date
+    from retention.domain.errors import NotFoundError
+    from retention.domain.stages import PlaybookName
+    from retention.learning.entry_rules import backtest_entry, keep_receipt
+    from retention.learning.past import looking_back
+    from retention.settings import get_settings
+
+    day = parse_day(as_of) or business_date(get_settings().timezone)
+    shop = get_application()
+    retain = shop.policies.playbooks.get(PlaybookName.RETAIN)
+    if retain is None:
+        raise NotFoundError(
+            "playbook 'retain'", "does not exist", "Add config/playbooks/retain.yaml."
+        )
+    with (
+        make_console(stderr=True).status("Looking back ..."),
+        looking_back(shop.policies, shop.folders, day, from_sources=True) as past,
+    ):
+        receipt = backtest_entry(retain, past, day)
+    keep_receipt(shop.folders.models, receipt)
+    show_receipt(receipt, as_json=as_json)
+
+
 def _learn(
     data: str, columns: tuple[str | None, ...], cut: str | None, as_of: str | None
 ) -> "tuple[Learnt, str]":
@@ -84,9 +111,11 @@ def _learn(
     with make_console(stderr=True).status("Learning ..."):
         if data == SOURCES:
             from retention.bootstrap import get_application
+            from retention.learning.past import looking_back
 
             shop = get_application()
-            return learning.learn_churn(shop.policies, shop.folders, day, from_sources=True)
+            with looking_back(shop.policies, shop.folders, day, from_sources=True) as past:
+                return learning.learn_churn(shop.policies, shop.folders, day, past)
         label, *others = columns
         if label is None:
             raise typer.BadParameter("a file needs --label: the column that says who left")

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,15 @@ from retention.learning.ebm import library_versions
 from retention.learning.incumbent import probabilities_in_use
 from retention.learning.leaks import leave_out, suspects
 from retention.learning.measures import Campaign
+from retention.learning.past import Past
 from retention.learning.table import Columns, Labelled, read_labelled
-from retention.nights.pull import open_sources
 from retention.policies.load import Policies
 from retention.scoring import model_store as model_files
 from retention.scoring.additive import AdditiveModel
 from retention.scoring.costs import Costs
 from retention.scoring.model_store import CHURN
-from retention.scoring.score import measure_customers, to_frame
-from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Folders
-from retention.snapshots.store import table_of
-from retention.sources.extract import extract_features
-from retention.sources.winsorise import find_caps
 
-Pair = tuple[date, pd.DataFrame, pd.DataFrame]
-_CUTS = 5
-_SLACK_DAYS = 10
 _BETA_STRENGTH = 20.0
 
 
@@ -91,12 +83,10 @@ def learn_from_table(
 
 
 def learn_churn(
-    policies: Policies, folders: Folders, as_of: date, *, from_sources: bool
+    policies: Policies, folders: Folders, as_of: date, past: Past
 ) -> tuple[Learnt, str]:
-    """Learn who leaves within 90 days, from our own snapshots or from the sources' past."""
-    pairs = (
-        _from_sources(policies, folders, as_of) if from_sources else _from_snapshots(folders, as_of)
-    )
+    """Learn who leaves within 90 days of each day that was looked back at."""
+    pairs = [(then.day, then.before, then.after) for then in past]
     data = churn.training_rows(pairs)
     first = min((day for day, _, _ in pairs), default=None)
     if data is None:
@@ -121,59 +111,6 @@ def keep(root: Path, learnt: Learnt, data_hash: str) -> Learnt:
     }
     del document["file"]
     return replace(learnt, file=model_files.save(root, learnt.kind, document))
-
-
-def _from_snapshots(folders: Folders, as_of: date) -> list[Pair]:
-    days = [day for day in snapshots.dates(folders.snapshots) if day <= as_of]
-    pairs: list[Pair] = []
-    later = days[-1] if days else None
-    while later is not None and len(pairs) < _CUTS:
-        wanted = later - timedelta(days=churn.HORIZON_DAYS)
-        near = [day for day in days if abs((day - wanted).days) <= _SLACK_DAYS]
-        if not near:
-            break
-        before = min(near, key=lambda day: abs((day - wanted).days))
-        if not _same_tables(folders, before, later):
-            break
-        pairs.append((before, _snapshot(folders, before), _snapshot(folders, later)))
-        later = before
-    return pairs
-
-
-def _same_tables(folders: Folders, one: date, other: date) -> bool:
-    """A table that one of two nights did without would look like customers who left."""
-    mapped = [snapshots.read_manifest(folders.snapshots, day)["mapped"] for day in (one, other)]
-    return bool(mapped[0].keys() == mapped[1].keys())
-
-
-def _snapshot(folders: Folders, as_of: date) -> pd.DataFrame:
-    return to_frame(table_of(folders.snapshots, as_of, snapshots.FEATURES))
-
-
-def _from_sources(policies: Policies, folders: Folders, as_of: date) -> list[Pair]:
-    company = open_sources(policies, folders, as_of)
-    try:
-        days = [as_of - timedelta(days=churn.HORIZON_DAYS * n) for n in range(_CUTS)]
-        frames = []
-        for day in days:
-            find_caps(company, policies.costs.winsorise, day)
-            made = extract_features(company, day)
-            measured = measure_customers(
-                made.wide,
-                made.activities,
-                made.bills,
-                made.contracts,
-                policies.costs,
-                company.mapped,
-            )
-            # The company's own columns have no dates: they would tell the past what is known today.
-            frame = to_frame(measured.customers)
-            frames.append(frame.drop(columns=[c for c in frame if str(c).startswith(churn.EXTRA)]))
-    finally:
-        company.close()
-    return [
-        (days[n + 1], frames[n + 1], frames[n]) for n in range(len(days) - 1) if len(frames[n + 1])
-    ]
 
 
 def hash_of(data: Labelled) -> str:

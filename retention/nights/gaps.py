@@ -1,9 +1,13 @@
 """What a company's data lacks, and what nobody can know or do for want of it: for a plan."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
 
 from retention.domain.people import Team
+from retention.domain.playbook import Playbook
+from retention.scoring.model_store import entry_kind, newest
 
 _COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("invoices", "direct_cost", "profit is unknown for everybody"),
@@ -55,3 +59,30 @@ def strangers(managers: Sequence[str | None], team: Team) -> list[str]:
     ]
     more = len(counts) - _SHOWN
     return [*said, f"{more} more account managers are not in team.yaml"] if more > 0 else said
+
+
+def blind_rules(models: Path, playbooks: Iterable[Playbook], as_of: date) -> list[str]:
+    """Return which entry rules do not pick those who leave, by their newest back-test.
+
+    A rule that was changed since is not judged by what another one did.
+    """
+    said = []
+    for book in playbooks:
+        found = newest(models, entry_kind(str(book.name)), as_of)
+        if found is None or found["version"] != book.version:
+            continue
+        whole = found["whole"]
+        if whole["skill"] is False:
+            low, high = (f"{100 * end:+.0f}" for end in whole["more"])
+            said.append(
+                f"the entry rule of {book.name} shows no skill on the past: of {whole['picked']:,} "
+                f"that it would have picked {whole['left']:,} left within 90 days, of "
+                f"{whole['others']:,} others of that fit {whole['others_left']:,} "
+                f"({low} to {high} points)"
+            )
+        elif whole["skill"] is None:
+            said.append(
+                f"the entry rule of {book.name} cannot be judged on the past: it would have picked "
+                f"{whole['picked']:,} customers, and {whole['left']:,} of them left"
+            )
+    return said

@@ -25,7 +25,7 @@ from retention.ladder.decide_night import decide_night
 from retention.messages.content_hash import content_of
 from retention.messages.sender import Sender
 from retention.nights import gate_overrides as gates
-from retention.nights.gaps import gaps, strangers
+from retention.nights.gaps import blind_rules, gaps, strangers
 from retention.nights.pull import pull
 from retention.nights.score_shards import score_all
 from retention.policies.load import Policies
@@ -77,7 +77,11 @@ def make_plan(
         "delivery": leaving,
         "guards": _guards(summary),
         "examples": list(pulled.examples),
-        "gaps": [*gaps(pulled.columns, pulled.tripped), *strangers(managers, policies.team)],
+        "gaps": [
+            *gaps(pulled.columns, pulled.tripped),
+            *strangers(managers, policies.team),
+            *blind_rules(folders.models, policies.playbooks.values(), as_of),
+        ],
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from retention.domain.dates import months_before
 from retention.domain.scores import SCORE_COLUMNS
@@ -61,25 +62,35 @@ def compare(costs: Costs, folders: Folders, as_of: date) -> None:
     """Compare all customers: peers, ranks, rates, and the profit of those who are tied."""
     root = folders.snapshots
     features = snapshots.scan(root, as_of, snapshots.FEATURES)
-    ties = snapshots.scan(root, as_of, snapshots.TIES)
     with scratch() as db:
-        db.execute(f"CREATE TEMP VIEW f AS SELECT * FROM {features}")
-        everybody = db.sql(
-            f"SELECT {', '.join(COLUMNS)} FROM f ORDER BY customer_id"
-        ).to_arrow_table()
-        tied = db.sql(
-            "SELECT x.customer_id, count(*) AS ties, "
-            "CAST(coalesce(sum(f.net_profit_12m), 0) AS BIGINT) AS tied_profit_12m "
-            "FROM (SELECT DISTINCT customer_id, other_id "
-            f"FROM {ties}) AS x "
-            "JOIN f ON f.customer_id = x.other_id GROUP BY ALL ORDER BY ALL"
-        ).to_arrow_table()
-    year_ago = pd.Timestamp(months_before(as_of, _MONTHS))
-    reference = make_reference(to_frame(everybody), costs.tiers, year_ago)
+        listed = ", ".join(COLUMNS)
+        everybody = db.sql(f"SELECT {listed} FROM {features} ORDER BY customer_id").to_arrow_table()
+        ties = db.sql(f"SELECT * FROM {snapshots.scan(root, as_of, snapshots.TIES)}")
+        tied = tied_profits(everybody, ties.to_arrow_table())
+    reference = reference_of(everybody, costs, as_of)
     snapshots.write_shard(root, as_of, snapshots.TIED, 0, tied)
     snapshots.write_document(root, as_of, snapshots.REFERENCE, reference.as_json())
     # Chosen once, so that all shards use the same ones.
     snapshots.note(root, as_of, models=models_in_use(folders.models, as_of))
+
+
+def reference_of(everybody: pa.Table, costs: Costs, as_of: date) -> Reference:
+    """Compare all customers as they were measured on a date."""
+    year_ago = pd.Timestamp(months_before(as_of, _MONTHS))
+    return make_reference(to_frame(everybody.select(COLUMNS)), costs.tiers, year_ago)
+
+
+def tied_profits(everybody: pa.Table, ties: pa.Table) -> pa.Table:
+    """Return to how many others each customer is tied, and their profit, in cents."""
+    with scratch() as db:
+        db.register("f", everybody)
+        db.register("ties", ties)
+        return db.sql(
+            "SELECT x.customer_id, count(*) AS ties, "
+            "CAST(coalesce(sum(f.net_profit_12m), 0) AS BIGINT) AS tied_profit_12m "
+            "FROM (SELECT DISTINCT customer_id, other_id FROM ties) AS x "
+            "JOIN f ON f.customer_id = x.other_id GROUP BY ALL ORDER BY ALL"
+        ).to_arrow_table()
 
 
 def score_shard(costs: Costs, folders: Folders, as_of: date, shard: int) -> None:

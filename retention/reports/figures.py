@@ -44,6 +44,7 @@ class ReportData:
     gone: int
     moved: int
     churn: Mapping[str, Any] = field(default_factory=dict)
+    entry: Mapping[str, Any] | None = None
     noticed: Sequence[Mapping[str, Any]] = ()
 
 
@@ -58,6 +59,7 @@ def make_charts(data: ReportData, words: Words) -> list[Chart]:
         _ageing(data, words),
         _service(data, words),
         _calibration(data, words),
+        _entry(data, words),
     ]
 
 
@@ -199,3 +201,37 @@ def _calibration(data: ReportData, words: Words) -> Chart:
     ]
     return Chart("calibration", title, svg_of(figure), png_of(figure),
                  (words.say("customers", "report"), *heads), rows)  # fmt: skip
+
+
+def _entry(data: ReportData, words: Words) -> Chart:
+    """Tell whether whom the rule picks is likelier to leave, for the rule and each of its signs."""
+    if data.entry is None:
+        return Chart("entry", words.say("entry_none", "report"))
+    whole = data.entry["whole"]
+    key = {True: "entry_skill", False: "entry_blind", None: "entry_few"}[whole["skill"]]
+    shares = [(_percent(one["left"], one["picked"]), _percent(one["others_left"], one["others"]))
+              for one in (whole, *data.entry["signs"])]  # fmt: skip
+    title = words.say(key, "report", picked=words.number(round(shares[0][0], 1)),
+                      others=words.number(round(shares[0][1], 1)))  # fmt: skip
+    heads = (words.say("entry_picked", "report"), words.say("entry_others", "report"))
+    names = [words.say("entry_whole", "report"), *map(str, range(1, len(shares)))]
+    figure = pairs(names, [ours for ours, _ in shares], [rest for _, rest in shares], heads)
+    rules = [words.say("entry_whole", "report"), *(one["rule"] for one in data.entry["signs"])]
+    rows = [
+        (
+            name,
+            rule,
+            *(words.number(round(share, 1)) for share in both),
+            words.number(one["picked"]),
+        )
+        for name, rule, both, one in zip(
+            names, rules, shares, (whole, *data.entry["signs"]), strict=True
+        )
+    ]
+    return Chart("entry", title, svg_of(figure), png_of(figure),
+                 ("", words.say("entry_sign", "report"), *heads,
+                  words.say("customers", "report")), rows)  # fmt: skip
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else 0.0

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from retention.domain.errors import NotFoundError
+from retention.domain.stages import PlaybookName
 from retention.reports.figures import ReportData, make_charts
 from retention.reports.page import render_page
 from retention.reports.words import load_words
@@ -19,6 +20,7 @@ from retention.snapshots import store as snapshots
 from retention.snapshots.folders import Folders
 
 _MIN_GROUP = 20
+_ENTRY = model_files.entry_kind(PlaybookName.RETAIN.value)
 _BUCKETS = ("1_30", "31_60", "61_90", "over_90")
 _DIMENSIONS = {
     "acquired_through": "acquired_through",
@@ -90,6 +92,7 @@ def gather(folders: Folders, as_of: date) -> ReportData:
             gone=gone,
             moved=moved,
             churn=_churn(folders.models, folders.snapshots, as_of),
+            entry=model_files.newest(folders.models, _ENTRY, as_of),
         )
 
 

@@ -36,6 +36,20 @@ def newest_accepted(root: Path, kind: str, as_of: date) -> tuple[str, dict[str, 
     return None
 
 
+def entry_kind(playbook: str) -> str:
+    """Return the kind under which the back-tests of a playbook's entry rule are kept."""
+    return f"entry_{playbook}"
+
+
+def newest(root: Path, kind: str, as_of: date) -> dict[str, Any] | None:
+    """Return the newest document of a kind, accepted or not, that knew nothing after `as_of`."""
+    for path in sorted((root / kind).glob("*.json"), reverse=True):
+        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if document["trained_through"] <= as_of.isoformat():
+            return document
+    return None
+
+
 def load(root: Path, kind: str, name: str) -> dict[str, Any]:
     """Return one model document."""
     document: dict[str, Any] = json.loads((root / kind / f"{name}.json").read_text("utf-8"))

@@ -18,6 +18,7 @@ from retention.learning.backtest import backtest
 from retention.learning.invoices import learn_invoices
 from retention.learning.leaks import leave_out, suspects
 from retention.learning.measures import Campaign
+from retention.learning.past import looking_back
 from retention.learning.table import Columns, Labelled, read_labelled
 from retention.nights.pull import open_sources, pull
 from retention.nights.score_shards import score_all
@@ -207,7 +208,9 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[Policies, Folders]:
 @pytest.mark.gate
 def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Folders]) -> None:
     policies, folders = past
-    learnt, data_hash = learning.learn_churn(policies, folders, LAST, from_sources=True)
+    with looking_back(policies, folders, LAST, from_sources=True) as then:
+        learnt, data_hash = learning.learn_churn(policies, folders, LAST, then)
+        again, same = learning.learn_churn(policies, folders, LAST, then)
     assert learnt.backtest.accepted, learnt.backtest.reason
     assert learnt.backtest.auc is not None
     assert learnt.backtest.auc > 0.8
@@ -215,7 +218,6 @@ def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Fo
     assert learnt.backtest.profit_by_value["profit"] > 0
     # A column of our own that tells nearly everything is no leak: it never looks ahead.
     assert "usage_change" in learnt.backtest.columns
-    again, same = learning.learn_churn(policies, folders, LAST, from_sources=True)
     assert (again, same) == (learnt, data_hash)
 
 
@@ -224,7 +226,8 @@ def test_nights_use_the_newest_accepted_model_that_knew_nothing_later(
 ) -> None:
     policies, folders = past
     cut = LAST - timedelta(days=1)
-    learnt, data_hash = learning.learn_churn(policies, folders, cut, from_sources=True)
+    with looking_back(policies, folders, cut, from_sources=True) as then:
+        learnt, data_hash = learning.learn_churn(policies, folders, cut, then)
     kept = learning.keep(folders.models, learnt, data_hash)
     assert kept.file is not None
     refused = replace(learnt, backtest=replace(learnt.backtest, accepted=False), model=None,
