@@ -40,13 +40,19 @@ PREFECT_HOME = Path(tempfile.mkdtemp(prefix="retention-prefect-"))
 keep_prefect_quiet(PREFECT_HOME)
 atexit.register(shutil.rmtree, PREFECT_HOME, ignore_errors=True)
 LONG = [
-    "test_schedules",
     "test_readme",
+    "test_schedules",
+    "test_simulation",
     "test_state",
     "test_law",
     "test_cli",
     "test_killed_delivery",
+    "test_night",
+    "test_ledger",
+    "test_churn",
+    "test_faults",
 ]
+FROM_NOTHING = {"test_readme", "test_cli"}
 
 
 DATABASES = ("sqlite", "postgresql")
@@ -54,7 +60,6 @@ DATABASES = ("sqlite", "postgresql")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Whatever this run starts carries its mark, and is ended with it, however it ends."""
-    forking.FORKED = not config.getoption("--gate")
     if hasattr(config, "workerinput") or MARK in os.environ:
         return  # a process of the run
     mark = os.environ[MARK] = uuid.uuid4().hex
@@ -76,6 +81,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if _is_of_the_day(item)]
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
+@pytest.fixture(autouse=True)
+def _commands_as_users_start_them(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --gate the commands of the manual and of the command line start from nothing."""
+    if request.config.getoption("--gate") and request.path.stem in FROM_NOTHING:
+        monkeypatch.setattr(forking, "FORKED", False)
 
 
 def _is_of_the_day(item: pytest.Item) -> bool:

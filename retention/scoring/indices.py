@@ -4,6 +4,7 @@ Points are integers. A part grows in a straight line from 0 to its maximum betwe
 values, so that anybody can check it by hand. An index is NULL when nothing is known about it.
 """
 
+import numpy as np
 import pandas as pd
 
 from retention.scoring.reference import Reference, measures_of
@@ -54,8 +55,11 @@ def _add_peers(scores: pd.DataFrame, reference: Reference) -> None:
 
 def _points(values: pd.Series, zero_at: float, full_at: float, points: int) -> pd.Series:
     """Return 0 to `points` in a straight line between two values (which may fall)."""
-    share = ((values.astype("Float64") - zero_at) / (full_at - zero_at)).clip(0, 1)
-    return (share * points).round().astype("Int64")
+    numbers = values.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+    unknown = np.isnan(numbers)
+    share = np.clip((numbers - zero_at) / (full_at - zero_at), 0, 1)
+    found = np.rint(np.where(unknown, 0, share) * points).astype(np.int64)
+    return pd.Series(pd.arrays.IntegerArray(found, unknown), index=values.index)
 
 
 def _add_payment(scores: pd.DataFrame) -> None:

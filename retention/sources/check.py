@@ -44,7 +44,7 @@ def make_canonical(
         findings = _look_through(db, table, readings, mapping, origin)
         _create(db, table, readings, mapping, origin)
         _refuse_duplicate_keys(db, table, origin)
-        if origin.parsed:
+        if origin.kept:
             run(db, f'DROP TABLE "raw_{table.name}"')
     except duckdb.Error as error:
         raise unreadable(origin, error) from error
@@ -215,8 +215,8 @@ def _create(
         listed.append(f'{value} AS "{r.column}"')
     others = {**table.columns, **table.made}
     listed += [f'CAST(NULL AS {t}) AS "{c}"' for c, t in others.items() if c not in mapped]
-    # CSV is parsed once into a table; Parquet and Arrow rows are cheap to scan where they lie.
-    relation = "TABLE" if origin.parsed else "VIEW"
+    # CSV is parsed once into a table; many Parquet or Arrow rows are cheap to scan where they lie.
+    relation = "TABLE" if origin.kept else "VIEW"
     run(db, f'DROP VIEW IF EXISTS "{table.name}"')
     run(
         db,

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import pyarrow as pa
 from retention.domain.errors import SourceError, SourceUnavailableError
 from retention.sources.config import Connection, Database, TableMapping, fill_variables
 from retention.sources.origins import Origin, first_line, unreadable
-from retention.sources.rows import run
+from retention.sources.rows import one_row, run
 
 _CHUNK_ROWS = 50_000
 _HEADER_BYTES = 64 * 1024
+_FEW_BYTES, _FEW_ROWS = 4 * 1024 * 1024, 100_000
 
 
 def load_raw(
@@ -48,11 +50,12 @@ def _from_file(
         files = [_as_utf8(file, mapping.encoding, aside, label) for file in files]
     delimiter = mapping.delimiter or (_delimiter(files[0]) if kind == "csv" else ",")
     single = files[0] if kind == "csv" and len(files) == 1 else None
-    origin = Origin(label, single, delimiter, parsed=kind != "parquet")
+    few = sum(file.stat().st_size for file in files) <= _FEW_BYTES
+    origin = Origin(label, single, delimiter, kept=kind != "parquet" or few)
     scan = _scan(kind, [str(file) for file in files], delimiter)
     try:
         if mapping.query is None:
-            relation = "TABLE" if origin.parsed else "VIEW"
+            relation = "TABLE" if origin.kept else "VIEW"
             run(db, f'CREATE OR REPLACE TEMP {relation} "raw_{name}" AS SELECT * FROM {scan}')
         else:
             run(db, f"CREATE OR REPLACE TEMP VIEW source AS SELECT * FROM {scan}")
@@ -143,7 +146,8 @@ def _from_database(
         raise
     except Exception as error:
         raise unreadable(origin, error) from error
-    return origin
+    (rows,) = one_row(db, f'SELECT count(*) FROM "raw_{name}"')
+    return replace(origin, kept=rows <= _FEW_ROWS)
 
 
 def _table_name(kind: str, name: str) -> str:

@@ -93,14 +93,17 @@ def _merge_away(db: duckdb.DuckDBPyConnection, table: str, key: str) -> list[Fin
 
 def cover(db: duckdb.DuckDBPyConnection, table: str, sql: str) -> None:
     """Let a table be what `sql` makes of it; `{below}` in it is what the table was."""
-    kind, layers = one_row(
+    is_table, tables, views = one_row(
         db,
-        "SELECT max(table_type) FILTER (WHERE table_name = '" + table + "'), "
-        "count(*) FILTER (WHERE starts_with(table_name, '" + table + " below ')) "
-        "FROM information_schema.tables",
+        f"SELECT (SELECT count(*) FROM duckdb_tables() WHERE table_name = '{table}'), "
+        "(SELECT count(*) FROM duckdb_tables() "
+        f"WHERE starts_with(table_name, '{table} below ')), "
+        "(SELECT count(*) FROM duckdb_views() "
+        f"WHERE starts_with(view_name, '{table} below '))",
     )
+    layers = tables + views
     below = f'"{table} below {layers}"'
-    run(db, f'ALTER {"VIEW" if kind == "VIEW" else "TABLE"} "{table}" RENAME TO {below}')
+    run(db, f'ALTER {"TABLE" if is_table else "VIEW"} "{table}" RENAME TO {below}')
     run(db, f'CREATE TEMP VIEW "{table}" AS {sql.format(below=below)}')
 
 

@@ -12,13 +12,14 @@ from retention.domain.errors import SourceError
 class Origin:
     """Where raw rows came from, for error messages; `csv` is set for a single CSV file.
 
-    `parsed` are rows that were parsed from text, and are kept as a table.
+    `kept` are rows that were parsed from text, or are few: they are kept as a table, so that
+    whoever looks at them does not read them again.
     """
 
     label: str
     csv: Path | None = None
     delimiter: str = ","
-    parsed: bool = False
+    kept: bool = False
 
 
 def unreadable(origin: Origin, error: Exception) -> SourceError:

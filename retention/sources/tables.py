@@ -174,12 +174,10 @@ def leave_out(company: Company, name: str) -> None:
 
 def drop_table(company: Company, name: str) -> None:
     """Drop a table, which may be a view."""
-    kind = one_row(
-        company.db,
-        f"SELECT table_type FROM information_schema.tables WHERE table_name = '{name}'",
+    is_table = one_row(
+        company.db, f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{name}' LIMIT 1"
     )
-    if kind:
-        run(company.db, f'DROP {"VIEW" if kind[0] == "VIEW" else "TABLE"} "{name}"')
+    run(company.db, f'DROP {"TABLE" if is_table else "VIEW"} IF EXISTS "{name}"')
 
 
 def use_file(company: Company, name: str, files: list[Path], columns: str) -> None:

@@ -2,7 +2,7 @@
 
 They are forked from one that has imported what most commands need, and then do what `python -m
 retention` does. Prefect is not among it: it reads its environment when it is imported. With --gate
-each command is started from nothing, as its users start it.
+the commands of the manual and of test_cli are started from nothing, as their users start them.
 """
 
 import multiprocessing
@@ -31,7 +31,7 @@ _KNOWN = [
     "retention.reader",
 ]
 FORKED = True
-"""Set by --gate to False."""
+"""Set to False for the commands that --gate starts from nothing."""
 
 _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload(_KNOWN)
