@@ -97,10 +97,7 @@ def show(
         found = details(action, people, validity(shop), utc_now(), shop.settings.timezone)
         if action.rendering is None or action.kind == "letter":
             found["outcomes"] = completing.outcomes_of(session, action, shop.policies)
-        found["said"] = [
-            {"on": row.received_at.isoformat(), "subject": row.subject, "text": row.text}
-            for row in replies.said_in(session, action.id)
-        ]
+        found["said"] = replies.shown_said(session, action.id)
         found["background"] = background_of(session, action)
         if who is not None:
             approvals.note_viewing(session, action, actor_of(shop, who))

@@ -114,9 +114,22 @@ def _print_answers(shown: dict[str, Any]) -> None:
 def _print_said(arrived: list[dict[str, Any]]) -> None:
     """Print what a customer wrote; nothing in it may steer the terminal."""
     for reply in arrived:
-        words = f"{reply['subject']}\n{reply['text']}"
-        safe = "".join(c if c.isprintable() or c == "\n" else "·" for c in words)
-        make_console().print(f"\nThe customer wrote on {reply['on'][:10]}:\n{safe}", markup=False)
+        console = make_console()
+        console.print(f"\nThe customer wrote on {reply['on'][:10]}:", markup=False)
+        if reply["protects"]:
+            listed = ", ".join(_safe(word) for word in reply["protects"])
+            console.print(f"Words that protect: {listed}", markup=False, style="bold")
+        console.print(_safe(reply["subject"] or ""), markup=False)
+        for part in reply["parts"]:
+            if part["quoted"]:
+                lines = part["text"].count("\n") + 1
+                console.print(f"[… {lines} quoted lines; all of them: --json]", markup=False)
+            else:
+                console.print(_safe(part["text"]), markup=False, soft_wrap=True)
+
+
+def _safe(words: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "·" for c in words)
 
 
 def _known(value: bool | None) -> str:

@@ -1,15 +1,21 @@
-"""What servers mean by what they write: enhanced status codes (RFC 3463), and words for the rest.
+"""What servers mean by what they write: enhanced status codes (RFC 3463), and words.
 
-A code that says something is believed before the words, and the words before a code that says
-nothing (x.0.0 and the like). What cannot be understood is soft: an address is given up only on
-evidence.
+Codes and words are two witnesses: an address is given up only when neither contradicts. What speaks
+of the sender (our address, our server, how much or how fast we send, a policy) is never about the
+recipient. What cannot be understood is soft: an address is given up only on evidence.
 """
 
 import re
 from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from importlib.resources import files
+
+import yaml
 
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _BASIC = re.compile(r"(?<![\d.])([45])\d\d[ -]")
+Code = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,120 +27,105 @@ class Meaning:
     reason: str
 
 
-# (subject, detail) of an enhanced code: what it says, and whether it is about the address.
-_CODES: dict[tuple[int, int], tuple[bool, str]] = {
-    (1, 0): (True, "the address is refused"),
-    (1, 1): (True, "there is no such mailbox"),
-    (1, 2): (True, "there is no such domain"),
-    (1, 3): (True, "the address is not valid"),
-    (1, 4): (True, "the address is ambiguous"),
-    (1, 6): (True, "the mailbox has moved"),
-    (1, 10): (True, "the domain takes no mail"),
-    (2, 1): (True, "the mailbox is disabled"),
-    (2, 2): (False, "the mailbox is full"),
-    (2, 3): (False, "the message is too large"),
-    (3, 4): (False, "the message is too large"),
-    (4, 1): (False, "their server does not answer"),
-    (4, 2): (False, "the connection was bad"),
-    (4, 3): (False, "the domain could not be looked up"),
-    (4, 4): (True, "there is no way to the domain"),
-    (4, 6): (False, "the mail went round in circles"),
-    (4, 7): (False, "it could not be delivered in time"),
-    (7, 1): (False, "their policy refuses it"),
+class Says(Enum):
+    """What a witness says of the address."""
+
+    GONE, LIVES, NOTHING = "gone", "lives", "nothing"
+
+
+# (subject, detail) of an enhanced code: what it says of the address, and why.
+_CODES: dict[tuple[int, int], tuple[Says, str]] = {
+    (1, 1): (Says.GONE, "there is no such mailbox"),
+    (1, 2): (Says.GONE, "there is no such domain"),
+    (1, 3): (Says.GONE, "the address is not valid"),
+    (1, 4): (Says.GONE, "the address is ambiguous"),
+    (1, 6): (Says.GONE, "the mailbox has moved"),
+    (1, 10): (Says.GONE, "the domain takes no mail"),
+    (1, 7): (Says.LIVES, "they will not have our address"),
+    (1, 8): (Says.LIVES, "they will not have our address"),
+    (1, 20): (Says.LIVES, "they will not have our address"),
+    (1, 90): (Says.LIVES, "we have reached a limit of theirs"),
+    (2, 2): (Says.LIVES, "the mailbox is full"),
+    (2, 3): (Says.LIVES, "the message is too large"),
+    (3, 4): (Says.LIVES, "the message is too large"),
+    (4, 7): (Says.LIVES, "it could not be delivered in time"),
+    (4, 4): (Says.GONE, "there is no way to the domain"),
 }
+# Where a code has no line of its own. What a policy refuses, and x.0, leave it to the words.
+_SUBJECTS: dict[int, tuple[Says, str]] = {
+    3: (Says.LIVES, "their mail system refuses it"),
+    4: (Says.NOTHING, "their server could not be reached"),
+    5: (Says.NOTHING, "their server did not understand ours"),
+    6: (Says.LIVES, "they cannot read the message's form"),
+    7: (Says.NOTHING, "their policy refuses it"),
+}
+_GENERAL = frozenset({(3, 0)})
+_POLICIES = frozenset({(7, 0), (7, 1)})
 _FAILURES = (4, 5)
 _FEW = 3
-_SAYS_NOTHING = frozenset({(0, 0), (2, 0), (3, 0), (4, 0), (5, 0)})
-
-_FULL, _LARGE = "the mailbox is full", "the message is too large"
-_POLICY, _NOBODY = "their policy refuses it", "there is no such mailbox"
-_NOWHERE, _LATE = "there is no such domain", "it could not be delivered in time"
-
-_WHO = "(user|recipient|address|addressee|mailbox|account)( name)?"
-_IS_GONE = (
-    "(unknown|not (found|listed|known|recogni[sz]ed|active|valid)|inactive|invalid|"
-    "does(n.t| not) exist|no longer|unavailable|disabled)"
-)
-# In this order: what is said of a message before what is said of an address, and loose words last.
-_WORDS: tuple[tuple[bool, str, tuple[str, ...]], ...] = (
-    (
-        False,
-        _FULL,
-        (
-            r"quota", r"(mailbox|mail ?folder|inbox) (is )?full", r"over ?limit", r"disk full",
-            r"exceeded storage", r"insufficient (disk|storage)", r"space not enough", r"lleno",
-        ),
-    ),
-    (False, _LARGE, (r"too (large|big)\b", r"message size", r"size limit")),
-    (
-        False,
-        _POLICY,
-        (r"\bspam", r"black ?list", r"blocklist", r"policy", r"reputation", r"virus\b"),
-    ),
-    (
-        True,
-        _NOWHERE,
-        (
-            r"(host|domain)( \S+)?( name)? (not found|unknown|does not exist)", r"bad domain",
-            r"(unknown|no such) (host|domain)\b", r"name service error", r"host unknown",
-        ),
-    ),
-    (
-        True,
-        _NOBODY,
-        (
-            r"unknown (local )?(user|recipient|address|mailbox)",
-            rf"{_WHO}( \S+){{0,3}}? (is )?{_IS_GONE}",
-            r"no (such|valid) (user|mailbox|recipient|address|person|account)",
-            r"not a (valid|known) (user|mailbox|recipient|address)",
-            r"invalid (recipient|user|address|mailbox|final)",
-            r"bad (destination )?(mailbox|address)", r"unrouteable (mail )?address",
-            r"doesn.t have (an? )?\S+ account", r"not have a final email", r"not listed in",
-            r"no matches to nameserver query", r"not exactly match", r"n.existe pas",
-            r"usuario desconocido", r"no existe", r"utilisateur inconnu", r"unbekannt",
-        ),
-    ),
-    (
-        False,
-        _POLICY,
-        (
-            r"not authori[sz]ed", r"access denied", r"relay(ing)? (access )?denied",
-            r"unable to relay", r"not accepting", r"refused to accept", r"not a member",
-            r"prohibited", r"not permitted", r"scann(ing|ed)", r"message (was )?rejected",
-        ),
-    ),
-    (
-        False,
-        _LATE,
-        (
-            r"time[ds]? ?out", r"temporar", r"try(ing)? again", r"retr(y|ies)\b", r"expired",
-            r"too many hops", r"hop count", r"loop", r"connection (refused|reset|closed|lost)",
-            r"busy", r"unreachable", r"not reachable", r"no answer", r"delay", r"several days",
-            r"failed \d+ attempts", r"maximum delivery attempts", r"aborted after",
-            r"not been collected", r"could not be contacted",
-        ),
-    ),
-)  # fmt: skip
-_COMPILED = tuple(
-    (hard, why, re.compile("|".join(words), re.IGNORECASE)) for hard, why, words in _WORDS
-)
 
 
 def meaning_of(status: str, said: str) -> Meaning:
     """Return what a failure means: `status` is the machine-readable part, `said` the words."""
     codes = [_numbers(match) for text in (status, said) for match in _ENHANCED.finditer(text)]
-    codes = [code for code in codes if code[0] in _FAILURES]
-    for code in codes:
-        if code[1:] not in _SAYS_NOTHING:
-            return _by_code(code)
+    codes = list(dict.fromkeys(code for code in codes if code[0] in _FAILURES))
+    words = _of_words(f"{status} {said}")
+    if words is None:
+        return _by_codes(codes, said)
     shown = _shown(codes[0]) if codes else None
-    for hard, why, words in _COMPILED:
-        found = words.search(f"{status} {said}")
+    if words[0] is Says.LIVES:
+        return Meaning(hard=False, code=shown, reason=words[1])
+    return _against(codes) or Meaning(hard=True, code=shown, reason=words[1])
+
+
+def _by_codes(codes: list[Code], said: str) -> Meaning:
+    """No words are known: a code is believed unless another one speaks of a policy."""
+    refused = [code for code in codes if code[1:] in _POLICIES]
+    gone = [code for code in codes if _of_code(code)[0] is Says.GONE]
+    found = _against(codes)
+    if found is None and gone and not refused:
+        return Meaning(hard=True, code=_shown(gone[0]), reason=_of_code(gone[0])[1])
+    if found is None and codes:
+        code = (refused or codes)[0]
+        return Meaning(hard=False, code=_shown(code), reason=_of_code(code)[1])
+    later = "it failed for now" if _says_later(said) else "no reason that we know is given"
+    return found or Meaning(hard=False, code=None, reason=later)
+
+
+def _against(codes: list[Code]) -> Meaning | None:
+    """Return what the code means that says that the address lives, or that it failed for now."""
+    for code in codes:
+        says, why = _of_code(code)
+        if says is Says.LIVES:
+            return Meaning(hard=False, code=_shown(code), reason=why)
+    if any(code[0] == _FAILURES[0] for code in codes):
+        return Meaning(hard=False, code=_shown(codes[0]), reason="it failed for now")
+    return None
+
+
+def _of_code(code: Code) -> tuple[Says, str]:
+    general = Says.NOTHING, f"status {_shown(code)}"
+    if code[1:] in _GENERAL:
+        return general
+    return _CODES.get(code[1:], _SUBJECTS.get(code[1], general))
+
+
+def _of_words(text: str) -> tuple[Says, str] | None:
+    """Return what the first words that are known say; what is said of us or of a message first."""
+    for says, why, words in _words():
+        found = words.search(text)
         if found:
-            return Meaning(hard, shown, f"{why} ('{_excerpt(found[0])}')")
-    if any(code[0] == _FAILURES[0] for code in codes) or _says_later(said):
-        return Meaning(hard=False, code=shown, reason="it failed for now")
-    return Meaning(hard=False, code=shown, reason="no reason that we know is given")
+            return says, f"{why} ('{_excerpt(found[0])}')"
+    return None
+
+
+@cache
+def _words() -> tuple[tuple[Says, str, re.Pattern[str]], ...]:
+    text = (files("retention.inbox") / "bounce_words.yaml").read_text("utf-8")
+    return tuple(
+        (Says(part["says"]), part["why"], re.compile("|".join(part["words"]), re.IGNORECASE))
+        for part in yaml.safe_load(text)
+    )
 
 
 def _excerpt(found: str) -> str:
@@ -143,16 +134,11 @@ def _excerpt(found: str) -> str:
     return " ".join(words if len(words) <= _FEW else [words[0], "…", *words[-2:]])[:60] or "…"
 
 
-def _by_code(code: tuple[int, int, int]) -> Meaning:
-    hard, why = _CODES.get(code[1:], (code[1] == 1, f"status {_shown(code)}"))
-    return Meaning(hard and code[0] == 5, _shown(code), why)  # noqa: PLR2004 - permanent
-
-
-def _numbers(match: re.Match[str]) -> tuple[int, int, int]:
+def _numbers(match: re.Match[str]) -> Code:
     return int(match[1]), int(match[2]), int(match[3])
 
 
-def _shown(code: tuple[int, int, int]) -> str:
+def _shown(code: Code) -> str:
     return ".".join(str(part) for part in code)
 
 

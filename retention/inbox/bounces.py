@@ -14,6 +14,8 @@ from flufl.bounce import all_failures
 
 from retention.domain.incoming import IncomingKind
 from retention.inbox.bounce_reasons import Meaning, meaning_of
+from retention.inbox.decoded_headers import header_of
+from retention.inbox.letter_text import decoded
 
 _STATUS = "message/delivery-status"
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it would log what people wrote
@@ -65,9 +67,11 @@ def read_bounce(message: Message) -> Bounce | None:
     if not (later or never or actions or _says_failed(message, said)):
         return None
     status = " ".join(_status(block) for block in blocks)
-    meaning = meaning_of(status, said if said.strip() else str(message.get("Subject", "")))
+    meaning = meaning_of(status, said if said.strip() else header_of(message, "Subject"))
     if "delayed" in actions or (later and not never and not actions & {"failed", "failure"}):
         return Bounce(IncomingKind.DELAYED, addresses, meaning.code, "they are still trying")
+    if actions and not actions - {"deliverable"}:
+        return None  # somebody asked whether an address takes mail: nothing was refused
     if actions & {"delivered", "relayed"} and "failed" not in actions:
         return Bounce(IncomingKind.DELIVERED, addresses, meaning.code, "it has arrived")
     return Bounce(_kind_of(meaning), addresses, meaning.code, meaning.reason)
@@ -89,14 +93,14 @@ def _kind_of(meaning: Meaning) -> IncomingKind:
 
 def _says_failed(message: Message, said: str) -> bool:
     """Return whether a report in no format that is known says that something failed."""
-    return bool(_FAILED.search(str(message.get("Subject", ""))) or _FAILED.search(said[:600]))
+    return bool(_FAILED.search(header_of(message, "Subject")) or _FAILED.search(said[:600]))
 
 
 def words_of(message: Message) -> str:
     """Return what a report says in words, without the message that it returns."""
     wanted = ("text/plain", "text/html", "text")
     parts = [p for p in _own_parts(message) if p.get_content_type() in wanted]
-    text = "\n".join(_decoded(part) for part in parts)
+    text = "\n".join(decoded(part) for part in parts)
     cut = _COPY.search(text)
     shown = text[: min(cut.start() if cut else _LONGEST, _LONGEST)]
     return _QUOTED_HEADER.sub("", shown)
@@ -158,17 +162,6 @@ def _final_recipients(blocks: list[Message]) -> set[str]:
                 found.add(address)
                 break
     return found
-
-
-def _decoded(part: Message) -> str:
-    data = part.get_payload(decode=True)
-    if not isinstance(data, bytes):
-        return ""
-    charset = part.get_content_charset() or "utf-8"
-    try:
-        return data.decode(charset, "replace")
-    except LookupError:
-        return data.decode("latin-1")
 
 
 def _text(address: bytes | str) -> str:

@@ -1,13 +1,14 @@
 """What a customer wrote becomes a task of the one who looks after them; their case waits for it."""
 
 from datetime import date
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from retention.actions import proposing
 from retention.actions.lifecycle import set_state
-from retention.db.models import Action, Incoming
+from retention.db.models import Action, Incoming, Message, Rendering
 from retention.domain.actions import (
     OPEN_ACTION_STATES,
     ActionKind,
@@ -15,6 +16,8 @@ from retention.domain.actions import (
     Purpose,
 )
 from retention.domain.forms import REPLY
+from retention.inbox.protecting import protecting_words
+from retention.inbox.quotations import segments
 
 
 def hand_to_owner(session: Session, answered: Action, on: date, due_on: date) -> Action:
@@ -54,7 +57,28 @@ def _task(session: Session, answered: Action, on: date, due_on: date) -> Action:
     return task
 
 
-def said_in(session: Session, task_id: str) -> list[Incoming]:
-    """Return what the customer wrote, oldest first."""
-    query = select(Incoming).where(Incoming.action_id == task_id).order_by(Incoming.received_at)
-    return list(session.scalars(query))
+def shown_said(session: Session, task_id: str) -> list[dict[str, Any]]:
+    """Return what the customer wrote, oldest first: every word, what is quoted marked as such.
+
+    `protects` names the words in it after which nothing adverse should happen unread.
+    """
+    rows = session.execute(
+        select(Incoming, Rendering.text)
+        .outerjoin(Message, Message.id == Incoming.message_id)
+        .outerjoin(Rendering, Rendering.action_id == Message.action_id)
+        .where(Incoming.action_id == task_id)
+        .order_by(Incoming.received_at)
+    )
+    return [
+        {
+            "on": row.received_at.isoformat(),
+            "subject": row.subject,
+            "text": row.text,
+            "protects": protecting_words(f"{row.subject or ''}\n{row.text or ''}", ours or ""),
+            "parts": [
+                {"text": part.text, "quoted": part.quoted}
+                for part in segments(row.text or "", ours or "")
+            ],
+        }
+        for row, ours in rows
+    ]

@@ -15,7 +15,10 @@ from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.incoming import STATE_AFTER, IncomingKind
 from retention.domain.messages import MESSAGE_MOVES, MessageClass, MessageState
 from retention.inbox import reply_tasks as replies
+from retention.inbox.out_of_office import back_on
 from retention.inbox.parse import Received
+from retention.inbox.protecting import protecting_words
+from retention.inbox.quotations import own_words
 from retention.messages import outbox
 from retention.safeguards import dead_addresses, exclusions
 
@@ -44,7 +47,7 @@ def take_in(
 
     Raises NotYetError for an answer to a message that is being sent at this moment.
     """
-    if session.get(Incoming, received.digest) is not None:
+    if any(session.get(Incoming, known) for known in (received.digest, received.raw_digest)):
         return None
     ours = _answered(session, received)
     if ours is not None and ours.state is MessageState.SENDING:
@@ -60,12 +63,13 @@ def take_in(
         sender=received.sender,
         subject=received.subject,
         text=received.text,
-        back_on=received.back_on,
     )
     session.add(row)
     if ours is not None:
         action = _action_of(session, ours)
         row.customer_id = action.customer_id
+        if row.kind is IncomingKind.OUT_OF_OFFICE:
+            row.back_on = _back_on(row, action, rules.timezone)
         session.flush()
         _take_effect(session, row, ours, action, _is_about(action, received), rules)
     _tell(session, row, now)
@@ -119,7 +123,7 @@ def _take_effect(
         _opt_out(session, row, rules.timezone)
     elif row.kind is IncomingKind.OUT_OF_OFFICE and row.back_on is not None:
         _wait_until_back(session, row, action)
-    if row.kind is IncomingKind.REPLY or (row.kind is IncomingKind.UNSUBSCRIBE and row.text):
+    if row.kind is IncomingKind.REPLY or _says_more(row, action):
         row.action_id = _hand_over(session, action, row.read_at, rules).id
 
 
@@ -173,6 +177,21 @@ def _opt_out(session: Session, row: Incoming, timezone: str) -> None:
         note=row.reason,
     )
     exclusions.place_for_customer(session, wish, row.read_at)
+
+
+def _says_more(row: Incoming, action: Action) -> bool:
+    """Who asks to be left out asks for nothing else, unless their words protect them."""
+    sent = action.rendering
+    ours = sent.text if sent else ""
+    return row.kind is IncomingKind.UNSUBSCRIBE and bool(protecting_words(row.text or "", ours))
+
+
+def _back_on(row: Incoming, action: Action, timezone: str) -> date | None:
+    """Return when they come back, by their own words alone, as dates are written where they are."""
+    sent = action.rendering
+    words = own_words(row.text or "", sent.text if sent else "")
+    country = sent.place[:2] if sent else None
+    return back_on(words, date_in(row.received_at, timezone), country)
 
 
 def _wait_until_back(session: Session, row: Incoming, action: Action) -> None:

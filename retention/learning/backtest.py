@@ -15,7 +15,13 @@ from retention.learning.comparison import (
     gain_over_incumbent,
     why_refused,
 )
-from retention.learning.ebm import as_matrix, fit_additive, is_numeric, without_notes
+from retention.learning.ebm import (
+    as_matrix,
+    fit_additive,
+    is_numeric,
+    single_columns,
+    without_notes,
+)
 from retention.learning.measures import (
     Campaign,
     auc,
@@ -27,11 +33,11 @@ from retention.learning.measures import (
     top_decile_lift,
 )
 from retention.learning.table import Labelled
-from retention.scoring.additive import AdditiveModel
+from retention.scoring.additive import AdditiveModel, sigmoid
 
 FOLDS = 5
 PAIRS = 5
-_FOLDS_AT_ONCE = 2
+_FOLDS_AT_ONCE = _FIRST = 2
 _SEED = 20080401
 _LARGEST = 1e12
 
@@ -175,9 +181,9 @@ def _fitted(
     data: Labelled, monotone: dict[str, int], form: _Form, logit: np.ndarray
 ) -> AdditiveModel:
     """Fit on all rows; calibrate by what was predicted of rows that were not seen."""
-    model = fit_additive(data.features, data.label, monotone, pairs=PAIRS)
-    if not form.paired:  # as out of the folds: the intercept is that of a fit with pairs
-        model = model.without_pairs()
+    model = fit_additive(
+        data.features, data.label, monotone, pairs=PAIRS if form.paired else 0
+    )  # fmt: skip
     if form.curved:
         return replace(model, curve=by_curve(logit, data.label))
     return model.calibrated(*by_line(logit, data.label))
@@ -196,18 +202,29 @@ def folds_of(groups: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def _out_of_fold(data: Labelled, fold: np.ndarray, monotone: dict[str, int]) -> _Tried:
+    """Predict each fold from the others; with pairs in all of them if two folds gain by them."""
     tried = _Tried(*(np.empty(len(fold)) for _ in _Tried._fields))
 
-    def fill(number: int) -> None:
+    def fill(number: int, *, pairs: bool) -> None:
         train, test = fold != number, fold == number
-        model = fit_additive(data.features[train], data.label[train], monotone, pairs=PAIRS)
+        rows, label = data.features[train], data.label[train]
+        model = fit_additive(rows, label, monotone, pairs=PAIRS if pairs else 0)
+        single = single_columns(model, rows, label) if pairs else model
         tried.with_pairs[test] = model.logit(data.features[test])
-        tried.single[test] = model.without_pairs().logit(data.features[test])
+        tried.single[test] = single.logit(data.features[test])
         tried.logistic[test] = _logistic(data.features, data.label, train)[test]
 
     with ThreadPoolExecutor(_FOLDS_AT_ONCE) as pool:  # the library computes outside Python's lock
-        list(pool.map(fill, range(FOLDS)))
-    return tried
+        list(pool.map(lambda n: fill(n, pairs=True), range(_FIRST)))
+        helps = _gains_by_pairs(data, tried, fold < _FIRST)
+        list(pool.map(lambda n: fill(n, pairs=helps), range(_FIRST, FOLDS)))
+    return tried if helps else tried._replace(with_pairs=tried.single)
+
+
+def _gains_by_pairs(data: Labelled, tried: _Tried, seen: np.ndarray) -> bool:
+    label, groups = data.label[seen], data.groups[seen]
+    ours, theirs = (sigmoid(logit[seen]) for logit in (tried.with_pairs, tried.single))
+    return sum(gain(label, groups, ours, theirs)) > 0
 
 
 def _logistic(features: pd.DataFrame, label: np.ndarray, train: np.ndarray) -> np.ndarray:

@@ -3,18 +3,19 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from retention.scoring.additive import AdditiveModel, Pair, Term
+from retention.scoring.additive import AdditiveModel, Pair, Term, sigmoid
 
 # Coarse bins, few bags, and fewer but larger steps than the library's lose nothing on public churn
 # data and on the demo's invoices, and take a quarter of the time.
 _BINS, _BAGS, _MIN_LEAF, _SEED = 64, 4, 20, 7
 _STEP, _MOST_ROUNDS = 0.1, 1000
-_TWO = 2
+_TWO, _NEWTON_STEPS, _TINY = 2, 8, 1e-9
 
 
 def fit_additive(
@@ -28,8 +29,7 @@ def fit_additive(
 
     Call it within `without_notes`. Numbers are continuous, anything else is a category. `monotone`
     says for which columns the probability may only rise (1) or only fall (-1); they are in no pair.
-    The single columns are fitted first: without its pairs the model differs from one that was
-    fitted with none by its intercept only.
+    The single columns are fitted first: `single_columns` gives the model that has no pairs.
     """
     from interpret.glassbox import ExplainableBoostingClassifier
 
@@ -60,6 +60,19 @@ def fit_additive(
     ]
     both = [_pair(names, bins, places, scores) for places, scores in found if len(places) == _TWO]
     return AdditiveModel(float(np.ravel(machine.intercept_)[0]), tuple(terms), tuple(both))
+
+
+def single_columns(model: AdditiveModel, frame: pd.DataFrame, label: np.ndarray) -> AdditiveModel:
+    """Return a model without its pairs, as one that was fitted on these rows with none.
+
+    Only the intercept is not the same: it lets the mean of the probabilities be that of `label`.
+    """
+    bare = model.without_pairs()
+    logit, shift = bare.logit(frame), 0.0
+    for _ in range(_NEWTON_STEPS):
+        chance = sigmoid(logit + shift)
+        shift += float((label - chance).sum() / max((chance * (1 - chance)).sum(), _TINY))
+    return replace(bare, intercept=bare.intercept + shift)
 
 
 @contextmanager

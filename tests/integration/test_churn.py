@@ -393,6 +393,7 @@ def test_a_column_that_is_nearly_the_answer_is_named(tmp_path: Path) -> None:
     noise = rng.random(400)
     path = write_table(
         tmp_path / "t.csv",
+        visits=rng.poisson(np.where(left, 4, 5)).tolist(),
         state=np.where(left ^ (noise < 0.06), "closing", "running").tolist(),
         why=[f"reason {n % 3}" if gone and noise[n] < 0.95 else "" for n, gone in enumerate(left)],
     )
@@ -408,12 +409,12 @@ def test_a_column_that_is_nearly_the_answer_is_named(tmp_path: Path) -> None:
 def of_two() -> Labelled:
     """Who leaves depends on two columns together, and on neither alone."""
     rng = np.random.default_rng(11)
-    one, other = rng.normal(size=(2, 3000))
+    one, other = rng.normal(size=(2, 1500))
     chance = 1 / (1 + np.exp(-3 * one * other))
     return Labelled(
-        features=pd.DataFrame({"one": one, "other": other, "none": rng.normal(size=3000)}),
-        label=(rng.random(3000) < chance).astype(np.int64),
-        groups=np.arange(3000).astype(object),
+        features=pd.DataFrame({"one": one, "other": other, "none": rng.normal(size=1500)}),
+        label=(rng.random(1500) < chance).astype(np.int64),
+        groups=np.arange(1500).astype(object),
     )
 
 
@@ -432,9 +433,8 @@ def test_pairs_of_columns_are_taken_where_they_help_and_are_reasons(of_two: Labe
 
 
 def test_pairs_that_do_not_help_are_left_out(tmp_path: Path) -> None:
-    data = read_labelled(
-        write_table(tmp_path / "t.csv", n=[1, 2, 3, 4] * 100), Columns("left", "id")
-    )
+    path = write_table(tmp_path / "t.csv", rows=2000, n=[1, 2, 3, 4] * 500)
+    data = read_labelled(path, Columns("left", "id"))
     found, model = backtest(data, {}, None)
     assert model is not None
     assert (found.pairs, model.pairs, found.calibrated_by) == ((), (), "line")
@@ -444,11 +444,11 @@ def test_a_model_that_is_worse_than_the_one_in_use_is_refused(of_two: Labelled) 
     """It is judged on the rows that the one in use had not seen."""
     one, other = (of_two.features[name].to_numpy(dtype=float) for name in ("one", "other"))
     truth = 1 / (1 + np.exp(-3 * one * other))
-    best = np.where(np.arange(3000) < 1500, np.nan, truth)
+    best = np.where(np.arange(1500) < 700, np.nan, truth)
     found, model = backtest(replace(of_two, incumbent=best), {}, None)
     assert model is None
     assert "worse than the model in use" in found.reason
-    few = np.where(np.arange(3000) < 2980, np.nan, truth)
+    few = np.where(np.arange(1500) < 1480, np.nan, truth)
     found, _ = backtest(replace(of_two, incumbent=few), {}, None)
     assert found.accepted
     assert found.better_than_incumbent is None, "twenty rows tell nothing"

@@ -218,7 +218,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(shop: Application, langu
     page.feed(made.html)
     assert page.links == []
     assert page.ids == ["whale", "tiers", "archetypes", "fit", "churn", "ageing", "service",
-                        "calibration"]  # fmt: skip
+                        "calibration", "entry"]  # fmt: skip
     assert page.tags.count("svg") == page.tags.count("table") == 7
     assert "Café &amp; Söhne &lt;GmbH&gt;" in made.html
     assert "@import" not in made.html

@@ -15,6 +15,7 @@ from retention.domain.incoming import IncomingKind
 from retention.inbox.bounce_reasons import meaning_of
 from retention.inbox.out_of_office import back_on
 from retention.inbox.parse import read_incoming
+from retention.inbox.quotations import own_words
 from retention.messages.mime import usable_address
 from retention.messages.tokens import make_token, tagged, tokens_in
 from tests.conftest import ROOT
@@ -72,7 +73,9 @@ def test_public_addresses_agree_with_their_verdicts() -> None:
     [
         ("5.1.1", "", True, "there is no such mailbox"),
         ("5.1.2", "", True, "there is no such domain"),
-        ("5.2.1", "", True, "the mailbox is disabled"),
+        ("5.2.1", "", False, "status 5.2.1"),
+        ("5.2.1", "this account is disabled", True, "there is no such mailbox"),
+        ("5.2.1", "receiving mail at a rate that", False, "the mailbox receives too much"),
         ("5.2.2", "", False, "the mailbox is full"),
         ("4.2.2", "", False, "the mailbox is full"),
         ("5.7.1", "User unknown to our policy", False, "their policy refuses it"),
@@ -81,15 +84,13 @@ def test_public_addresses_agree_with_their_verdicts() -> None:
         ("5.0.0", "552 mailbox is full: user not found in index", False, "the mailbox is full"),
         ("", "550 5.1.1 <x@y.example> unknown", True, "there is no such mailbox"),
         ("", "El usuario desconocido", True, "there is no such mailbox"),
-        ("5.5.2", "", False, "status 5.5.2"),
+        ("5.5.2", "", False, "their server did not understand"),
         ("", "421 come back", False, "it failed for now"),
         ("", "something happened", False, "no reason that we know"),
         ("", "see RELEASED 5.1.1.2 of 2.0.12", False, "no reason that we know"),
     ],
 )
-def test_codes_before_words_and_words_before_codes_that_say_nothing(
-    status: str, said: str, hard: bool, reason: str
-) -> None:
+def test_codes_and_words_are_two_witnesses(status: str, said: str, hard: bool, reason: str) -> None:
     meaning = meaning_of(status, said)
     assert meaning.hard is hard
     assert meaning.reason.startswith(reason)
@@ -186,7 +187,9 @@ def test_when_somebody_comes_back(text: str, day: date | None) -> None:
 def test_quoted_words_are_not_the_customers() -> None:
     quoted = "On Tue, 2 Jun 2026 Marta wrote:\n> your contract ends\n\nI contest this."
     raw = written(f"Yes, please call me.\n\n{quoted}")
-    assert read_incoming(raw).text == "Yes, please call me.\n\n\nI contest this."
+    assert own_words(read_incoming(raw).text) == "Yes, please call me."
+    ours = "We write to you because your contract ends"
+    assert own_words(read_incoming(raw).text, ours) == "Yes, please call me.\n\nI contest this."
 
 
 def test_a_report_that_somebody_attaches_is_not_theirs() -> None:
@@ -243,3 +246,34 @@ def test_odd_headers_do_not_stop_it_either(head: str, body: str) -> None:
         f"Subject: {head}\nFrom: {head}\nDate: {head}\nTo: {head}\nContent-Type: {head}\n\n{body}"
     ).encode("utf-8", "surrogatepass")
     assert read_incoming(raw).digest
+
+
+def reports() -> list[dict[str, str]]:
+    path = ROOT / "tests" / "golden" / "bounce_reports.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_reports_in_the_manner_of_many_systems_mean_what_they_mean() -> None:
+    """Made up; each row says why. Both witnesses are asked: the status, and what is said."""
+    rows = reports()
+    assert len(rows) >= 150
+    assert len({row["system"] for row in rows}) >= 30
+    wrong = [
+        f"{row['system']} {row['status']} {row['said']}: {found.reason}"
+        for row in rows
+        if (found := meaning_of(row["status"], row["said"])).hard is not (row["hard"] == "yes")
+    ]
+    assert wrong == []
+
+
+def test_a_report_that_an_address_takes_mail_is_no_bounce() -> None:
+    raw = report("<x@y.example>", "2.1.5", action="deliverable")
+    assert read_incoming(raw).kind not in (IncomingKind.HARD_BOUNCE, IncomingKind.SOFT_BOUNCE)
+
+
+def test_the_subject_of_a_report_is_decoded_before_it_is_read() -> None:
+    subject = "=?utf-8?b?VW5kZWxpdmVyYWJsZTogeA==?="
+    raw = (f"From: MAILER-DAEMON@y.example\nSubject: {subject}\n\n"
+           "ana@y.example: 550 5.1.1 no such user\n").encode()  # fmt: skip
+    assert read_incoming(raw).kind is IncomingKind.HARD_BOUNCE
