@@ -65,4 +65,5 @@ def rules_of(shop: Application) -> inbox.InboxRules:
         answer_within=policies.conversations.answer_within,
         workdays=policies.calendars.of_company,
         soft_bounces=policies.sending.soft_bounces,
+        dead_at_once=policies.sending.dead_at_once,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Message, Round, Run, Switch
@@ -14,7 +14,7 @@ from retention.domain.dates import Calendar
 from retention.domain.documents import why_of
 from retention.domain.messages import MessageState
 from retention.domain.runs import RoundState, RunState
-from retention.safeguards.kill_switch import MAIL
+from retention.safeguards.kill_switch import MAIL, provider
 
 NIGHTLY, DELIVER = "nightly", "deliver"
 _BAD = {RunState.FAILED: TroubleKind.NIGHT_FAILED, RunState.HELD: TroubleKind.NIGHT_HELD}
@@ -67,9 +67,14 @@ def _delivery(
     session: Session, rules: AlertRules, now: datetime, local: datetime, workdays: Calendar
 ) -> Iterator[Trouble]:
     """Yield what keeps approved messages from leaving; only while rounds should have come by."""
-    switch = session.get(Switch, MAIL)
-    if switch is not None and switch.stopped:
-        yield Trouble(TroubleKind.DELIVERY_STOPPED, MAIL, switch.reason)
+    stopped = session.scalars(
+        select(Switch).where(
+            Switch.stopped, or_(Switch.scope == MAIL, Switch.scope.startswith(provider("")))
+        )
+    ).all()
+    for switch in stopped:
+        yield Trouble(TroubleKind.DELIVERY_STOPPED, switch.scope, switch.reason)
+    if any(switch.scope == MAIL for switch in stopped):
         return
     opened = datetime.combine(local.date(), rules.opens, local.tzinfo)
     at_work = opened + rules.rounds_within <= local < opened.replace(hour=rules.closes.hour)

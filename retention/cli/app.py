@@ -10,6 +10,7 @@ import sys
 import typer
 
 from retention.cli import (
+    address,
     audit,
     batch,
     churn,
@@ -74,6 +75,7 @@ app.add_typer(churn.app, name="churn")
 app.add_typer(late.app, name="late")
 app.add_typer(gate.app, name="gate")
 app.add_typer(hold.app, name="hold")
+app.add_typer(address.app, name="address")
 app.add_typer(offer.offers_app, name="offer")
 app.add_typer(handover.handovers_app, name="handover")
 app.add_typer(waiver.waivers_app, name="waiver")

@@ -12,6 +12,7 @@ from retention.delivery import attempts, queued_messages
 from retention.delivery.attempts import Claimed, Ending
 from retention.delivery.last_check import Refusal, Rules, check, not_approved
 from retention.delivery.queued_messages import QueuedMessage
+from retention.delivery.refused_addresses import note_refused
 from retention.domain.actions import ActionState
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageState, Verdict
@@ -81,12 +82,16 @@ def pass_dots(
 
 
 def record_results(
-    session: Session, endings: Sequence[Ending], timezone: str
+    session: Session, endings: Sequence[Ending], rules: Rules
 ) -> dict[str, MessageState]:
-    """Settle attempts. A message that was sent finishes its step, dated by the sending."""
+    """Settle attempts. A message that was sent finishes its step, dated by the sending.
+
+    An address that was refused for good is written to no more.
+    """
     settled = attempts.record_ends(session, endings)
+    note_refused(session, endings, rules.at_once)
     sent_on = {
-        ending.claimed.action_id: date_in(ending.at, timezone)
+        ending.claimed.action_id: date_in(ending.at, rules.timezone)
         for ending in endings
         if settled.get(ending.claimed.message_id) is MessageState.SENT
     }

@@ -16,10 +16,12 @@ from retention.domain.cases import CaseState
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageState
 from retention.domain.people import Team
+from retention.domain.sending import USUAL_DEAD_AT_ONCE, DeadAtOnce
 from retention.domain.stages import ADVERSE_STAGES
 from retention.messages.content_hash import content_of
 from retention.runs import trust
 from retention.safeguards import dead_addresses
+from retention.safeguards import kill_switch as switches
 from retention.safeguards.customer_blocks import Surroundings, kept_apart, look_around, stopped_by
 
 _FOR_EVER = timedelta(days=36500)
@@ -41,6 +43,7 @@ class Rules:
     """What is asked before a message leaves: the company's zone, how long approvals count.
 
     Whoever approved must still be in the `team` with the role in which they did.
+    `at_once` says how many addresses of a provider may die within an hour.
     `lease` is for how long a worker has what it has claimed, and again from the dot on; `opens_at`
     says from when a recipient may be written to; a night that is older than `fresh_days` is no
     ground for anything adverse.
@@ -52,6 +55,7 @@ class Rules:
     lease: timedelta = timedelta(minutes=30)
     opens_at: Callable[[datetime, str | None, str], datetime] | None = None
     fresh_days: int = 7
+    at_once: DeadAtOnce = USUAL_DEAD_AT_ONCE
 
 
 def check(
@@ -89,6 +93,8 @@ def _obstacle(
     queued: QueuedMessage, around: Surroundings, dead: Collection[str], on: date
 ) -> Refusal | None:
     scope = stopped_by(around, queued.playbook, queued.stage, queued.kind)
+    provider = switches.provider(dead_addresses.provider_of(queued.recipient))
+    scope = provider if scope is None and provider in around.stopped else scope
     if scope is not None:
         return Refusal(MessageState.QUEUED, f"'{scope}' is stopped")
     reason = kept_apart(around, queued.customer_id, queued.playbook, queued.message_class, on)

@@ -109,7 +109,7 @@ class Logbook:
         settled, refused = {}, {}
         with writing(self._engine) as session:
             if ends:
-                settled = delivery.record_results(session, ends, self._rules.timezone)
+                settled = delivery.record_results(session, ends, self._rules)
                 trouble = delivery.has_server_trouble(ends)
                 if trouble is not None:
                     health.stop_mail(session, trouble, utc_now())

@@ -48,6 +48,7 @@ class PostOffice:
             timedelta(seconds=mail.attempt_seconds) * 2,
             rounds.openings(policies, timezone),
             policies.sending.newest_night,
+            policies.sending.dead_at_once,
         )
         self._pacer = Pacer(pace.per_second, pace.per_domain)
         self._logbook = Logbook(engine, self._rules, pace.connections)

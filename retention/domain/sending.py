@@ -71,6 +71,20 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadAtOnce:
+    """When so many addresses of a provider die within an hour, it is us that it refuses.
+
+    At least `addresses` of them, and more than this `share` of those that were written to in a day.
+    """
+
+    addresses: int = 10
+    share: float = 0.2
+
+
+USUAL_DEAD_AT_ONCE = DeadAtOnce()
+
+
+@dataclass(frozen=True, slots=True)
 class SendingRules:
     """Everything `sending.yaml` says about when, where to and how fast messages leave.
 
@@ -85,6 +99,7 @@ class SendingRules:
     errors: ErrorRate = ErrorRate()
     hosts: frozenset[str] = frozenset()
     soft_bounces: int = 3
+    dead_at_once: DeadAtOnce = USUAL_DEAD_AT_ONCE
     newest_night: int = 7
 
 

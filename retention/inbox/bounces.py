@@ -13,9 +13,9 @@ from email.message import Message
 from flufl.bounce import all_failures
 
 from retention.domain.incoming import IncomingKind
-from retention.inbox.bounce_reasons import Meaning, meaning_of
 from retention.inbox.decoded_headers import header_of
 from retention.inbox.letter_text import decoded
+from retention.safeguards.bounce_reasons import Meaning, meaning_of
 
 _STATUS = "message/delivery-status"
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it would log what people wrote

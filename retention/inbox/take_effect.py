@@ -14,6 +14,7 @@ from retention.domain.dates import Calendar, Period, date_in
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.incoming import STATE_AFTER, IncomingKind
 from retention.domain.messages import MESSAGE_MOVES, MessageClass, MessageState
+from retention.domain.sending import USUAL_DEAD_AT_ONCE, DeadAtOnce
 from retention.inbox import reply_tasks as replies
 from retention.inbox.out_of_office import back_on
 from retention.inbox.parse import Received
@@ -38,6 +39,7 @@ class InboxRules:
     answer_within: Period
     workdays: Callable[[date], Calendar]
     soft_bounces: int
+    dead_at_once: DeadAtOnce = USUAL_DEAD_AT_ONCE
 
 
 def take_in(
@@ -118,7 +120,7 @@ def _take_effect(
         outbox.set_state(message, target)
         message.last_text = row.reason
     if row.kind in _BOUNCES:
-        _note_bounce(session, row, action, rules.soft_bounces)
+        _note_bounce(session, row, action, rules)
     elif row.kind in (IncomingKind.COMPLAINT, IncomingKind.UNSUBSCRIBE):
         _opt_out(session, row, rules.timezone)
     elif row.kind is IncomingKind.OUT_OF_OFFICE and row.back_on is not None:
@@ -133,18 +135,20 @@ def _hand_over(session: Session, action: Action, read_at: datetime, rules: Inbox
     return replies.hand_to_owner(session, action, on, due_on)
 
 
-def _note_bounce(session: Session, row: Incoming, action: Action, most: int) -> None:
+def _note_bounce(session: Session, row: Incoming, action: Action, rules: InboxRules) -> None:
     """An address that is wrong for good, or failed too often, is not written to any more."""
     if action.rendering is None:
         return
     address = action.rendering.recipient.casefold()
     reason = row.reason
     if row.kind is IncomingKind.SOFT_BOUNCE:
-        in_a_row = _soft_in_a_row(session, address, most)
-        if in_a_row < most:
+        in_a_row = _soft_in_a_row(session, address, rules.soft_bounces)
+        if in_a_row < rules.soft_bounces:
             return
         reason = f"{in_a_row} soft bounces in a row: {reason}"
-    dead_addresses.note(session, address, action.customer_id, reason, row.read_at)
+    dead_addresses.note(
+        session, address, action.customer_id, reason, row.read_at, rules.dead_at_once
+    )
 
 
 def _soft_in_a_row(session: Session, address: str, most: int) -> int:

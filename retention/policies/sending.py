@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from retention.domain.messages import MessageClass
-from retention.domain.sending import ErrorRate, Frequency, Hours, Pace, SendingRules
+from retention.domain.sending import DeadAtOnce, ErrorRate, Frequency, Hours, Pace, SendingRules
 from retention.yaml_files import PolicyModel
 
 
@@ -47,6 +47,13 @@ class ErrorsDoc(PolicyModel):
     minutes: int = Field(60, ge=1, le=24 * 60)
 
 
+class DeadAtOnceDoc(PolicyModel):
+    """How many addresses of one provider may die within an hour before it is held to be us."""
+
+    addresses: int = Field(10, ge=2, le=10_000)
+    share: float = Field(0.2, gt=0, le=1)
+
+
 class SendingDoc(PolicyModel):
     """`sending.yaml`."""
 
@@ -57,6 +64,7 @@ class SendingDoc(PolicyModel):
     errors: ErrorsDoc = ErrorsDoc()
     hosts: tuple[str, ...] = ()
     soft_bounces: int = Field(3, ge=1, le=20)
+    dead_at_once: DeadAtOnceDoc = DeadAtOnceDoc()
     newest_night_days: int = Field(7, ge=1, le=60)
 
     @field_validator("frequency")
@@ -90,5 +98,6 @@ class SendingDoc(PolicyModel):
             errors=ErrorRate(**self.errors.model_dump()),
             hosts=frozenset(self.hosts),
             soft_bounces=self.soft_bounces,
+            dead_at_once=DeadAtOnce(**self.dead_at_once.model_dump()),
             newest_night=self.newest_night_days,
         )

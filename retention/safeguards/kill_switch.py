@@ -25,12 +25,17 @@ SCOPES: tuple[str, ...] = (
     f"action:{ActionKind.EMAIL}",
     f"action:{ActionKind.LETTER}",
 )
-_CANARY = "canary:"
+_CANARY, _PROVIDER = "canary:", "provider:"
 
 
 def canary_of(mailing: str) -> str:
     """Return the scope of a large mailing whose first messages went ahead."""
     return f"{_CANARY}{mailing}"
+
+
+def provider(domain: str) -> str:
+    """Return the scope of all mail to one provider."""
+    return f"{_PROVIDER}{domain}"
 
 
 _STOPPED = select(Switch.scope, Switch.reason).where(Switch.stopped)
@@ -73,8 +78,8 @@ def _set(
     now: datetime,
     permission: Permission,
 ) -> Switch:
-    of_mailing = scope.startswith(_CANARY) and session.get(Switch, scope) is not None
-    if scope not in SCOPES and not of_mailing:
+    made = scope.startswith((_CANARY, _PROVIDER)) and session.get(Switch, scope) is not None
+    if scope not in SCOPES and not made:
         raise NotFoundError(f"scope '{scope}'", "does not exist", f"Use: {', '.join(SCOPES)}.")
     require(person, permission, subject=f"switch {scope}")
     said = require_reason(f"switch {scope}", reason)

@@ -346,7 +346,7 @@ class World:
                 taken = stage is AttemptStage.REPLIED
                 verdict = None if taken else verdict_of(stage, code)
                 ending = attempts.Ending(claims.taken[0], stage, code, "", verdict, self.now)
-                delivery.record_results(session, [ending], rules.timezone)
+                delivery.record_results(session, [ending], rules)
 
     def release_what_was_held(self, who: str, second: str) -> None:
         def work(session: Session) -> None:

@@ -137,7 +137,7 @@ def test_delivery_that_stops_or_falls_silent_is_told(
         circuit_breaker.stop_mail(session, "535 bad credentials", at)
     with travel(at + timedelta(minutes=5)):
         assert watch.tell(queued) == 1
-    assert "All e-mail is stopped. mail: 535 bad credentials" in " ".join(told(server)[1].split())
+    assert "E-mail is stopped. mail: 535 bad credentials" in " ".join(told(server)[1].split())
 
 
 def test_a_night_that_died_is_taken_up_once_and_then_given_up(quiet: Application) -> None:

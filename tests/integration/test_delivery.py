@@ -363,7 +363,8 @@ def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Application) -
     assert state_of_message(queued, message_id) is MessageState.UNKNOWN
     ending = attempts.Ending(slow, AttemptStage.REPLIED, 250, "", None, later)
     with writing(queued.engine) as session:
-        delivery.record_results(session, [ending], "Europe/Madrid")
+        rules = last_check.Rules("Europe/Madrid", timedelta(hours=72), queued.policies.team)
+        delivery.record_results(session, [ending], rules)
     assert state_of_message(queued, message_id) is MessageState.SENT
 
 

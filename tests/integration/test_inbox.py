@@ -16,17 +16,29 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from retention.actions import completion as completing
+from retention.alerts import troubles
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Action, DeadAddress, Exclusion, Incoming, Message, Rendering
+from retention.db.models import (
+    Action,
+    AuditEvent,
+    DeadAddress,
+    Exclusion,
+    Incoming,
+    Message,
+    Rendering,
+)
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
+from retention.domain.alerts import AlertRules
 from retention.domain.dates import WEEKDAYS
 from retention.domain.decisions import REPLY_OPEN, decide
-from retention.domain.errors import ConfigError
+from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.forms import ANSWERED, CONTESTED, REPLY
 from retention.domain.messages import MessageState
 from retention.domain.obstacles import Facts
+from retention.domain.people import Permission, Role
+from retention.domain.sending import DeadAtOnce
 from retention.domain.stages import Stage
 from retention.domain.summaries import InboxSummary
 from retention.inbox import reply_tasks as replies
@@ -34,6 +46,7 @@ from retention.inbox.mailboxes import BoxUnavailableError, open_box
 from retention.ladder import open_cases as standing
 from retention.ladder.progress import is_delivered, progress_of
 from retention.messages.tokens import tagged
+from retention.safeguards import dead_addresses, kill_switch
 from tasks.inbox import read_inbox
 from tests.conftest import use_application
 from tests.factories.letters import complaint, report, written
@@ -359,6 +372,88 @@ def test_a_feedback_report_that_is_none_silences_nobody(posted: Application, box
     receive(box, raw.replace(b"Feedback-Type: abuse", b"Feedback-Type: not-spam"))
     with reading(posted.engine) as session:
         assert session.scalars(select(Exclusion)).all() == []
+
+
+def test_a_dead_address_can_come_back_and_who_let_it_is_on_record(
+    posted: Application, box: Path
+) -> None:
+    message = sent(posted)
+    receive(box, bounce(posted, message, "5.1.1"))
+    with reading(posted.engine) as session:
+        recipient = session.get_one(Rendering, message.action_id).recipient
+        (row,) = dead_addresses.list_dead(session, 10)
+        assert (row.address, row.found_at) == (recipient.casefold(), EVENING)
+        assert "no such mailbox" in row.reason
+    team = posted.policies.team.people.values()
+    clerk = next(p for p in team if not p.may(Permission.RELEASE))
+    ops = next(p for p in team if Role.OPS in p.roles)
+    with writing(posted.engine) as session:
+        with pytest.raises(NotAllowedError):
+            dead_addresses.release(session, recipient, clerk, "they have called us", EVENING)
+        with pytest.raises(NotAllowedError):
+            dead_addresses.release(session, recipient, ops, "so", EVENING)
+        dead_addresses.release(session, recipient.upper(), ops, "they have called us", EVENING)
+    with reading(posted.engine) as session:
+        assert dead_addresses.dead(session) == set()
+        assert dead_addresses.find(session, recipient).released_by == ops.person_id
+        kinds = session.scalars(select(AuditEvent.kind).where(AuditEvent.kind.like("address.%")))
+        assert list(kinds) == ["address.died", "address.released"]
+    with writing(posted.engine) as session, pytest.raises(NotFoundError):
+        dead_addresses.release(session, recipient, ops, "once more please", EVENING)
+
+
+def test_many_dead_of_one_provider_are_our_fault(queued: Application) -> None:
+    """Nobody's address ends, and the provider's mail waits until ops have looked."""
+    few = DeadAtOnce(addresses=3, share=0.5)
+    with writing(queued.engine) as session:
+        for n in range(2):
+            dead_addresses.note(session, f"c{n}@big.example", f"C{n}", "refused", EVENING, few)
+        assert len(dead_addresses.dead(session)) == 2
+        assert "provider:big.example" not in kill_switch.stopped(session)
+        dead_addresses.note(session, "x@other.example", "X", "refused", EVENING, few)
+        dead_addresses.note(session, "c2@big.example", "C2", "refused", EVENING, few)
+        assert dead_addresses.dead(session) == {"x@other.example"}
+        assert "it is us" in kill_switch.stopped(session)["provider:big.example"]
+    rules = AlertRules()
+    with reading(queued.engine) as session:
+        found = troubles.find(session, rules, EVENING, "Europe/Madrid", WEEKDAYS)
+        assert "provider:big.example" in {trouble.key for trouble in found}
+
+
+def test_mail_to_a_provider_that_refuses_us_waits(
+    queued: Application, server: ScriptedServer
+) -> None:
+    with reading(queued.engine) as session:
+        recipient = session.scalars(select(Rendering.recipient)).first() or ""
+    scope = kill_switch.provider(dead_addresses.provider_of(recipient))
+    with writing(queued.engine) as session:
+        kill_switch.stop_by_itself(session, scope, "it is us that they refuse", EVENING)
+    deliver()
+    assert server.accepted == []
+    with writing(queued.engine) as session:
+        ops = next(p for p in queued.policies.team.people.values() if Role.OPS in p.roles)
+        kill_switch.start(session, scope, ops, "they have let us in again", EVENING)
+    deliver()
+    assert server.accepted
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        ("550 5.1.1 user unknown", True),
+        ("550 no such user", True),
+        ("550 5.7.1 your IP is blocked", False),
+        ("552 5.2.2 mailbox full", False),
+        ("550 no", False),
+    ],
+)
+def test_a_refusal_at_the_recipient_says_what_a_report_says(
+    queued: Application, server: ScriptedServer, answer: str, *, ends: bool
+) -> None:
+    server.script = {"RCPT": answer}
+    deliver()
+    with reading(queued.engine) as session:
+        assert bool(session.scalars(select(DeadAddress)).all()) is ends
 
 
 def test_a_report_about_a_message_we_gave_up_moves_nothing(posted: Application, box: Path) -> None:

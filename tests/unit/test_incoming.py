@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.domain.incoming import IncomingKind
-from retention.inbox.bounce_reasons import meaning_of
 from retention.inbox.out_of_office import back_on
 from retention.inbox.parse import read_incoming
 from retention.inbox.quotations import own_words
 from retention.messages.mime import usable_address
 from retention.messages.tokens import make_token, tagged, tokens_in
+from retention.safeguards.bounce_reasons import meaning_of
 from tests.conftest import ROOT
 from tests.factories.letters import complaint, report, written
 

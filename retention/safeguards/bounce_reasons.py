@@ -121,7 +121,7 @@ def _of_words(text: str) -> tuple[Says, str] | None:
 
 @cache
 def _words() -> tuple[tuple[Says, str, re.Pattern[str]], ...]:
-    text = (files("retention.inbox") / "bounce_words.yaml").read_text("utf-8")
+    text = (files("retention.safeguards") / "bounce_words.yaml").read_text("utf-8")
     return tuple(
         (Says(part["says"]), part["why"], re.compile("|".join(part["words"]), re.IGNORECASE))
         for part in yaml.safe_load(text)
