@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache, partial
+from zoneinfo import ZoneInfo, available_timezones
 
+from babel.core import get_global
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -21,7 +22,7 @@ from retention.policies.load import Policies
 
 OUT_OF_HOURS, ENOUGH, QUOTA = "outside_hours", "frequency_cap", "daily_quota"
 _DAY = timedelta(hours=24)
-_MANY = 500
+_MANY, _MOST_TRIES, _REMEMBERED = 500, 14, 4096
 _NOT_OUT = frozenset(
     {MessageState.QUEUED, MessageState.RETRY_WAIT, MessageState.FAILED, MessageState.CANCELLED,
      MessageState.EXPIRED}
@@ -79,16 +80,39 @@ def _load(session: Session, ids: Sequence[str]) -> list[QueuedMessage]:
 def openings(
     policies: Policies, company_zone: str
 ) -> Callable[[datetime, str | None, str], datetime]:
-    """Return a function of a moment, a recipient's zone and place: when they may be written to."""
+    """Return a function of a moment, a recipient's zone and place: when they may be written to.
 
+    Without a zone it may be any of their country's: then when it is the hour in all of them.
+    """
+
+    @lru_cache(maxsize=_REMEMBERED)
     def opening(now: datetime, zone: str | None, place: str) -> datetime:
         country, _, region = place.partition("-")
-        theirs = zone_of(zone or company_zone)
+        if zone is not None:
+            return in_zone(now, zone, country, region)
+        zones = zones_of(country) or (company_zone,)
+        at = now
+        for _ in range(_MOST_TRIES):
+            latest = max(in_zone(at, one, country, region) for one in zones)
+            if latest <= at:
+                return at
+            at = latest
+        return in_zone(now, company_zone, country, region)  # they never agree
+
+    def in_zone(now: datetime, zone: str, country: str, region: str) -> datetime:
+        theirs = zone_of(zone)
         there = now.astimezone(theirs).date()
         days_of = policies.calendars.of_customer(country or None, region or None, there)
         return policies.sending.hours.next_opening(now, theirs, days_of)
 
     return opening
+
+
+@cache
+def zones_of(country: str) -> tuple[str, ...]:
+    """Return the time zones of a country; none of one that is not known."""
+    zones = get_global("territory_zones").get(country, ())
+    return tuple(sorted(zone for zone in zones if zone in available_timezones()))
 
 
 zone_of = lru_cache(maxsize=512)(ZoneInfo)

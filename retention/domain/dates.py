@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-_SATURDAY, _THURSDAY = 5, 3
+SATURDAY_AND_SUNDAY = frozenset({5, 6})
 _ONE_DAY = timedelta(days=1)
 
 
@@ -23,13 +23,17 @@ def month_end(day: date) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The days on which a place works: weekdays that are no public holiday."""
+    """The days on which a place works: neither its weekend nor a public holiday.
+
+    `weekend` are days of the week, Monday being 0.
+    """
 
     holidays: frozenset[date] = frozenset()
+    weekend: frozenset[int] = SATURDAY_AND_SUNDAY
 
     def is_workday(self, day: date) -> bool:
         """Return whether people work on a day."""
-        return day.weekday() < _SATURDAY and day not in self.holidays
+        return day.weekday() not in self.weekend and day not in self.holidays
 
     def add_workdays(self, day: date, days: int) -> date:
         """Return the date `days` workdays after `day`."""
@@ -46,10 +50,9 @@ class Calendar:
     def may_end(self, day: date) -> bool:
         """Return whether something may end on a day: help must be in reach then and the day after.
 
-        Never on a Friday, a weekend, a public holiday or its eve.
+        Never on a weekend, a public holiday, or the eve of one.
         """
-        eve = day + _ONE_DAY in self.holidays
-        return day.weekday() <= _THURSDAY and day not in self.holidays and not eve
+        return self.is_workday(day) and self.is_workday(day + _ONE_DAY)
 
     def next_ending(self, day: date) -> date:
         """Return the first day from `day` on which something may end."""

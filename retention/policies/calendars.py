@@ -3,12 +3,14 @@
 from datetime import date
 from functools import cache
 
-from retention.domain.dates import WEEKDAYS, Calendar
+from retention.domain.dates import SATURDAY_AND_SUNDAY, WEEKDAYS, Calendar
 from retention.domain.errors import ConfigError
 from retention.policies.calendar import CalendarDoc, ChangesDoc
 
 _YEARS_BACK, _YEARS_AHEAD = 2, 6
 _ANY_YEAR = 2026
+# Where hardly any holiday is the whole country's: who may live anywhere rests when any of them do.
+_REGIONAL = frozenset({"GB", "CH"})
 
 
 class Calendars:
@@ -34,8 +36,8 @@ class Calendars:
     def of_customer(self, country: str | None, region: str | None, around: date) -> Calendar:
         """Return a customer's calendar for the years around a date.
 
-        A region that is not known has its country's holidays, a country that is not known only
-        weekends.
+        A region that is not known has its country's holidays, or those of all its regions where
+        holidays are regional; a country that is not known only weekends.
         """
         place = f"{country}-{region}" if country and region else country or ""
         return self._around(place, around.year)
@@ -58,7 +60,7 @@ class Calendars:
         for name in dict.fromkeys((country, place)):
             changes = self._doc.changes.get(name, ChangesDoc())
             days = (days | set(changes.closed)) - set(changes.open)
-        return Calendar(frozenset(days)) if days else WEEKDAYS
+        return Calendar(frozenset(days), _weekend(country)) if days else WEEKDAYS
 
 
 @cache
@@ -71,4 +73,19 @@ def _public_holidays(place: str, year: int) -> frozenset[date] | None:
         found = holidays.country_holidays(country, subdiv=region or None, years=year)
     except (NotImplementedError, KeyError):
         return None
-    return frozenset(found)
+    days = frozenset(found)
+    if country in _REGIONAL and not region:
+        others = (_public_holidays(f"{country}-{one}", year) for one in found.subdivisions)
+        days = days.union(*(other or frozenset() for other in others))
+    return days
+
+
+@cache
+def _weekend(country: str) -> frozenset[int]:
+    """Return the days of the week on which a country rests."""
+    import holidays
+
+    try:
+        return frozenset(holidays.country_holidays(country, years=_ANY_YEAR).weekend)
+    except (NotImplementedError, KeyError):
+        return SATURDAY_AND_SUNDAY
