@@ -16,6 +16,7 @@ _FORBIDDEN = ("\r", "\n", "\0")
 _LINE = 76
 _END = "\r\n"
 _WORD_BYTES = 36
+_CODED = "=?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def build_bytes(
 
     Raises ValueError when a header would hold a line break.
     """
-    head = [_line(name, value) for name, value in _headers(rendered, envelope).items()]
+    head = _headers(rendered, envelope)
     head += ["MIME-Version: 1.0", f"Content-Language: {envelope.language}"]
     digest = hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()[:32]
     words = [_words("plain", rendered.text), _words("html", rendered.html)]
@@ -117,13 +118,36 @@ def _file(file: Attachment) -> bytes:
 
 def _line(name: str, value: str) -> str:
     """One header; what is long or has other letters than ASCII is encoded and folded."""
+    _refuse_breaks(name, value)
+    plain = value.isascii() and _CODED not in value  # what looks like an encoded word is no such
+    if plain and len(name) + len(value) < _LINE:
+        return f"{name}: {value}"
+    fits = len(name) + len(value.split(" ", 1)[0]) + 2 < _LINE
+    if plain and fits:
+        return f"{name}: {Header(value, header_name=name, maxlinelen=_LINE).encode(linesep=_END)}"
+    if plain and name != "Subject":  # a line may be long, but never begins with an empty one
+        return f"{name}: {value}"
+    return f"{name}: {_encoded_words(value)}"
+
+
+def _mailbox(name: str, display: str, address: str) -> str:
+    """A header with an address and the name that is shown for it; folded between the two."""
+    _refuse_breaks(name, display + address)
+    if not display:
+        return _line(name, address)
+    if display.isascii() and _CODED not in display:
+        shown = formataddr((display, "")).removesuffix(" <>")
+    else:
+        shown = _encoded_words(display)
+    whole = f"{name}: {shown} <{address}>"
+    if len(whole.rpartition(_END)[2]) < _LINE:
+        return whole
+    return f"{name}: {shown}{_END} <{address}>"
+
+
+def _refuse_breaks(name: str, value: str) -> None:
     if any(mark in value for mark in _FORBIDDEN):
         raise ValueError(f"the header {name} holds a line break")
-    if value.isascii() and len(name) + len(value) < _LINE:
-        return f"{name}: {value}"
-    if value.isascii():
-        return f"{name}: {Header(value, header_name=name, maxlinelen=_LINE).encode(linesep=_END)}"
-    return f"{name}: {_encoded_words(value)}"
 
 
 def _encoded_words(value: str) -> str:
@@ -139,12 +163,8 @@ def _encoded_words(value: str) -> str:
     return f"{_END} ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
 
 
-def _headers(rendered: Rendered, envelope: Envelope) -> dict[str, str]:
+def _headers(rendered: Rendered, envelope: Envelope) -> list[str]:
     headers = {
-        "Date": format_datetime(envelope.written_at),
-        "From": _address(envelope.company, envelope.sender),
-        "To": envelope.recipient,
-        "Reply-To": _address(envelope.reply_name, envelope.reply_to),
         "Subject": rendered.subject,
         "Message-ID": envelope.message_id,
         "Auto-Submitted": "auto-generated",
@@ -156,8 +176,10 @@ def _headers(rendered: Rendered, envelope: Envelope) -> dict[str, str]:
         headers["List-Unsubscribe"] = ", ".join(f"<{where}>" for where in envelope.unsubscribe)
     if any(where.startswith("https:") for where in envelope.unsubscribe):
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    return headers
-
-
-def _address(name: str, address: str) -> str:
-    return formataddr((name, address), charset="utf-8") if name else address
+    return [
+        _line("Date", format_datetime(envelope.written_at)),
+        _mailbox("From", envelope.company, envelope.sender),
+        _line("To", envelope.recipient),
+        _mailbox("Reply-To", envelope.reply_name, envelope.reply_to),
+        *(_line(name, value) for name, value in headers.items()),
+    ]

@@ -1,8 +1,12 @@
 """Templates, rendering and the exact bytes of a message."""
 
 import html
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
+from email import message_from_bytes, message_from_string, policy
+from email.header import decode_header, make_header
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +174,38 @@ def test_addresses_that_cannot_be_written_to_are_not_used(
     address: str | None, usable: str | None
 ) -> None:
     assert usable_address(address) == usable
+
+
+def head_of(company: str, subject: str = "x") -> str:
+    rendered = Rendered(subject, "", "text", "<p>html</p>")
+    envelope = replace(ENVELOPE, company=company, reply_name=company)
+    return build_bytes(rendered, envelope).decode().partition("\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Example",
+        "Compañía de Mantenimiento y Servicios Integrales de la Península Ibérica, S.A.",
+        'Quotes " and, commas; Ltd.',
+        "A" * 90,
+        "=?utf-8?q?Other_Company?=",
+        "日本" * 60,
+    ],
+)
+def test_names_and_subjects_are_read_as_they_are_written(name: str) -> None:
+    """No word is longer than RFC 2047 allows, no header begins with an empty line."""
+    head = head_of(name, subject=name)
+    for line in head.split("\r\n"):
+        assert line.strip(), "an empty line in the head"
+        assert all(len(word) <= 75 for word in re.findall(r"=\?\S+\?=", line))
+        assert not re.fullmatch(r"[\w-]+:\s*", line)
+        assert len(line) <= 998
+    message = message_from_string(head, policy=policy.compat32)
+    shown = {
+        key: str(make_header(decode_header(message[key].replace("\r\n", ""))))
+        for key in ("From", "Subject")
+    }
+    display, address = parseaddr(shown["From"]) if '"' in name else shown["From"].rsplit(" ", 1)
+    assert (display, address.strip("<>")) == (name, ENVELOPE.sender)
+    assert shown["Subject"] == name
