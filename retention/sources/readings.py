@@ -114,14 +114,24 @@ def look_at_texts(
         return {}
     asked = [
         f"coalesce(bool_or({s} = '' OR starts_with({s}, ' ') OR ends_with({s}, ' ')), false), "
-        f"coalesce(bool_or(ends_with(trim({s}), '.0')), false)"
-        if is_reference(c)
-        else f"coalesce(bool_or({s} = '' OR starts_with({s}, ' ') OR ends_with({s}, ' ')), false), "
-        "false"
+        + (_ends_in_point(s) if is_reference(c) else "false")
         for c, s in columns.items()
     ]
     found = one_row(db, f'SELECT {", ".join(asked)} FROM "raw_{table}"')
-    return {c: Texts(found[2 * n], found[2 * n + 1]) for n, c in enumerate(columns)}
+    texts = {c: Texts(found[2 * n], found[2 * n + 1]) for n, c in enumerate(columns)}
+    # To trim every id takes as long as all the rest: it is done where there are blanks at all.
+    again = [c for c, text in texts.items() if text.blanks and is_reference(c)]
+    if again:
+        listed = ", ".join(_ends_in_point(f"trim({columns[c]})") for c in again)
+        points = one_row(db, f'SELECT {listed} FROM "raw_{table}"')
+        texts |= {
+            c: Texts(blanks=True, points=point) for c, point in zip(again, points, strict=True)
+        }
+    return texts
+
+
+def _ends_in_point(source: str) -> str:
+    return f"coalesce(bool_or(ends_with({source}, '.0')), false)"
 
 
 def is_reference(column: str) -> bool:

@@ -409,12 +409,12 @@ def test_a_column_that_is_nearly_the_answer_is_named(tmp_path: Path) -> None:
 def of_two() -> Labelled:
     """Who leaves depends on two columns together, and on neither alone."""
     rng = np.random.default_rng(11)
-    one, other = rng.normal(size=(2, 1500))
+    one, other = rng.normal(size=(2, 3000))
     chance = 1 / (1 + np.exp(-3 * one * other))
     return Labelled(
-        features=pd.DataFrame({"one": one, "other": other, "none": rng.normal(size=1500)}),
-        label=(rng.random(1500) < chance).astype(np.int64),
-        groups=np.arange(1500).astype(object),
+        features=pd.DataFrame({"one": one, "other": other, "none": rng.normal(size=3000)}),
+        label=(rng.random(3000) < chance).astype(np.int64),
+        groups=np.arange(3000).astype(object),
     )
 
 
@@ -444,11 +444,11 @@ def test_a_model_that_is_worse_than_the_one_in_use_is_refused(of_two: Labelled) 
     """It is judged on the rows that the one in use had not seen."""
     one, other = (of_two.features[name].to_numpy(dtype=float) for name in ("one", "other"))
     truth = 1 / (1 + np.exp(-3 * one * other))
-    best = np.where(np.arange(1500) < 700, np.nan, truth)
+    best = np.where(np.arange(3000) < 1500, np.nan, truth)
     found, model = backtest(replace(of_two, incumbent=best), {}, None)
     assert model is None
     assert "worse than the model in use" in found.reason
-    few = np.where(np.arange(1500) < 1480, np.nan, truth)
+    few = np.where(np.arange(3000) < 2980, np.nan, truth)
     found, _ = backtest(replace(of_two, incumbent=few), {}, None)
     assert found.accepted
     assert found.better_than_incumbent is None, "twenty rows tell nothing"
