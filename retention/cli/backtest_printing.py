@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 _NAMES = {"late_payment": "paid very late", "dispute": "disputed"}
 _ROW_KEPT, _ROW_ONCE = "equal rows, all kept: there is no --id", "exact duplicate rows, kept once"
 _GAINS = {
-    "better_than_rival": "than the own share",
-    "better_than_logistic": "than a logistic regression",
-    "better_than_incumbent": "than the model in use",
-    "better_with_pairs": "with pairs of columns",
-    "better_with_a_curve": "with a curve for calibration",
+    "better_than_rival": "over the own share",
+    "better_than_logistic": "over a logistic regression",
+    "better_than_incumbent": "over the model in use",
+    "better_with_pairs": "by pairs of columns",
+    "better_with_a_curve": "by a curve",
 }
 
 
@@ -67,7 +67,7 @@ def _measures(found: dict[str, Any], happened: str) -> list[tuple[str, Any]]:
     for key, name in _GAINS.items():
         if found[key] is not None:
             low, high = found[key]
-            rows.append((f"gain in log loss {name}", f"{low:+.4f} to {high:+.4f}"))
+            rows.append((f"log loss gained {name}", f"{low:+.4f} to {high:+.4f}"))
     return rows + _profits(found)
 
 

@@ -48,7 +48,7 @@ class Backtest:
 
     What begins with `better_` are 95 % intervals of how much smaller the log loss is: than that of
     what the model would replace, of a logistic regression, of the model in use, and with pairs of
-    columns or a curve than without them. `calibration_words` says what `calibration` shows.
+    columns (None when the first folds saw no gain) or a curve than without them. `calibration_words` says what `calibration` shows.
     `suspects` are columns that were used and look nearly like the label.
     """
 
@@ -153,10 +153,13 @@ def _choose(data: Labelled, fold: np.ndarray, tried: _Tried) -> tuple[_Form, np.
     """More is taken only where the interval of its gain lies above zero."""
     label, groups = data.label, data.groups
     probability = across_folds(tried.single, label, fold, curved=False)
-    richer = across_folds(tried.with_pairs, label, fold, curved=False)
-    by_pairs = gain(label, groups, richer, probability)
-    paired = by_pairs[0] > 0
-    logit, probability = (tried.with_pairs, richer) if paired else (tried.single, probability)
+    logit, by_pairs = tried.single, None
+    if tried.with_pairs is not tried.single:
+        richer = across_folds(tried.with_pairs, label, fold, curved=False)
+        by_pairs = gain(label, groups, richer, probability)
+        if by_pairs[0] > 0:
+            logit, probability = tried.with_pairs, richer
+    paired = logit is not tried.single
     bent = across_folds(logit, label, fold, curved=True)
     by_bending = gain(label, groups, bent, probability)
     curved = by_bending[0] > 0
