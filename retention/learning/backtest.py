@@ -48,8 +48,9 @@ class Backtest:
 
     What begins with `better_` are 95 % intervals of how much smaller the log loss is: than that of
     what the model would replace, of a logistic regression, of the model in use, and with pairs of
-    columns (None when the first folds saw no gain) or a curve than without them. `calibration_words` says what `calibration` shows.
-    `suspects` are columns that were used and look nearly like the label.
+    columns (None when the first folds saw no gain) or a curve than without them.
+    `calibration_words` says what `calibration` shows. `suspects` are columns that were used and
+    look nearly like the label.
     """
 
     rows: int

@@ -170,7 +170,15 @@ def test_too_many_failures_stop_everything(
     with writing(shop.engine) as session:
         olga = shop.policies.team.get("olga")
         switches.start(session, switches.MAIL, olga, "the list was mended", later)
-    assert deliver(now=later + timedelta(minutes=1)) == {"sent": 5}
+    soon = later + timedelta(minutes=1)
+    assert deliver(now=soon) == {"stopped": 5}, (
+        "so many of one provider at once: its mail still waits"
+    )
+    with writing(shop.engine) as session:
+        (scope,) = switches.stopped(session)
+        assert scope.startswith("provider:")
+        switches.start(session, scope, olga, "they let us in again", soon)
+    assert deliver(now=soon + timedelta(minutes=1)) == {"sent": 5}
 
 
 @pytest.fixture
