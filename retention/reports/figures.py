@@ -207,30 +207,30 @@ def _entry(data: ReportData, words: Words) -> Chart:
     """Tell whether whom the rule picks is likelier to leave, for the rule and each of its signs."""
     if data.entry is None:
         return Chart("entry", words.say("entry_none", "report"))
-    whole = data.entry["whole"]
-    key = {True: "entry_skill", False: "entry_blind", None: "entry_few"}[whole["skill"]]
+    every = (data.entry["whole"], *data.entry["signs"])
     shares = [(_percent(one["left"], one["picked"]), _percent(one["others_left"], one["others"]))
-              for one in (whole, *data.entry["signs"])]  # fmt: skip
+              for one in every]  # fmt: skip
+    key = {True: "entry_skill", False: "entry_blind", None: "entry_few"}[every[0]["skill"]]
     title = words.say(key, "report", picked=words.number(round(shares[0][0], 1)),
                       others=words.number(round(shares[0][1], 1)))  # fmt: skip
     heads = (words.say("entry_picked", "report"), words.say("entry_others", "report"))
-    names = [words.say("entry_whole", "report"), *map(str, range(1, len(shares)))]
+    whole = words.say("entry_whole", "report")
+    names = [whole, *map(str, range(1, len(shares)))]
     figure = pairs(names, [ours for ours, _ in shares], [rest for _, rest in shares], heads)
-    rules = [words.say("entry_whole", "report"), *(one["rule"] for one in data.entry["signs"])]
     rows = [
-        (
-            name,
-            rule,
-            *(words.number(round(share, 1)) for share in both),
-            words.number(one["picked"]),
-        )
-        for name, rule, both, one in zip(
-            names, rules, shares, (whole, *data.entry["signs"]), strict=True
-        )
+        (name, "" if name == whole else one["rule"], *_both(one, both, words))
+        for name, one, both in zip(names, every, shares, strict=True)
     ]
     return Chart("entry", title, svg_of(figure), png_of(figure),
                  ("", words.say("entry_sign", "report"), *heads,
                   words.say("customers", "report")), rows)  # fmt: skip
+
+
+def _both(one: Mapping[str, Any], shares: tuple[float, float], words: Words) -> tuple[str, ...]:
+    """Both shares and how many were picked; of nobody there is no share."""
+    if not one["picked"]:
+        return "-", "-", words.number(0)
+    return (*(words.number(round(share, 1)) for share in shares), words.number(one["picked"]))
 
 
 def _percent(part: int, whole: int) -> float:

@@ -105,6 +105,8 @@ def make_reference(frame: pd.DataFrame, tiers: Tiers, ended_after: pd.Timestamp)
 def undisputed(frame: pd.DataFrame) -> pd.Series:
     """Return how many invoices of a known end were never in dispute: those that could be late."""
     known = frame["risk_known_before"].astype("Float64")
+    if "risk_disputed_before" not in frame:  # features of an earlier version
+        return known
     return known - frame["risk_disputed_before"].astype("Float64")
 
 

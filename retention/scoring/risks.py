@@ -64,7 +64,7 @@ def add_invoice_risks(
     ):
         if model is not None and _has_all(frame, model.columns):
             found = pd.Series(model.predict(frame), index=scores.index, dtype="Float64")
-        elif share is not None:
+        elif share is not None and some in scores:
             drawn = shrunken_share(scores[some], of, share)
             found = pd.Series(drawn, index=scores.index, dtype="Float64")
         else:
