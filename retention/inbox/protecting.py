@@ -2,7 +2,7 @@
 
 import re
 
-from retention.inbox.quotations import own_words
+from retention.inbox.quotations import not_ours
 
 _PROTECTS = re.compile(
     r"\b(complain\w*|complaint|disput\w+|contest\w*|object(s|ion|ed)?|lawyer|solicitor|attorney|"
@@ -20,10 +20,5 @@ def protecting_words(text: str, ours: str) -> list[str]:
 
     They are looked for in the whole letter, but for lines that we wrote ourselves.
     """
-    found = (match[0].lower() for match in _PROTECTS.finditer(_not_ours(text, ours)))
+    found = (match[0].lower() for match in _PROTECTS.finditer(not_ours(text, ours)))
     return list(dict.fromkeys(found))
-
-
-def _not_ours(text: str, ours: str) -> str:
-    """Without our message nothing can be told to be ours: everything counts."""
-    return own_words(text, ours) if ours else text

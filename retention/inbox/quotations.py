@@ -54,6 +54,13 @@ def own_words(text: str, ours: str = "") -> str:
     return "\n".join(part.text for part in segments(text, ours) if not part.quoted).strip()
 
 
+def not_ours(text: str, ours: str) -> str:
+    """Return the lines that do not stand in the message that the letter answers, quoted or not."""
+    lines = text.split("\n")
+    marked = zip(lines, _are_ours(lines, ours), strict=True)
+    return "\n".join(line for line, is_ours in marked if not is_ours)
+
+
 def _quoted_lines(lines: list[str], ours: str) -> list[bool]:
     found = _are_ours(lines, ours)
     heads = [start for start, _ in _heads(lines)]

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from retention.domain.playbook import ENTRY, Playbook
-from retention.playbooks.conditions import evaluate, own_numbers
+from retention.playbooks.conditions import evaluate
 from retention.snapshots import store as snapshots
 
 
@@ -45,9 +45,8 @@ def conditions_of(playbook: Playbook) -> dict[str, str]:
 def gather(root: Path, as_of: date, playbooks: list[Playbook], with_case: list[str]) -> Evidence:
     """Evaluate every condition of `playbooks` for all customers at once."""
     conditions = {key: sql for book in playbooks for key, sql in conditions_of(book).items()}
-    own = {name for sql in conditions.values() for name in own_numbers(sql)}
     table = evaluate(
-        snapshots.scan_scores(root, as_of, own),
+        snapshots.scan(root, as_of, snapshots.SCORES),
         conditions,
         where_true=[condition_key(book, ENTRY) for book in playbooks],
         customers=with_case,

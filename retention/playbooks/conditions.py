@@ -52,6 +52,15 @@ _ALLOWED: tuple[type[exp.Expression], ...] = (
 _CONNECTIVES = (exp.And, exp.Or, exp.Not, exp.Paren)
 _PREDICATES = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Between)
 MAX_LENGTH, MAX_DEPTH = 2000, 20
+_TYPES: dict[str, str] = {
+    "flag": "BOOLEAN",
+    "count": "BIGINT",
+    "money": "DECIMAL(18,2)",
+    "ratio": "DOUBLE",
+    "points": "BIGINT",
+    "date": "DATE",
+    "text": "VARCHAR",
+}
 _NOT = re.compile(r"\bNOT\b|[-~!]", re.IGNORECASE)
 
 
@@ -128,26 +137,38 @@ def evaluate(
     """Evaluate named conditions for all customers at once; `scores` is SQL that reads their scores.
 
     Returns customer_id and one nullable boolean column per condition, sorted by customer_id, for
-    `customers` and for whoever one of the conditions named in `where_true` holds.
+    `customers` and for whoever one of the conditions named in `where_true` holds. A column that
+    these scores do not have (of an earlier version, or a number that the company has no more) is
+    not known.
     """
     columns = ", ".join(f'CAST(({sql}) AS BOOLEAN) AS "{name}"' for name, sql in conditions.items())
     holds = " OR ".join(f'coalesce("{name}", false)' for name in where_true) or "false"
     with scratch() as db:
         db.register("wanted", pa.table({"customer_id": pa.array(customers, pa.string())}))
         return db.sql(
-            f"SELECT * FROM (SELECT customer_id, {columns} FROM {scores}) "
+            f"SELECT * FROM (SELECT customer_id, {columns} FROM {_filled(db, scores, conditions)}) "
             f"WHERE {holds} OR customer_id IN (SELECT customer_id FROM wanted) "
             f"ORDER BY customer_id"
         ).to_arrow_table()
 
 
+def _filled(db: duckdb.DuckDBPyConnection, scores: str, conditions: dict[str, str]) -> str:
+    there = {row[0] for row in db.execute(f"DESCRIBE SELECT * FROM {scores}").fetchall()}
+    own = set().union(*(own_numbers(sql) for sql in conditions.values()))
+    missing = [name for name in (*BY_NAME, *sorted(own)) if name not in there]
+    empty = "".join(f", {_unknown(column)}" for n in missing if (column := column_named(n)))
+    return f"(SELECT *{empty} FROM {scores})" if empty else scores
+
+
+def _unknown(column: ScoreColumn) -> str:
+    return f'CAST(NULL AS {_TYPES[column.kind]}) AS "{column.name}"'
+
+
 def probe(condition: str) -> None:
     """Run a condition on an empty frame. Raises ValueError when its types do not fit."""
-    types = {"flag": "BOOLEAN", "count": "BIGINT", "money": "DECIMAL(18,2)", "ratio": "DOUBLE"}
-    types |= {"points": "BIGINT", "date": "DATE", "text": "VARCHAR"}
     own = [column for name in own_numbers(condition) if (column := column_named(name))]
     known = (*BY_NAME.values(), *own)
-    columns = ", ".join(f'CAST(NULL AS {types[c.kind]}) AS "{c.name}"' for c in known)
+    columns = ", ".join(_unknown(column) for column in known)
     try:
         _laboratory().execute(
             f"SELECT CAST(({condition}) AS BOOLEAN) FROM (SELECT {columns})"

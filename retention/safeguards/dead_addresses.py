@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from retention.db.chain import Entry, record
-from retention.db.models import DeadAddress, Message, Rendering
+from retention.db.models import DeadAddress, DeliveryAttempt, Message, Rendering
 from retention.domain.errors import NotFoundError
 from retention.domain.people import Permission, Person, require, require_reason
 from retention.domain.sending import DeadAtOnce
@@ -31,8 +31,13 @@ def note(
     found_at: datetime,
     at_once: DeadAtOnce,
 ) -> None:
-    """Write down that an address takes our mail no more, also when it was released before."""
+    """Write down that an address takes our mail no more, also when it was released before.
+
+    One that is dead already keeps its first evidence.
+    """
     found = session.get(DeadAddress, address)
+    if found is not None and found.released_at is None:
+        return
     if found is None:
         found = DeadAddress(address=address, customer_id=customer_id)
         session.add(found)
@@ -49,8 +54,12 @@ def provider_of(address: str) -> str:
 
 
 def _spare_provider(session: Session, domain: str, at: datetime, at_once: DeadAtOnce) -> None:
-    """Let its addresses live and its mail wait, when too many of them died at once."""
-    lately = at - _LATELY
+    """Let its addresses live and its mail wait, when too many of them died at once.
+
+    Reports on what had left before go on coming in: while its mail waits, nobody's address ends.
+    """
+    lately, scope = at - _LATELY, switches.provider(domain)
+    waits = switches.stopped(session).get(scope)
     died = session.scalars(
         select(DeadAddress).where(
             DeadAddress.released_at.is_(None),
@@ -58,15 +67,19 @@ def _spare_provider(session: Session, domain: str, at: datetime, at_once: DeadAt
             _is_of(DeadAddress.address, domain),
         )
     ).all()
+    if waits is not None:
+        for row in died:
+            _release(session, row, _ITSELF, waits, at)
+        return
     if len(died) < at_once.addresses:
         return
     addresses = func.count(func.distinct(func.lower(Rendering.recipient)))
     written: int | None = session.scalar(
         select(addresses)
         .join(Message, Message.action_id == Rendering.action_id)
+        .join(DeliveryAttempt, DeliveryAttempt.message_id == Message.id)
         .where(
-            Message.attempts > 0,
-            Message.not_before > at - timedelta(days=1),
+            DeliveryAttempt.started_at > at - timedelta(days=1),
             _is_of(Rendering.recipient, domain),
         )
     )
@@ -75,9 +88,7 @@ def _spare_provider(session: Session, domain: str, at: datetime, at_once: DeadAt
     why = f"{len(died)} addresses of {domain} died within an hour: it is us that they refuse"
     for row in died:
         _release(session, row, _ITSELF, why, at)
-    scope = switches.provider(domain)
-    if scope not in switches.stopped(session):
-        switches.stop_by_itself(session, scope, why, at)
+    switches.stop_by_itself(session, scope, why, at)
 
 
 def _is_of(column: InstrumentedAttribute[str], domain: str) -> ColumnElement[bool]:

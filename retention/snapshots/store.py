@@ -8,7 +8,6 @@ appears whole or not at all; a night counts once `manifest.json` says that it is
 import json
 import os
 import shutil
-from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -46,21 +45,6 @@ def scan(root: Path, as_of: date, what: str) -> str:
     """Return SQL, for DuckDB, that reads the files of all shards."""
     pattern = str(folder(root, as_of) / f"{what}-*.parquet").replace("'", "''")
     return f"read_parquet('{pattern}', hive_partitioning=false)"
-
-
-def scan_scores(root: Path, as_of: date, own: Collection[str]) -> str:
-    """Return SQL that reads the scores, with numbers of the company's own under their names.
-
-    One that the company did not have that night, or does not have any more, is not known.
-    """
-    scores = scan(root, as_of, SCORES)
-    if not own:
-        return scores
-    import pyarrow.parquet as pq
-
-    there = set(pq.read_schema(files(root, as_of, SCORES)[0]).names)
-    empty = "".join(f', CAST(NULL AS DOUBLE) AS "{name}"' for name in sorted({*own} - there))
-    return f"(SELECT *{empty} FROM {scores})"
 
 
 def files(root: Path, as_of: date, what: str) -> list[Path]:

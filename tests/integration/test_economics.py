@@ -332,7 +332,7 @@ def test_a_number_of_ones_own_that_is_none_stops_the_table(company: Shop) -> Non
 
 def test_a_condition_over_a_number_that_a_night_lacks_is_not_known(company: Shop) -> None:
     company.scores(invoices=BILL + "1,B,2026-01-01,,10,5,open\n", payments=SOMEBODY)
-    sql = snapshots.scan_scores(company.folders.snapshots, NIGHT, {"x_gone"})
+    sql = snapshots.scan(company.folders.snapshots, NIGHT, snapshots.SCORES)
     found = evaluate(sql, {"c": "x_gone > 1"}, where_true=["c"], customers=["A"])
     assert found.to_pylist() == [{"customer_id": "A", "c": None}]
 

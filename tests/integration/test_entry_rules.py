@@ -93,6 +93,13 @@ def test_too_few_say_nothing(tmp_path: Path) -> None:
     assert "cannot be judged on the past" in said
 
 
+def test_a_rule_over_what_the_past_did_not_know_picks_nobody(tmp_path: Path) -> None:
+    """A number of one's own, or a score of a later version, is not known on days before it."""
+    for rule in ("x_credit_limit > 5", "dispute_probability > 0.5"):
+        found = backtest_entry(book(rule), past(tmp_path, 0.4, 0.4), AS_OF)
+        assert (found.whole.picked, found.whole.skill) == (0, None)
+
+
 def test_signs_are_the_alternatives_with_what_is_demanded_besides() -> None:
     found = signs_of("fit = 'good' AND (a_flag OR (x > 1 AND y < 2))")
     assert found == {

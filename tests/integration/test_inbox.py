@@ -414,6 +414,9 @@ def test_many_dead_of_one_provider_are_our_fault(queued: Application) -> None:
         dead_addresses.note(session, "c2@big.example", "C2", "refused", EVENING, few)
         assert dead_addresses.dead(session) == {"x@other.example"}
         assert "it is us" in kill_switch.stopped(session)["provider:big.example"]
+        for n in range(3, 9):  # reports on what had left before go on coming in
+            dead_addresses.note(session, f"c{n}@big.example", f"C{n}", "refused", EVENING, few)
+        assert dead_addresses.dead(session) == {"x@other.example"}
     rules = AlertRules()
     with reading(queued.engine) as session:
         found = troubles.find(session, rules, EVENING, "Europe/Madrid", WEEKDAYS)

@@ -133,6 +133,8 @@ def test_words_that_protect_are_looked_for_in_all_that_the_customer_wrote() -> N
     assert protecting_words(text, OURS) == ["lawyer", "complaint", "queja"]
     assert protecting_words(f"Thanks.\n{QUOTED}", OURS) == [], "ours are not theirs"
     assert "contest" in protecting_words(f"Thanks.\n{QUOTED}", ""), "in doubt they count"
+    theirs = "Marta wrote:\n\n> your invoice\n> we dispute it\n"
+    assert protecting_words(theirs, OURS) == ["dispute"], "quoted, but not by us"
 
 
 def test_one_message_id_with_one_body_is_one_letter() -> None:
@@ -155,6 +157,8 @@ def test_one_message_id_with_one_body_is_one_letter() -> None:
          IncomingKind.OUT_OF_OFFICE),
         (letter("Out of office.", Precedence="bulk"), IncomingKind.OUT_OF_OFFICE),
         (letter("We contest this.", Precedence="bulk"), IncomingKind.REPLY),
+        (letter("I am out of the office, and I contest this.", Precedence="bulk"),
+         IncomingKind.REPLY),
         (letter("We contest this.", X_Auto_Response_Suppress="All"), IncomingKind.REPLY),
         (letter("This is an automated answer.", "Your request #4711 has been received"),
          IncomingKind.AUTO_REPLY),
