@@ -184,7 +184,12 @@ def deliver(shop: Application, count: int) -> None:
             found = rounds.gather(session, NOON, count, shop.policies, zone)
         settings = shop.settings
         with PostOffice(
-            shop.engine, shop.mail, shop.policies, settings.timezone, settings.stop_file
+            shop.engine,
+            shop.mail,
+            shop.policies,
+            settings.timezone,
+            settings.stop_file,
+            settings.templates_dir,
         ) as office:
             states = office.send_all(found.ids)
     assert states["sent"] == count, states

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from retention.db.session import make_engine
 from retention.domain.people import Team
 from retention.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from retention.domain.sending import SendingRules
+    from retention.policies.calendars import Calendars
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,23 @@ class Reader:
 
         doc = read_policy(self.settings.config_dir / "guards.yaml", GuardsDoc)
         return timedelta(hours=doc.approvals.valid_hours)
+
+    @cached_property
+    def sending(self) -> "SendingRules":
+        """When messages may leave."""
+        from retention.policies.sending import SendingDoc
+        from retention.yaml_files import read_policy
+
+        return read_policy(self.settings.config_dir / "sending.yaml", SendingDoc).to_rules()
+
+    @cached_property
+    def calendars(self) -> "Calendars":
+        """Where people rest, and when."""
+        from retention.policies.calendar import CalendarDoc
+        from retention.policies.calendars import Calendars
+        from retention.yaml_files import read_policy
+
+        return Calendars(read_policy(self.settings.config_dir / "calendar.yaml", CalendarDoc))
 
 
 def get_reader() -> Reader:

@@ -1,6 +1,7 @@
 """The steps of the delivery flow. Each message is claimed, sent and recorded in its own commits."""
 
 from collections import Counter
+from datetime import timedelta
 
 from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
@@ -10,6 +11,7 @@ from retention.delivery import attempts, canaries
 from retention.delivery import circuit_breaker as health
 from retention.delivery import recheck_sources as freshness
 from retention.delivery import selection as rounds
+from retention.delivery.claim import expire_late
 from retention.delivery.last_check import NIGHTLY
 from retention.delivery.worker import PostOffice
 from retention.domain.dates import date_in
@@ -30,7 +32,7 @@ def recover_lost() -> int:
     if not schema.prepare(shop.engine):
         return 0  # before the first night there is no outbox
     with writing(shop.engine) as session:
-        outbox.expire_late(session, date_in(now, shop.settings.timezone))
+        expire_late(session, now, shop.settings.timezone)
         canaries.stop_bad_batches(session, now, shop.policies.canary)
         return attempts.recover(session, now)
 
@@ -46,6 +48,8 @@ def deliver_due(limit: int) -> DeliverySummary:
         health.stop_when_failing(session, now, shop.policies.sending.errors)
         stopped = health.why_stopped(session)
     if stopped or is_stopped(shop.settings.stop_file):
+        with writing(shop.engine) as session:
+            outbox.put_off(session, found.ids, "all sending is stopped", now)
         return DeliverySummary({"stopped": len(found.ids)} if found.ids else {}, found.waiting)
     ids, kept = _without_changed(shop, found.ids)
     with _post_office(shop) as office:
@@ -56,25 +60,34 @@ def deliver_due(limit: int) -> DeliverySummary:
 
 def _without_changed(shop: Application, ids: list[str]) -> tuple[list[str], Counter[str]]:
     """Leave out what the company's own data speaks against by now; no lock is held meanwhile."""
+    valid = timedelta(hours=shop.policies.approvals.valid_hours)
     with reading(shop.engine) as session:
-        guarded = freshness.ask_company(session, ids)
+        asked_of = freshness.ask_company(session, ids, utc_now(), valid)
         history = trust.good_pulls(session, NIGHTLY, shop.policies.guards.history)
-    if not guarded:
+    if not asked_of:
         return ids, Counter()
     today = date_in(utc_now(), shop.settings.timezone)
     asked = [
         last_look.Guarded(
-            q.message_id, q.customer_id, q.proposed_on, q.recipient, q.stage in ADVERSE_STAGES
+            q.message_id,
+            q.customer_id,
+            q.proposed_on,
+            q.recipient,
+            q.stage in ADVERSE_STAGES,
+            not freshness.is_guarded(q),
         )
-        for q in guarded
+        for q in asked_of
     ]
     found = last_look.look(shop.policies, shop.folders, asked, history, today)
     with writing(shop.engine) as session:
-        kept = freshness.keep_back(session, guarded, found.doubt, found.against)
+        kept = freshness.keep_back(session, asked_of, found.doubt, found.against, utc_now())
     state = "stopped" if found.doubt is not None else MessageState.CANCELLED.value
     return [i for i in ids if i not in kept], Counter({state: len(kept)})
 
 
 def _post_office(shop: Application) -> PostOffice:
     settings = shop.settings
-    return PostOffice(shop.engine, shop.mail, shop.policies, settings.timezone, settings.stop_file)
+    return PostOffice(
+        shop.engine, shop.mail, shop.policies, settings.timezone, settings.stop_file,
+        settings.templates_dir,
+    )  # fmt: skip

@@ -38,7 +38,7 @@ def send_digests() -> DigestSummary:
     if claim.done is not None:
         return DigestSummary(nothing_to_say=len(shop.policies.team.people))
     with reading(shop.engine) as session:
-        found = digest.make_digests(session, shop.policies, now, on)
+        found = digest.make_digests(session, shop.policies, now, shop.settings.timezone)
     telling = [d for d in found if d.says_something]
     summary = replace(_send_all(shop, telling, on), nothing_to_say=len(found) - len(telling))
     with writing(shop.engine) as session:

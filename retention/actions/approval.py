@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.actions import offers
+from retention.actions.leaving_times import refuse_too_late
 from retention.actions.lifecycle import give_up, set_state
 from retention.actions.needed import counting, slots_of
 from retention.cases import lifecycle as cases
@@ -57,6 +58,8 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
         refuse(subject, f"is a {action.kind}, not a message", "Use 'retention queue complete'.")
     if action.due_on < actor.on:
         refuse(subject, f"had to leave by {action.due_on}", "The next night proposes it anew.")
+    if action.kind is ActionKind.EMAIL:
+        refuse_too_late(session, action, actor)
     if action.kind is ActionKind.LETTER:
         refuse_letter(session, action, actor.on)
     content = content_of(action)

@@ -53,7 +53,7 @@ _FINISH = (
 
 
 def drop_approved(session: Session, ids: Collection[str], target: ActionState) -> None:
-    """Give up approved actions whose messages may not leave any more, many at once."""
+    """Give up approved actions whose messages may not leave any more, and what they offer."""
     require_move(ACTION_MOVES, ActionState.APPROVED, target, subject="approved actions")
     session.execute(
         update(Action)
@@ -62,6 +62,7 @@ def drop_approved(session: Session, ids: Collection[str], target: ActionState) -
         .execution_options(synchronize_session=False)
     )
     touch(session, Action, ids)
+    offers.void_unsent(session, ids)
 
 
 def give_up(session: Session, actions: Iterable[Action], target: ActionState) -> int:

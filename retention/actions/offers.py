@@ -84,6 +84,18 @@ _FOLLOW_SENT = (
 )
 
 
+def void_unsent(session: Session, action_ids: Collection[str]) -> None:
+    """Void the offers of actions whose messages will not leave."""
+    voided = session.scalars(
+        update(Offer)
+        .where(Offer.action_id.in_(action_ids), Offer.state == OfferState.APPROVED)
+        .values(state=OfferState.VOIDED, void_reason=VoidReason.NOT_SENT)
+        .returning(Offer.id)
+        .execution_options(synchronize_session=False)
+    )
+    touch(session, Offer, voided.all())
+
+
 def void(action: Action, reason: VoidReason) -> None:
     """Void an offer that never reached its customer or counts no longer.
 

@@ -4,10 +4,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.orm import Session
+
+from retention.actions.leaving_times import departure
 from retention.actions.needed import still_needed
 from retention.db.models import Action
+from retention.domain.actions import ActionKind, ActionState
 from retention.domain.forms import FORMS
 from retention.messages.content_hash import content_of
+from retention.people.actor import Actor
 
 People = dict[str, dict[str, Any]]
 """What is known of customers, by id: name, email, phone."""
@@ -96,8 +101,16 @@ def _agreed_for(action: Action, timezone: str) -> str | None:
     return at.strftime("%Y-%m-%d %H:%M %Z")
 
 
-def decided(action: Action, valid: timedelta, now: datetime) -> dict[str, Any]:
-    """Return what a decision has led to."""
-    waiting = action.state == "pending_approval"
-    waits = _needed(action, valid, now) if waiting else []
-    return {"id": action.id, "state": action.state, "owner": action.owner, "waits_for": waits}
+def decided(session: Session, action: Action, actor: Actor, valid: timedelta) -> dict[str, Any]:
+    """Return what a decision has led to; of an approved e-mail also when it may leave."""
+    waiting = action.state is ActionState.PENDING_APPROVAL
+    leaving = action.state is ActionState.APPROVED and action.kind is ActionKind.EMAIL
+    found = departure(session, action, actor) if leaving else None
+    return {
+        "id": action.id,
+        "state": action.state,
+        "owner": action.owner,
+        "waits_for": _needed(action, valid, actor.now) if waiting else [],
+        "leaves_at": found and found.earliest.astimezone(ZoneInfo(actor.zone)).isoformat(),
+        "last_day": found and found.last_day.isoformat(),
+    }

@@ -57,9 +57,8 @@ def actor_of(shop: "Application", who: str) -> "Actor":
     from retention.domain.dates import date_in
     from retention.people.actor import Actor
 
-    now = utc_now()
-    person = shop.policies.team.get(who)
-    return Actor(shop.policies, person, now, date_in(now, shop.settings.timezone))
+    now, zone = utc_now(), shop.settings.timezone
+    return Actor(shop.policies, shop.policies.team.get(who), now, date_in(now, zone), zone)
 
 
 @contextmanager

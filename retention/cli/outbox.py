@@ -1,14 +1,18 @@
 """`retention outbox`: what leaves, what waits and why, and what people do about it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retention.cli.acting import Reason, Who, acting, choice, looking, ready, say
+from retention.cli.acting import Reason, Who, acting, choice, looking, say
 from retention.terminal import AsJson, emit, make_console, print_table
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from retention.db.models import Action, Message
+    from retention.reader import Reader
 
 app = typer.Typer(help="Messages on their way: list, show, settle, retry, hold, release, cancel.",
                   no_args_is_help=True)  # fmt: skip
@@ -33,9 +37,11 @@ def list_(
     from retention.delivery import circuit_breaker as health
     from retention.domain.messages import MessageState
 
-    with reading(looking().engine) as session:
+    reader = looking()
+    with reading(reader.engine) as session:
         found = messages.list_messages(session, choice(MessageState, state), limit)
-        rows = [_row(message, action) for message, action in found]
+        reasons = _reasons(session, reader, [message for message, _ in found])
+        rows = [_row(message, action, reasons.get(message.id, [])) for message, action in found]
         stopped = health.why_stopped(session)
     if as_json:
         emit({"messages": rows, "mail_stopped": stopped})
@@ -49,13 +55,38 @@ def list_(
     print_table(
         "Outbox" if rows else "Nothing waits in the outbox.",
         ("id", "customer", "template", "state", "waits for", "not before", "tries", "last reply"),
-        [(r["id"][:_SHORT], r["customer_id"], r["template"], r["state"], r["waiting_for"],
+        [(r["id"][:_SHORT], r["customer_id"], r["template"], r["state"], "; ".join(r["reasons"]),
           r["not_before"][:16], r["attempts"], r["last_reply"]) for r in rows],
         right=(6,),
     )  # fmt: skip
 
 
-def _row(message: "Message", action: "Action") -> dict[str, Any]:
+def _reasons(
+    session: "Session", reader: "Reader", messages: "list[Message]"
+) -> dict[str, list[str]]:
+    """Return everything that keeps each message; nothing is read when none waits."""
+    from retention.domain.messages import CLAIMABLE_STATES
+
+    if not any(message.state in CLAIMABLE_STATES for message in messages):
+        return {}
+    from retention.actions.leaving_times import openings
+    from retention.clock import utc_now
+    from retention.delivery.last_check import Rules
+    from retention.delivery.waiting_reasons import reasons_of
+
+    zone, sending = reader.settings.timezone, reader.sending
+    rules = Rules(
+        zone,
+        reader.approvals_valid,
+        reader.team,
+        opens_at=openings(reader.calendars, sending.hours, zone),
+        fresh_days=sending.newest_night,
+        at_once=sending.dead_at_once,
+    )
+    return reasons_of(session, messages, utc_now(), rules, sending)
+
+
+def _row(message: "Message", action: "Action", reasons: list[str]) -> dict[str, Any]:
     reply = " ".join(str(part) for part in (message.last_code, message.last_text) if part)
     return {
         "id": message.id,
@@ -65,6 +96,7 @@ def _row(message: "Message", action: "Action") -> dict[str, Any]:
         "state": message.state,
         "policy": message.policy,
         "waiting_for": f"held by {message.held_by}" if message.held_by else message.waiting_for,
+        "reasons": reasons,
         "not_before": message.not_before.isoformat(),
         "send_until": message.send_until.isoformat(),
         "attempts": message.attempts,
@@ -72,16 +104,36 @@ def _row(message: "Message", action: "Action") -> dict[str, Any]:
     }
 
 
+def _as_it_left(reader: "Reader", message: "Message", action: "Action") -> bytes:
+    """Return the bytes of the newest attempt; of one that has not left, as of now."""
+    from retention.clock import utc_now
+    from retention.domain.errors import NotFoundError
+    from retention.messages.leaving import as_leaving
+
+    rendering, settings = action.rendering, reader.settings
+    if rendering is None:
+        raise NotFoundError(f"message {message.id[:_SHORT]}", "has no words any more", "-")
+    at = message.tried[-1].started_at if message.tried else utc_now()
+    return as_leaving(
+        rendering.raw, rendering.letter, at, settings.timezone, settings.templates_dir
+    )
+
+
 @app.command("show")
-def show(message_id: MessageId, *, as_json: AsJson = False) -> None:
+def show(
+    message_id: MessageId,
+    eml: Annotated[Path | None, typer.Option(help="Write it there as it left, to open it.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Show one message and every attempt to send it."""
     from retention.db.queries import messages
     from retention.db.session import reading
 
-    shop = ready()
-    with reading(shop.engine) as session:
+    reader = looking()
+    with reading(reader.engine) as session:
         message, action = messages.get(session, message_id)
-        row = _row(message, action)
+        row = _row(message, action, _reasons(session, reader, [message]).get(message.id, []))
         row["subject"] = action.rendering.subject if action.rendering else None
         row["sent_at"] = message.sent_at and message.sent_at.isoformat()
         row["tried"] = [
@@ -95,13 +147,16 @@ def show(message_id: MessageId, *, as_json: AsJson = False) -> None:
             }
             for attempt in message.tried
         ]
+        if eml is not None:
+            eml.write_bytes(_as_it_left(reader, message, action))
     if as_json:
         emit({"message": row})
         return
     console = make_console()
     console.print(f"[bold]{row['subject']}[/]  ({row['id']})", soft_wrap=True)
-    for name in ("customer_id", "state", "policy", "waiting_for", "not_before", "send_until",
-                 "sent_at"):  # fmt: skip
+    if row["reasons"]:
+        console.print(f"waits for: {'; '.join(row['reasons'])}", soft_wrap=True, markup=False)
+    for name in ("customer_id", "state", "policy", "not_before", "send_until", "sent_at"):
         if row[name]:
             console.print(f"{name.replace('_', ' ')}: {row[name]}")
     print_table(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from retention.bootstrap import Application
-    from retention.db.models import Action
+    from retention.db.models import Action, Rendering
 
 ActionId = Annotated[str, typer.Argument(help="The action's id, or its first six characters.")]
 
@@ -42,7 +42,7 @@ def letter(
         _look_again(shop, session, action)
         lines = address_block(_row(shop, action.customer_id))
         path = out or Path(f"letter-{action.id[:8]}.pdf")
-        path.write_bytes(action.rendering.raw)
+        path.write_bytes(_printed(shop, action.rendering))
         state = action.state
     if as_json:
         emit({"file": str(path), "address": list(lines), "state": state})
@@ -54,6 +54,16 @@ def letter(
     if len(lines) < 2:  # noqa: PLR2004 - the name alone is no address
         console.print("The postal address is not known: map the column 'address' of customers.")
     console.print("When it is signed for: retention queue complete ID --outcome delivered ...")
+
+
+def _printed(shop: "Application", rendering: "Rendering") -> bytes:
+    """A letter is dated by the day on which it is printed."""
+    from retention.clock import utc_now
+    from retention.messages.leaving import pdf_of
+
+    if rendering.letter is None:  # written by an earlier version
+        return rendering.raw
+    return pdf_of(rendering.letter, utc_now(), shop.settings.timezone, shop.sender.templates)
 
 
 def script(action_id: ActionId, *, as_json: AsJson = False) -> None:

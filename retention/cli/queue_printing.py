@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from retention.cli.acting import acting, validity
@@ -31,7 +32,7 @@ def deciding(
     with acting(who) as (shop, actor, session):
         told: list[Action] = []
         yield shop, actor, session, told
-        done = [decided(action, validity(shop), actor.now) for action in told]
+        done = [decided(session, action, actor, validity(shop)) for action in told]
     _report(done, as_json=as_json)
 
 
@@ -143,4 +144,17 @@ def _report(done: list[dict[str, Any]], *, as_json: bool) -> None:
         return
     for row in done:
         waits = f", still waits for {', '.join(row['waits_for'])}" if row["waits_for"] else ""
-        make_console().print(f"{row['id'][:SHORT]} is {row['state']}{waits}.")
+        make_console().print(f"{row['id'][:SHORT]} is {row['state']}{waits}.{leaving(row)}",
+                             soft_wrap=True)  # fmt: skip
+
+
+def leaving(row: dict[str, Any]) -> str:
+    """Say when an approved e-mail may leave, and until when."""
+    if row["leaves_at"] is None:
+        return ""
+    at = datetime.fromisoformat(row["leaves_at"])
+    last = date.fromisoformat(row["last_day"])
+    return (
+        f" It can leave on {at:%A} {at.day} {at:%B %H:%M} at the earliest; its last day is "
+        f"{last.day} {last:%B}."
+    )

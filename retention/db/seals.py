@@ -29,7 +29,7 @@ SILENT: dict[type[m.Base], frozenset[str]] = {
     m.GateOverride: frozenset(),
     m.Handover: frozenset(),
     m.Holdout: frozenset(),
-    m.Message: frozenset({"lease_until", "waiting_for", "not_before"}),
+    m.Message: frozenset({"lease_until", "waiting_for", "waiting_since", "not_before"}),
     m.Offer: frozenset(),
     m.Receipt: frozenset(),
     m.Rendering: frozenset(),
@@ -39,6 +39,13 @@ SILENT: dict[type[m.Base], frozenset[str]] = {
     m.Waiver: frozenset(),
 }
 """The kinds of rows that count, each with the columns that may change without a word."""
+
+LATER: dict[type[m.Base], dict[str, object]] = {
+    m.AgreedCall: {"cancelled_at": None},
+    m.Message: {"waited": 0},
+    m.Rendering: {"letter": None},
+}
+"""Columns that came when there were hashes, with what rows of before hold: that is not hashed."""
 
 Key = tuple[Any, ...]
 _TOUCHED = "retention_touched"
@@ -88,9 +95,11 @@ def rows_of(session: Session, model: type[m.Base], query: Select[Any]) -> Iterat
     """Return the key and the hash of each row of a query over `columns_of`."""
     names = [column.name for column in columns_of(model)]
     keys = [column.name for column in _keys(model)]
+    later = LATER.get(model, {})
     for row in session.execute(query.execution_options(yield_per=_MANY)):
         values = dict(zip(names, row, strict=True))
-        yield key_text(tuple(values[key] for key in keys)), sha256(canonical(values))
+        said = {n: v for n, v in values.items() if n not in later or v != later[n]}
+        yield key_text(tuple(values[key] for key in keys)), sha256(canonical(said))
 
 
 def columns_of(model: type[m.Base]) -> list[ColumnElement[Any]]:

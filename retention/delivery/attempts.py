@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import and_, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
@@ -25,7 +26,11 @@ from retention.messages import outbox
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that this process alone may send now. `attempt` is its fence."""
+    """A message that this process alone may send now. `attempt` is its fence.
+
+    It is dated by `claimed_at`; `letter` is what its PDF is made of. `waited` are the seconds that
+    rules have kept it until then.
+    """
 
     message_id: str
     attempt: int
@@ -35,6 +40,9 @@ class Claimed:
     recipient: str
     raw: bytes
     content_hash: str
+    claimed_at: datetime
+    letter: str | None = None
+    waited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +69,17 @@ def claim(session: Session, ids: Sequence[str], now: datetime, lease: timedelta)
     connection.execute(_BEGIN, [{"key": key, "n": n, "at": now} for key, n in numbers.items()])
     found = {
         row.id: Claimed(row.id, numbers[row.id], row.action_id, row.policy, row.return_path,
-                        row.recipient, row.raw, row.content_hash)
+                        row.recipient, row.raw, row.content_hash, now, row.letter,
+                        _waited(row, now))
         for row in connection.execute(_TAKEN, {"ids": list(numbers)})
     }  # fmt: skip
     return [found[message_id] for message_id in ids if message_id in found]
+
+
+def _waited(message: Any, now: datetime) -> int:
+    lately = now - message.waiting_since if message.waiting_since else timedelta()
+    waited: int = message.waited + int(lately.total_seconds())
+    return waited
 
 
 _BEGIN = insert(DeliveryAttempt.__table__).values(  # type: ignore[arg-type]
@@ -73,7 +88,8 @@ _BEGIN = insert(DeliveryAttempt.__table__).values(  # type: ignore[arg-type]
 )  # fmt: skip
 _TAKEN = (
     select(Message.id, Message.action_id, Message.policy, Message.content_hash,
-           Rendering.return_path, Rendering.recipient, Rendering.raw)
+           Message.waited, Message.waiting_since,
+           Rendering.return_path, Rendering.recipient, Rendering.raw, Rendering.letter)
     .join(Rendering, Rendering.action_id == Message.action_id)
     .where(Message.id.in_(bindparam("ids", expanding=True)))
 )  # fmt: skip
@@ -185,7 +201,9 @@ def _outcome(ending: Ending, earlier: tuple[int, int]) -> outbox.Outcome:
         )
         wait = wait_before_retry(ending.verdict, claimed.attempt, _spread(claimed))
         sent_at, again = None, at + wait
-    return outbox.Outcome(claimed.message_id, state, ending.code, ending.reply, sent_at, again)
+    return outbox.Outcome(
+        claimed.message_id, state, ending.code, ending.reply, sent_at, again, claimed.waited
+    )
 
 
 def _tallies(session: Session, endings: Sequence[Ending]) -> dict[str, tuple[int, int]]:
@@ -242,7 +260,8 @@ def recover(session: Session, now: datetime) -> int:
     for message, attempt in lost:
         stage = AttemptStage(attempt.stage)
         claimed = Claimed(message.id, attempt.number, message.action_id, message.policy, "", "",
-                          b"", message.content_hash)  # fmt: skip
+                          b"", message.content_hash, attempt.started_at, None,
+                          _waited(message, attempt.started_at))  # fmt: skip
         said = "the sending process ended without a result"
         endings.append(Ending(claimed, stage, None, said, verdict_of(stage, None), now))
     return len(record_ends(session, endings))

@@ -17,8 +17,8 @@ _BAD = (MessageState.FAILED, MessageState.BOUNCED_HARD, MessageState.COMPLAINED)
 _UNSETTLED = (MessageState.UNKNOWN, MessageState.SENDING, MessageState.BOUNCED_SOFT)
 
 
-def list_due(session: Session, now: datetime, doc: CanaryDoc) -> list[str]:
-    """Return the ids of messages that may leave now, oldest first.
+def list_due(session: Session, now: datetime, doc: CanaryDoc) -> tuple[list[str], list[str]]:
+    """Return the ids of messages that may leave now, oldest first, and of those behind canaries.
 
     A large mailing whose canaries went wrong is stopped; a person starts it with its switch.
     """
@@ -37,9 +37,12 @@ def list_due(session: Session, now: datetime, doc: CanaryDoc) -> list[str]:
     for mailing, not_before, message_id in rows:
         due[mailing or message_id].append((not_before, message_id))
     found: list[tuple[datetime, str]] = []
+    behind: list[str] = []
     for mailing, messages in due.items():
-        found += messages[: _allowed(session, mailing, rule, now)]
-    return [message_id for _, message_id in sorted(found)]
+        allowed = _allowed(session, mailing, rule, now)
+        found += messages[:allowed]
+        behind += [message_id for _, message_id in messages[allowed:]]
+    return [message_id for _, message_id in sorted(found)], behind
 
 
 def _allowed(session: Session, mailing: str, rule: CanaryRule, now: datetime) -> int:

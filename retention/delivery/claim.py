@@ -10,13 +10,15 @@ from sqlalchemy.orm import Session
 from retention.actions.lifecycle import drop_approved, finish_all_sent
 from retention.delivery import attempts, queued_messages
 from retention.delivery.attempts import Claimed, Ending
-from retention.delivery.last_check import Refusal, Rules, check, not_approved
+from retention.delivery.last_check import OVER, Refusal, Rules, check, not_approved
 from retention.delivery.queued_messages import QueuedMessage
 from retention.delivery.refused_addresses import note_refused
 from retention.domain.actions import ActionState
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageState, Verdict
 from retention.messages import outbox
+
+_MANY = 500
 
 
 @dataclass(slots=True)
@@ -33,7 +35,7 @@ def claim_checked(session: Session, ids: Sequence[str], now: datetime, rules: Ru
     refused = check(session, found, now, rules)
     may_wait = [p for p in found if _may_wait(refused.get(p.message_id))]
     refused |= not_approved(session, may_wait, now, rules)  # what is void does not wait
-    settle_refused(session, found, refused)
+    settle_refused(session, found, refused, now)
     free = [message_id for message_id in ids if message_id not in refused]
     return Claims(attempts.claim(session, free, now, rules.lease), refused)
 
@@ -43,7 +45,7 @@ def _may_wait(refusal: Refusal | None) -> bool:
 
 
 def settle_refused(
-    session: Session, found: Sequence[QueuedMessage], refused: dict[str, Refusal]
+    session: Session, found: Sequence[QueuedMessage], refused: dict[str, Refusal], now: datetime
 ) -> None:
     """Give refused messages their final state, and their actions with them."""
     alike: dict[Refusal, list[QueuedMessage]] = defaultdict(list)
@@ -53,12 +55,22 @@ def settle_refused(
     for refusal, group in alike.items():
         ids = [queued.message_id for queued in group]
         if refusal.state is MessageState.QUEUED:
-            outbox.put_off(session, ids, refusal.reason, None)
+            outbox.put_off(session, ids, refusal.reason, now)
             continue
         outbox.take_back(session, ids, refusal.state, refusal.reason)
         expired = refusal.state is MessageState.EXPIRED
         fate = ActionState.EXPIRED if expired else ActionState.CANCELLED
         drop_approved(session, [queued.action_id for queued in group], fate)
+
+
+def expire_late(session: Session, now: datetime, timezone: str) -> int:
+    """Expire what may not leave any more, with its action; return how many messages that are."""
+    late = outbox.list_late(session, date_in(now, timezone))
+    for start in range(0, len(late), _MANY):
+        found = queued_messages.load(session, late[start : start + _MANY], lock=True)
+        over = Refusal(MessageState.EXPIRED, OVER)
+        settle_refused(session, found, {queued.message_id: over for queued in found}, now)
+    return len(late)
 
 
 def pass_dots(

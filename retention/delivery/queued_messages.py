@@ -1,7 +1,7 @@
 """Messages on their way out, as far as it matters whether they may leave."""
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -21,6 +21,8 @@ _COLUMNS = (  # in the order of QueuedMessage
     Message.send_until,
     Message.content_hash,
     Message.waiting_for,
+    Message.waiting_since,
+    Message.waited,
     Action.customer_id,
     Action.kind,
     Action.stage,
@@ -68,6 +70,8 @@ class QueuedMessage(NamedTuple):
     send_until: date
     content_hash: str
     waiting_for: str | None
+    waiting_since: datetime | None
+    waited: int
     customer_id: str
     kind: ActionKind
     stage: Stage
@@ -81,6 +85,11 @@ class QueuedMessage(NamedTuple):
     recipient: str
     timezone: str | None
     place: str
+
+    def waited_until(self, now: datetime) -> timedelta:
+        """Return for how long it has waited by rule, up to now: that ages no approval."""
+        lately = now - self.waiting_since if self.waiting_since else timedelta()
+        return timedelta(seconds=self.waited) + lately
 
 
 def load(session: Session, ids: Collection[str], *, lock: bool = False) -> list[QueuedMessage]:

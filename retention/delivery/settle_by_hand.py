@@ -90,6 +90,7 @@ def hold(session: Session, message_id: str, actor: Actor, *, reason: str) -> Mes
     if message.state not in CLAIMABLE_STATES:
         refuse(subject, f"is {message.state}", "Only what waits can be held.")
     message.held_by, message.last_text = actor.person.person_id, said
+    message.waiting_since = message.waiting_since or actor.now
     actor.tell(session, "message.held", action, reason=said)
     return message
 

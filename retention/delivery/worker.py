@@ -9,18 +9,19 @@ from typing import Any, Self
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from retention.actions.leaving_times import openings
 from retention.clock import utc_now
 from retention.db.session import writing
 from retention.delivery import circuit_breaker as health
 from retention.delivery import claim as delivery
 from retention.delivery import last_check
-from retention.delivery import selection as rounds
 from retention.delivery.attempts import Claimed, Ending
 from retention.delivery.logbook import Logbook
 from retention.delivery.mail_server import MailServer
 from retention.delivery.pacing import Pacer
 from retention.delivery.smtp import AttemptFailedError, Connection
 from retention.domain.messages import AttemptStage, MessageState, Verdict
+from retention.messages.leaving import as_leaving
 from retention.policies.load import Policies
 from retention.safeguards.stop_file import is_stopped
 
@@ -36,19 +37,27 @@ class PostOffice:
     """Several lines to one mail server, and the logbook in which they write."""
 
     def __init__(
-        self, engine: Engine, mail: MailServer, policies: Policies, timezone: str, stop_file: Path
+        self,
+        engine: Engine,
+        mail: MailServer,
+        policies: Policies,
+        timezone: str,
+        stop_file: Path,
+        templates: Path,
     ) -> None:
         sending, pace = policies.sending, policies.sending.pace
-        self._engine, self._stop_file = engine, stop_file
+        self._engine, self._stop_file, self._templates = engine, stop_file, templates
         self._pace, self._most_errors = pace, sending.errors
         self._rules = last_check.Rules(
             timezone,
             timedelta(hours=policies.approvals.valid_hours),
             policies.team,
+            timedelta(days=policies.approvals.longest_days),
             timedelta(seconds=mail.attempt_seconds) * 2,
-            rounds.openings(policies, timezone),
+            openings(policies.calendars, sending.hours, timezone),
             policies.sending.newest_night,
             policies.sending.dead_at_once,
+            templates,
         )
         self._pacer = Pacer(pace.per_second, pace.per_domain)
         self._logbook = Logbook(engine, self._rules, pace.connections)
@@ -132,7 +141,8 @@ class PostOffice:
                     raise WithdrawnError("all sending was stopped")
 
         try:
-            code, reply = line.send(claimed.sender, claimed.recipient, claimed.raw, on_stage)
+            raw = self._leaving(claimed)
+            code, reply = line.send(claimed.sender, claimed.recipient, raw, on_stage)
         except AttemptFailedError as error:
             # Nobody answered, or nobody will have us: the messages behind this one need not try.
             unreached = error.stage is AttemptStage.CONNECTED
@@ -143,6 +153,11 @@ class PostOffice:
             self._end(claimed, AttemptStage.DATA, None, str(error), Verdict.TAKEN_BACK)
         else:
             self._end(claimed, AttemptStage.REPLIED, code, reply, None)
+
+    def _leaving(self, claimed: Claimed) -> bytes:
+        return as_leaving(
+            claimed.raw, claimed.letter, claimed.claimed_at, self._rules.timezone, self._templates
+        )
 
     def _end(
         self,

@@ -213,7 +213,8 @@ def _wait_until_back(session: Session, row: Incoming, action: Action) -> None:
     ).all()
     back = datetime.combine(row.back_on, datetime.min.time(), row.read_at.tzinfo)
     if waiting and back > row.read_at:
-        outbox.put_off(session, waiting, f"away until {row.back_on}", back + timedelta(hours=6))
+        until = back + timedelta(hours=6)
+        outbox.put_off(session, waiting, f"away until {row.back_on}", row.read_at, until)
 
 
 def _tell(session: Session, row: Incoming, now: datetime) -> None:

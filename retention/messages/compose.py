@@ -11,7 +11,8 @@ from retention.domain.errors import TemplateError
 from retention.domain.messages import MessageClass
 from retention.domain.people import Person
 from retention.messages.invitations import Appointment, make_invitation
-from retention.messages.letters import Letterhead, make_pdf
+from retention.messages.leaving import letter_text, pdf_of
+from retention.messages.letters import Letterhead
 from retention.messages.locale import manner_of, place_of, zone_of
 from retention.messages.mime import (
     Attachment,
@@ -20,7 +21,7 @@ from retention.messages.mime import (
     message_id_for,
     usable_address,
 )
-from retention.messages.rendering import Manner, Rendered, long_date, render
+from retention.messages.rendering import Manner, Rendered, render
 from retention.messages.sender import BY_POST, Sender
 from retention.messages.template_values import values_of
 from retention.messages.templates import Template, load_template
@@ -31,7 +32,7 @@ _MORNING = time(6, 0)
 
 
 def written_at(as_of: date, timezone: str) -> datetime:
-    """Return the moment a night's messages are dated: the next morning in the company's zone.
+    """Return the moment a night's messages are written: the next morning in the company's zone.
 
     It depends on the business date only, so that a repeated night composes the same bytes.
     """
@@ -46,7 +47,9 @@ def compose(
     terms: Terms,
     at: datetime | None = None,
 ) -> Rendering:
-    """Return the rendering of an e-mail or a letter, dated `at` or the morning after its night.
+    """Return the rendering of an e-mail or a letter, as of `at` or the morning after its night.
+
+    It is dated when it leaves; its PDF shows that moment until then.
 
     `row` is the customer's score row with name and address. A letter has no address to send to:
     its bytes are its PDF, to be printed or handed to a provider. Raises TemplateError.
@@ -54,7 +57,7 @@ def compose(
     template = load_template(sender.templates, action.template or "", row["language"])
     token = make_token(sender.token_key, "message", action.id)
     at = at or written_at(action.proposed_on, sender.timezone)
-    envelope = _envelope(action, row, manager, sender, template, token, at)
+    envelope = _envelope(action, row, manager, sender, template, token)
     values = values_of(row, manager, sender.company, terms)
     values["sender"] = {
         "postal_address": sender.postal_address or sender.company,
@@ -65,12 +68,13 @@ def compose(
     rendered = render(sender.templates, template, values, manner)
     by_post = action.kind is ActionKind.LETTER
     wants_pdf = template.front.pdf or by_post
-    pdf = _letter(action, rendered, row, sender, manner, at) if wants_pdf else b""
+    letter = _letter(action, rendered, row, sender, manner) if wants_pdf else None
+    pdf = pdf_of(letter, at, sender.timezone, sender.templates) if letter else b""
     files: list[Attachment] = []
     if pdf:
         files.append(Attachment(f"{action.template}.pdf", "application/pdf", pdf))
     if terms.appointment is not None:
-        files.append(_invitation(rendered, envelope, terms.appointment))
+        files.append(_invitation(rendered, envelope, terms.appointment, at))
     return Rendering(
         action_id=action.id,
         recipient=envelope.recipient,
@@ -87,17 +91,20 @@ def compose(
         text=rendered.text,
         html=rendered.html,
         raw=pdf if by_post else build_bytes(rendered, envelope, tuple(files)),
+        letter=letter,
     )
 
 
-def _invitation(rendered: Rendered, envelope: Envelope, agreed: Appointment) -> Attachment:
+def _invitation(
+    rendered: Rendered, envelope: Envelope, agreed: Appointment, at: datetime
+) -> Attachment:
     data = make_invitation(
         agreed,
         uid=f"{agreed.call_id}@{envelope.sender.rpartition('@')[2]}",
         summary=rendered.subject,
         organiser=(envelope.reply_name, envelope.reply_to),
         attendee=envelope.recipient,
-        written_at=envelope.written_at,
+        written_at=at,
     )
     return Attachment("call.ics", "text/calendar; method=REQUEST", data)
 
@@ -109,7 +116,6 @@ def _envelope(
     sender: Sender,
     template: Template,
     token: str,
-    at: datetime,
 ) -> Envelope:
     by_post = action.kind is ActionKind.LETTER
     address = sender.from_address(template.customer_class)
@@ -121,7 +127,7 @@ def _envelope(
         reply_to=tagged(sender.replies_to, token) if sender.replies_to else manager.email,
         reply_name=manager.name,
         message_id=message_id_for(token, address),
-        written_at=at,
+        written_at=None,
         language=template.language,
         unsubscribe=_ways_out(sender, manager, token) if commercial else (),
         list_id=f"news.{address.rpartition('@')[2]}" if commercial else None,
@@ -150,18 +156,17 @@ def _letter(
     row: dict[str, Any],
     sender: Sender,
     manner: Manner,
-    at: datetime,
-) -> bytes:
+) -> str:
     head = Letterhead(
         company=sender.company,
         title=rendered.subject,
         address=address_block(row),
-        dated=long_date(at.astimezone(ZoneInfo(sender.timezone)).date(), manner.locale),
+        dated="",
         reference=action.id[:8],
         footer=sender.postal_address or sender.company,
-        language=manner.locale.partition("_")[0],
+        locale=manner.locale,
     )
-    return make_pdf(sender.templates, head, rendered.blocks, at)
+    return letter_text(head, rendered.blocks, sender.templates)
 
 
 def address_block(row: dict[str, Any]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """What exactly people approve: one hash over everything that would reach the customer, and why.
 
 Recipient, bytes, offer, effective date, the scores behind it and the playbook's version. Whatever
-of it changes, an approval of something else is worth nothing.
+of it changes, an approval of something else is worth nothing. The day on which it leaves is no part
+of it: nobody knows that day yet (decision 27).
 """
 
 import hashlib
@@ -30,6 +31,8 @@ def _described(action: Action) -> dict[str, object]:
         described["recipient"] = action.rendering.recipient
         described["sender"] = action.rendering.sender
         described["bytes"] = hashlib.sha256(action.rendering.raw).hexdigest()
+        if action.rendering.letter is not None:
+            described["letter"] = hashlib.sha256(action.rendering.letter.encode()).hexdigest()
     if action.offer is not None:
         offer = action.offer
         described["offer"] = [offer.kind, offer.version, offer.current_fee, offer.new_fee,

@@ -59,13 +59,11 @@ def _exhibit(sender: Sender, folder: Path, template: Template, sample: Sample) -
     pdf = None
     if template.front.pdf:
         pdf = f"{stem}.pdf"
-        (folder / pdf).write_bytes(_letter(sender, template, sample, made, manner))
+        (folder / pdf).write_bytes(_letter(sender, sample, made, manner))
     return Exhibit(template, sample, made, stem, pdf)
 
 
-def _letter(
-    sender: Sender, template: Template, sample: Sample, made: Rendered, manner: Manner
-) -> bytes:
+def _letter(sender: Sender, sample: Sample, made: Rendered, manner: Manner) -> bytes:
     head = Letterhead(
         company=sender.company,
         title=made.subject,
@@ -73,7 +71,7 @@ def _letter(
         dated=long_date(_AT.date(), manner.locale),
         reference="sample",
         footer=sender.postal_address or sender.company,
-        language=template.language,
+        locale=manner.locale,
     )
     return make_pdf(sender.templates, head, made.blocks, _AT)
 

@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from retention.domain.errors import TemplateError
 
 _LISTS = {"bullet_list_open": "bullets", "ordered_list_open": "numbers"}
+LAYOUT = Path("pdf") / "letter.typ"
 Fill = Callable[[str], str]
 
 
@@ -29,7 +30,7 @@ class Letterhead:
     dated: str
     reference: str
     footer: str
-    language: str
+    locale: str
 
 
 def make_pdf(
@@ -39,13 +40,14 @@ def make_pdf(
 
     Raises TemplateError when it cannot be set.
     """
-    data = json.dumps({**asdict(head), "blocks": blocks}, ensure_ascii=False)
+    language = head.locale.partition("_")[0]
+    data = {**asdict(head), "language": language, "blocks": list(blocks)}
     try:
         made = typst.compile(
-            templates / "pdf" / "letter.typ",
+            templates / LAYOUT,
             root=templates / "pdf",
             ignore_system_fonts=True,
-            sys_inputs={"data": data},
+            sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
             pdf_standards=["ua-1"],
             timestamp=int(written_at.timestamp()),
         )

@@ -30,7 +30,9 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who sends to whom, where answers go, and when the message was written.
+    """Who sends to whom, and where answers go.
+
+    `written_at` is None for what is dated when it leaves.
 
     `unsubscribe` are the addresses that stop messages like this one; https ones act at one click
     (RFC 8058). `list_id` names the stream that it stops.
@@ -41,7 +43,7 @@ class Envelope:
     recipient: str
     reply_to: str
     message_id: str
-    written_at: datetime
+    written_at: datetime | None
     language: str
     reply_name: str = ""
     unsubscribe: tuple[str, ...] = ()
@@ -176,8 +178,9 @@ def _headers(rendered: Rendered, envelope: Envelope) -> list[str]:
         headers["List-Unsubscribe"] = ", ".join(f"<{where}>" for where in envelope.unsubscribe)
     if any(where.startswith("https:") for where in envelope.unsubscribe):
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    at = envelope.written_at
     return [
-        _line("Date", format_datetime(envelope.written_at)),
+        *([_line("Date", format_datetime(at))] if at else []),
         _mailbox("From", envelope.company, envelope.sender),
         _line("To", envelope.recipient),
         _mailbox("Reply-To", envelope.reply_name, envelope.reply_to),

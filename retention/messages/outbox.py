@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Message
@@ -34,6 +34,7 @@ def enqueue(session: Session, action: Action, not_before: datetime) -> Message:
         policy=rendering.policy,
         content_hash=content_of(action),
         attempts=0,
+        waited=0,
         not_before=not_before,
         send_until=action.due_on,
     )
@@ -46,7 +47,7 @@ def set_state(message: Message, target: MessageState) -> None:
     """Change a message's state. Raises MoveNotAllowedError."""
     require_move(MESSAGE_MOVES, message.state, target, subject=f"message {message.id}")
     message.state = target
-    message.lease_until, message.waiting_for = None, None
+    message.lease_until, message.waiting_for, message.waiting_since = None, None, None
 
 
 def withdraw(session: Session, message: Message | None, target: MessageState) -> bool:
@@ -68,7 +69,9 @@ def take_back(
     session.execute(
         update(Message)
         .where(Message.id.in_(ids), Message.state.in_(sorted(CLAIMABLE_STATES)))
-        .values(state=target, lease_until=None, waiting_for=None, last_text=reason)
+        .values(
+            state=target, lease_until=None, waiting_for=None, waiting_since=None, last_text=reason
+        )
         .execution_options(**_ONE_SIDED)
     )
     touch(session, Message, ids)
@@ -116,7 +119,10 @@ _HOLD_ON = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a message that was being sent, with the server's last words."""
+    """What became of a message that was being sent, with the server's last words.
+
+    `waited` are the seconds that it has waited by rule until it was claimed.
+    """
 
     message_id: str
     state: MessageState
@@ -124,6 +130,7 @@ class Outcome:
     reply: str
     sent_at: datetime | None
     not_before: datetime
+    waited: int
 
 
 def settle(
@@ -140,7 +147,7 @@ def settle(
         _SETTLE,
         [
             {"key": o.message_id, "to": o.state, "code": o.code, "reply": o.reply,
-             "sent": o.sent_at, "again": o.not_before}
+             "sent": o.sent_at, "again": o.not_before, "waited_for": o.waited}
             for o in outcomes
         ],
     )  # fmt: skip
@@ -152,15 +159,26 @@ _SETTLE = (
     .where(Message.__table__.c.id == bindparam("key"))
     .values(
         state=bindparam("to"), last_code=bindparam("code"), last_text=bindparam("reply"),
-        sent_at=bindparam("sent"), not_before=bindparam("again"), lease_until=None,
-        waiting_for=None,
+        sent_at=bindparam("sent"), not_before=bindparam("again"), waited=bindparam("waited_for"),
+        lease_until=None, waiting_for=None, waiting_since=None,
     )
 )  # fmt: skip
 
 
-def put_off(session: Session, ids: Collection[str], reason: str, until: datetime | None) -> None:
-    """Let messages wait, and say why; `until` is the moment from which they may leave."""
-    values: dict[str, object] = {"waiting_for": reason}
+def put_off(
+    session: Session,
+    ids: Collection[str],
+    reason: str,
+    now: datetime,
+    until: datetime | None = None,
+) -> None:
+    """Let messages wait from `now` on, and say why; `until` is when they may leave, if known."""
+    values: dict[str, object] = {
+        "waiting_for": reason,
+        "waiting_since": func.coalesce(
+            Message.waiting_since, literal(now, Message.waiting_since.type)
+        ),
+    }
     if until is not None:
         values["not_before"] = until
     session.execute(
@@ -171,13 +189,9 @@ def put_off(session: Session, ids: Collection[str], reason: str, until: datetime
     )
 
 
-def expire_late(session: Session, today: date) -> None:
-    """Expire every message that may not leave any more."""
-    expired = session.scalars(
-        update(Message)
-        .where(Message.state.in_(sorted(CLAIMABLE_STATES)), Message.send_until < today)
-        .values(state=MessageState.EXPIRED, lease_until=None)
-        .returning(Message.id)
-        .execution_options(**_ONE_SIDED)
+def list_late(session: Session, today: date) -> list[str]:
+    """Return the ids of messages that wait and may not leave any more."""
+    late = select(Message.id).where(
+        Message.state.in_(sorted(CLAIMABLE_STATES)), Message.send_until < today
     )
-    touch(session, Message, expired.all())
+    return list(session.scalars(late))

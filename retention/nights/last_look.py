@@ -39,13 +39,17 @@ _CENTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A message that today's data may speak against: whose, written by which night, to whom."""
+    """A message that today's data may speak against: whose, written by which night, to whom.
+
+    Against a `mild` one speaks only that the customer is gone, or has another address.
+    """
 
     message_id: str
     customer_id: str
     written_on: date
     recipient: str | None
     adverse: bool
+    mild: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +151,11 @@ def _reason(
 ) -> str | None:
     if present is None or debt is None or known is None:
         return "the customer is not in the data"
-    said = [reason for name, reason in _BLOCKS.items() if present[name]]
+    blocks = {} if message.mild else _BLOCKS
+    said = [reason for name, reason in blocks.items() if present[name]]
     if present["contract_ended_on"] is not None or present["status"] in gone:
         said.append("the customer has left")
-    if complaints > (known["complaints_12m"] or 0):
+    if not message.mild and complaints > (known["complaints_12m"] or 0):
         said.append("the customer has complained since")
     if message.recipient is not None and _differs(message.recipient, present["email"]):
         said.append("the customer has another address by now")

@@ -39,12 +39,13 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who decides. `on` is the company's calendar date at `now`."""
+    """Who decides. `on` is the calendar date at `now` in the company's `zone`."""
 
     policies: "Policies"
     person: Person
     now: datetime
     on: date
+    zone: str
 
     @property
     def author(self) -> Author:

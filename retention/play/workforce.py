@@ -113,8 +113,8 @@ class Workforce:
         return approving
 
     def _actor(self, person: Person) -> Actor:
-        today = date_in(utc_now(), self._shop.settings.timezone)
-        return Actor(self._shop.policies, person, utc_now(), today)
+        zone = self._shop.settings.timezone
+        return Actor(self._shop.policies, person, utc_now(), date_in(utc_now(), zone), zone)
 
     def _one_with(self, role: Role) -> Person:
         return self._shop.policies.team.with_role(role)[0]

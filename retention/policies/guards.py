@@ -77,9 +77,14 @@ class LimitsDoc(PolicyModel):
 
 
 class ApprovalsDoc(PolicyModel):
-    """How long an approval counts, when a decision is overdue, and how much goes in bulk."""
+    """How long an approval counts, when a decision is overdue, and how much goes in bulk.
+
+    An approval ages while its message could leave; `longest_days` after it was given it is over
+    even if a rule has kept the message all the time.
+    """
 
     valid_hours: int = Field(72, ge=1, le=24 * 30)
+    longest_days: int = Field(21, ge=1, le=366)
     escalate_after: PeriodText = Period(3, workdays=True)
     bulk: int = Field(20, ge=1, le=20)
 

@@ -11,6 +11,7 @@ from retention.actions.needed import slots_of, still_needed
 from retention.db.models import Action, Message
 from retention.delivery import circuit_breaker as health
 from retention.domain.actions import ActionState
+from retention.domain.dates import date_in
 from retention.domain.forms import REPLY
 from retention.domain.messages import MessageState
 from retention.domain.people import Permission, Person
@@ -45,8 +46,12 @@ class Digest:
         return bool(self.open or self.replies or self.unknown or self.mail_stopped)
 
 
-def make_digests(session: Session, policies: Policies, now: datetime, on: date) -> list[Digest]:
-    """Return the digest of every member of the team, also of those for whom nothing waits."""
+def make_digests(session: Session, policies: Policies, now: datetime, zone: str) -> list[Digest]:
+    """Return the digest of every member of the team, also of those for whom nothing waits.
+
+    `zone` is the company's.
+    """
+    on = date_in(now, zone)
     waiting = session.scalars(
         select(Action)
         .where(Action.state == ActionState.PENDING_APPROVAL)
@@ -71,7 +76,7 @@ def make_digests(session: Session, policies: Policies, now: datetime, on: date) 
     stopped = int(health.why_stopped(session) is not None)
     return [
         _of(session, policies, person, asked, expired[person.person_id], unknown or 0, stopped,
-            now, on)
+            now, zone)
         for person in policies.team.people.values()
     ]  # fmt: skip
 
@@ -89,10 +94,10 @@ def _of(
     unknown: int,
     stopped: int,
     now: datetime,
-    on: date,
+    zone: str,
 ) -> Digest:
-    settles = person.may(Permission.SETTLE)
-    acts_for = standing_in(session, Actor(policies, person, now, on))
+    settles, on = person.may(Permission.SETTLE), date_in(now, zone)
+    acts_for = standing_in(session, Actor(policies, person, now, on, zone))
     selves = [person, *(other.principal for other in acts_for)]
     mine = [
         action

@@ -81,7 +81,8 @@ def pending(session: Session, **having: Any) -> list[Action]:
 def actor_of(shop: Application, person_id: str, as_of: date) -> Actor:
     """The actor of a person on the morning after a night."""
     person = shop.policies.team.get(person_id)
-    return Actor(shop.policies, person, morning_after(as_of), as_of + timedelta(days=1))
+    zone = shop.settings.timezone
+    return Actor(shop.policies, person, morning_after(as_of), as_of + timedelta(days=1), zone)
 
 
 ANSWERS = {

@@ -12,7 +12,7 @@ from retention.actions.step_terms import terms_of
 from retention.bootstrap import Application
 from retention.cases import lifecycle as cases
 from retention.clock import travel
-from retention.db.models import Action, Case, Message
+from retention.db.models import Action, Case, Message, Rendering
 from retention.db.queries import actions as queries
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
@@ -68,6 +68,17 @@ def one_proposal(shop: Application, stage: Stage, position: int | None = None) -
 
 def _owes_and_is_reachable(row: dict[str, Any]) -> bool:
     return bool(row["has_email"] and row["open_amount"])
+
+
+def without_date(raw: bytes) -> bytes:
+    """A message as it was approved: that day nobody knew when it would leave."""
+    date, rest = raw.split(b"\r\n", 1)
+    assert date.startswith(b"Date: ")
+    return rest
+
+
+def has_left(accepted: list[bytes], rendering: Rendering) -> bool:
+    return any(rendering.message_id.encode() in raw for raw in accepted)
 
 
 def message_of(shop: Application, action_id: str) -> Message:

@@ -263,7 +263,8 @@ class World:
 
     def actor(self, who: str) -> Actor:
         person = self.shop.policies.team.get(who)
-        return Actor(self.shop.policies, person, self.now, self.today + timedelta(days=1))
+        tomorrow = self.today + timedelta(days=1)
+        return Actor(self.shop.policies, person, self.now, tomorrow, "Europe/Madrid")
 
     def attempt(self, work: Callable[[Session], Any]) -> None:
         """Do something that the rules may refuse; a refusal changes nothing."""

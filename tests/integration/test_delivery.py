@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -33,6 +34,7 @@ from retention.domain.runs import RunState
 from retention.domain.stages import Stage
 from retention.domain.summaries import PullSummary
 from retention.ladder.decide_night import decide_night
+from retention.messages.leaving import as_leaving
 from retention.snapshots import store as snapshots
 from tasks.delivery import recover_lost
 from tests.conftest import (
@@ -44,13 +46,16 @@ from tests.factories.outboxes import (
     AFTERNOON,
     approve,
     deliver,
+    has_left,
     message_of,
     one_proposal,
     owner,
     reject,
     state_of,
     state_of_message,
+    without_date,
 )
+from tests.factories.pdfs import pdf_text
 from tests.factories.servers import ScriptedServer, make_certificate
 
 
@@ -63,10 +68,60 @@ def test_what_was_queued_is_byte_for_byte_what_the_server_gets(
     with reading(queued.engine) as session:
         stored = set(session.scalars(select(Rendering.raw)))
         done = session.scalars(select(Action).where(Action.kind == ActionKind.EMAIL)).all()
-    assert set(server.accepted) == stored
+    assert {without_date(raw) for raw in server.accepted} == stored
+    dates = {
+        message_from_bytes(raw, policy=policy.SMTP)["Date"].datetime for raw in server.accepted
+    }
+    assert dates == {AFTERNOON}, "it is dated when it leaves, in the company's zone"
     assert server.connections == 1
     assert {action.state for action in done} == {ActionState.DONE}
     assert {action.done_on for action in done} == {AFTERNOON.date()}
+
+
+def test_a_letter_says_the_day_on_which_it_leaves(
+    queued: Application, server: ScriptedServer
+) -> None:
+    """Approved on a Monday, kept over two days: the mail and its PDF say Wednesday."""
+    offer = one_proposal(queued, Stage.RENEGOTIATE)
+    approve(queued, offer, owner(queued, offer))
+    wednesday = AFTERNOON + timedelta(days=1)
+    assert deliver(now=wednesday)["sent"] > 25
+    with reading(queued.engine) as session:
+        rendering = session.get_one(Rendering, offer)
+        attempt = session.scalars(
+            select(DeliveryAttempt).join(Message).where(Message.action_id == offer)
+        ).one()
+    (left,) = [raw for raw in server.accepted if rendering.message_id.encode() in raw]
+    mail = message_from_bytes(left, policy=policy.SMTP)
+    assert mail["Date"].datetime == wednesday
+    (letter,) = mail.iter_attachments()
+    said = pdf_text(letter.get_content())
+    assert "3 de junio de 2026" in said or "3 June 2026" in said
+    again = as_leaving(
+        rendering.raw, rendering.letter, attempt.started_at, "Europe/Madrid",
+        queued.settings.templates_dir,
+    )  # fmt: skip
+    assert again == left, "what left can be made once more from what is on record"
+
+
+def test_a_letter_whose_layout_was_changed_needs_a_new_approval(
+    queued: Application,
+    server: ScriptedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offer = one_proposal(queued, Stage.RENEGOTIATE)
+    approve(queued, offer, owner(queued, offer))
+    templates = tmp_path / "templates"
+    shutil.copytree(queued.settings.templates_dir, templates)
+    layout = templates / "pdf" / "letter.typ"
+    layout.write_text(layout.read_text("utf-8") + "\n// another look\n", "utf-8")
+    settings = queued.settings.model_copy(update={"templates_dir": templates})
+    use_application(monkeypatch, replace(queued, settings=settings))
+    deliver()
+    found = message_of(queued, offer)
+    assert found.state is MessageState.CANCELLED
+    assert found.last_text == "the layout of letters is not what was approved"
 
 
 def test_a_second_round_sends_nothing(queued: Application, server: ScriptedServer) -> None:
@@ -155,7 +210,7 @@ def test_a_rejected_message_is_never_sent(queued: Application, server: ScriptedS
     deliver()
     with reading(queued.engine) as session:
         rendering = session.get_one(Rendering, offer)
-        assert rendering.raw not in server.accepted
+        assert not has_left(server.accepted, rendering)
     assert state_of(queued, offer) is ActionState.REJECTED
 
 
@@ -169,7 +224,7 @@ def test_an_approved_message_can_be_taken_back_until_it_leaves(
     assert state_of(queued, notice) is ActionState.CANCELLED
     deliver()
     with reading(queued.engine) as session:
-        assert session.get_one(Rendering, notice).raw not in server.accepted
+        assert not has_left(server.accepted, session.get_one(Rendering, notice))
         sent = session.scalars(select(Action.id).where(Action.state == ActionState.DONE)).all()
     with pytest.raises(NotAllowedError):
         reject(queued, sent[-1], "diana", "too late")
@@ -305,7 +360,7 @@ def test_a_night_takes_back_an_approved_notice_when_the_data_no_longer_supports_
     assert message_of(queued, notice).state is MessageState.CANCELLED
     deliver()
     with reading(queued.engine) as session:
-        assert session.get_one(Rendering, notice).raw not in server.accepted
+        assert not has_left(server.accepted, session.get_one(Rendering, notice))
 
 
 def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
@@ -313,7 +368,7 @@ def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
 ) -> None:
     lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
-        first, second = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:2]
+        first, second = canaries.list_due(session, AFTERNOON, queued.policies.canary)[0][:2]
         for message_id in (first, second):
             session.get_one(Message, message_id).policy = SendPolicy.AT_MOST_ONCE
     with writing(queued.engine) as session:
@@ -331,7 +386,7 @@ def test_a_dead_sender_after_the_dot_leaves_unknown_and_before_it_a_retry(
 def test_a_late_sender_loses_to_the_one_that_took_over(queued: Application) -> None:
     lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
-        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
+        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[0][:1]
         (slow,) = attempts.claim(session, [message_id], AFTERNOON, lease)
     later = AFTERNOON + timedelta(hours=1)
     with travel(later):
@@ -352,7 +407,7 @@ def test_a_late_sender_loses_to_the_one_that_took_over(queued: Application) -> N
 def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Application) -> None:
     lease = timedelta(minutes=5)
     with writing(queued.engine) as session:
-        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
+        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[0][:1]
         session.get_one(Message, message_id).policy = SendPolicy.AT_MOST_ONCE
     with writing(queued.engine) as session:
         (slow,) = attempts.claim(session, [message_id], AFTERNOON, lease)
@@ -370,7 +425,7 @@ def test_a_reply_that_comes_late_settles_what_was_unknown(queued: Application) -
 
 def test_two_workers_never_claim_the_same_message(queued: Application) -> None:
     with writing(queued.engine) as session:
-        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
+        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[0][:1]
         assert attempts.claim(session, [message_id], AFTERNOON, timedelta(minutes=5))
     with writing(queued.engine) as session:
         assert attempts.claim(session, [message_id], AFTERNOON, timedelta(minutes=5)) == []
@@ -488,7 +543,7 @@ def test_nothing_adverse_leaves_on_a_night_that_has_not_said_that_all_is_well(
     found = message_of(queued, notice)
     assert (found.state, found.waiting_for) == (MessageState.QUEUED, f"night_{state}")
     with reading(queued.engine) as session:
-        assert session.get_one(Rendering, notice).raw not in server.accepted
+        assert not has_left(server.accepted, session.get_one(Rendering, notice))
 
 
 def test_nothing_adverse_leaves_when_the_last_night_is_too_long_ago(
@@ -511,7 +566,7 @@ def test_a_night_that_commits_while_the_dot_waits_is_seen(
 ) -> None:
     """The worker waits for the night's lock, and must then see what the night has written."""
     with writing(queued.engine) as session:
-        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[:1]
+        (message_id,) = canaries.list_due(session, AFTERNOON, queued.policies.canary)[0][:1]
         rules = last_check.Rules("Europe/Madrid", timedelta(hours=72), queued.policies.team)
         claims = delivery.claim_checked(session, [message_id], AFTERNOON, rules)
     (claimed,) = claims.taken

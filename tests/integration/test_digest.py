@@ -20,7 +20,7 @@ from tests.factories.servers import ScriptedServer
 
 def digests(shop: Application) -> dict[str, digest.Digest]:
     with reading(shop.engine) as session:
-        found = digest.make_digests(session, shop.policies, AFTERNOON, AFTERNOON.date())
+        found = digest.make_digests(session, shop.policies, AFTERNOON, "Europe/Madrid")
     return {d.person: d for d in found}
 
 

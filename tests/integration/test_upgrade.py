@@ -118,7 +118,8 @@ def test_an_earlier_state_goes_on(earlier: Application) -> None:
     assert all(not night["pull"]["tripped"] for night in nights)
     with reading(earlier.engine) as session:
         listed = list_nights(session, "nightly", 10)
-        assert [night.state for night in listed] == [RunState.COMPLETED] * 5
+        assert {night.state for night in listed} == {RunState.COMPLETED}
+        assert len(listed) >= 5
         assert all(night.read == 60 for night in listed)
         assert summary_of(session, "nightly", LAST)["decisions"]["over_cap"] == {}
         for what in (Case, Action):

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retention.delivery.selection import openings, zones_of
+from retention.actions.leaving_times import openings, zones_of
 from retention.domain.dates import Calendar
 from retention.policies.load import load_policies
 from tests.conftest import ROOT
 
 POLICIES = load_policies(ROOT / "config", ROOT / "templates")
-OPENING = openings(POLICIES, "Europe/Madrid")
+OPENING = openings(POLICIES.calendars, POLICIES.sending.hours, "Europe/Madrid")
 FRIDAY, SATURDAY, SUNDAY = (date(2026, 11, day) for day in (27, 28, 29))
 
 

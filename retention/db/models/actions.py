@@ -63,7 +63,10 @@ class Action(Base):
 
 
 class Rendering(Base):
-    """The exact bytes that will be sent, as approvers see them."""
+    """The exact bytes that will be sent, as approvers see them, but for the day they leave on.
+
+    `letter` is what a PDF among them is made of, as JSON: it is made anew with that day.
+    """
 
     __tablename__ = "rendering"
 
@@ -82,6 +85,7 @@ class Rendering(Base):
     text: Mapped[str]
     html: Mapped[str]
     raw: Mapped[bytes] = mapped_column(LargeBinary)
+    letter: Mapped[str | None]
 
 
 class Receipt(Base):
@@ -150,6 +154,7 @@ class AgreedCall(Base):
     starts_at: Mapped[datetime]
     agreed_by: Mapped[str]
     agreed_at: Mapped[datetime]
+    cancelled_at: Mapped[datetime | None]
 
 
 class Comment(Base):

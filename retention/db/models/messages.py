@@ -11,7 +11,11 @@ from retention.domain.messages import MessageState, SendPolicy
 
 
 class Message(Base):
-    """The outbox: one approved e-mail to one recipient."""
+    """The outbox: one approved e-mail to one recipient.
+
+    `waiting_since` is from when a rule has kept it, `waited` how many seconds others have before:
+    that time does not age its approvals.
+    """
 
     __tablename__ = "message"
 
@@ -28,6 +32,8 @@ class Message(Base):
     last_code: Mapped[int | None]
     last_text: Mapped[str | None]
     waiting_for: Mapped[str | None]
+    waiting_since: Mapped[datetime | None]
+    waited: Mapped[int] = mapped_column(default=0)
     held_by: Mapped[str | None]
 
     tried: Mapped[list["DeliveryAttempt"]] = relationship(

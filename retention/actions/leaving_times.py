@@ -1,0 +1,133 @@
+"""When a message may leave: its recipient's hours, what they got lately, the day's quota."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel.core import get_global
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from retention.db.models import Action, Message, Rendering
+from retention.domain.actions import ActionKind, Purpose
+from retention.domain.dates import date_in
+from retention.domain.messages import MessageClass, MessageState
+from retention.domain.people import refuse
+from retention.domain.sending import Hours, SendingRules
+from retention.people.actor import Actor
+from retention.policies.calendars import Calendars
+
+_DAY = timedelta(hours=24)
+_MANY, _MOST_TRIES, _REMEMBERED = 500, 14, 4096
+_NOT_OUT = frozenset(
+    {MessageState.QUEUED, MessageState.RETRY_WAIT, MessageState.FAILED, MessageState.CANCELLED,
+     MessageState.EXPIRED}
+)  # fmt: skip
+Opening = Callable[[datetime, str | None, str], datetime]
+Sent = dict[tuple[str, MessageClass], list[datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """From when on a message may leave, as far as is known now, and the last day on which."""
+
+    earliest: datetime
+    last_day: date
+
+
+def departure(session: Session, action: Action, actor: Actor) -> Departure:
+    """Return when an e-mail that is approved now may leave; its rendering must be loaded."""
+    rendering, sending = action.rendering, actor.policies.sending
+    if rendering is None or action.kind is not ActionKind.EMAIL:
+        raise AssertionError(f"action {action.id} is no e-mail")
+    opening = openings(actor.policies.calendars, sending.hours, actor.zone)
+    at = max(actor.now, action.message.not_before) if action.message else actor.now
+    cap = sending.frequency.get(rendering.message_class)
+    if cap is not None and action.purpose is not Purpose.RECEIPT:
+        theirs = sent_lately(session, [action.customer_id], sending, actor.now)
+        at = max(at, cap.next_free(theirs[action.customer_id, rendering.message_class], at))
+    longest = actor.now + timedelta(days=actor.policies.approvals.longest_days)
+    last = min(action.due_on, date_in(longest, actor.zone))
+    return Departure(opening(at, rendering.timezone, rendering.place), last)
+
+
+def refuse_too_late(session: Session, action: Action, actor: Actor) -> None:
+    """Refuse what can no longer leave: whoever approved it would wait for nothing.
+
+    Raises NotAllowedError.
+    """
+    found = departure(session, action, actor)
+    if date_in(found.earliest, actor.zone) > found.last_day:
+        refuse(
+            f"action {action.id[:8]}",
+            f"can leave on {found.earliest:%Y-%m-%d %H:%M} at the earliest, and its last day is "
+            f"{found.last_day}",
+            "The next night proposes it anew.",
+        )
+
+
+def openings(calendars: Calendars, hours: Hours, company_zone: str) -> Opening:
+    """Return a function of a moment, a recipient's zone and place: when they may be written to.
+
+    Without a zone it may be any of their country's: then when it is the hour in all of them.
+    """
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def opening(now: datetime, zone: str | None, place: str) -> datetime:
+        country, _, region = place.partition("-")
+        if zone is not None:
+            return in_zone(now, zone, country, region)
+        zones = zones_of(country) or (company_zone,)
+        at = now
+        for _ in range(_MOST_TRIES):
+            latest = max(in_zone(at, one, country, region) for one in zones)
+            if latest <= at:
+                return at
+            at = latest
+        return in_zone(now, company_zone, country, region)  # they never agree
+
+    def in_zone(now: datetime, zone: str, country: str, region: str) -> datetime:
+        theirs = zone_of(zone)
+        there = now.astimezone(theirs).date()
+        days_of = calendars.of_customer(country or None, region or None, there)
+        return hours.next_opening(now, theirs, days_of)
+
+    return opening
+
+
+@cache
+def zones_of(country: str) -> tuple[str, ...]:
+    """Return the time zones of a country; none of one that is not known."""
+    zones = get_global("territory_zones").get(country, ())
+    return tuple(sorted(zone for zone in zones if zone in available_timezones()))
+
+
+zone_of = lru_cache(maxsize=512)(ZoneInfo)
+
+
+def sent_lately(
+    session: Session, customers: Collection[str], rules: SendingRules, now: datetime
+) -> Sent:
+    """Return what may have reached these customers, by class: in doubt it counts."""
+    sent: Sent = defaultdict(list)
+    longest = max((cap.days for cap in rules.frequency.values()), default=0)
+    at = func.coalesce(Message.sent_at, Message.not_before)
+    asked = sorted(customers)
+    for start in range(0, len(asked), _MANY):
+        rows = session.execute(
+            select(Action.customer_id, Rendering.message_class, at)
+            .select_from(Message)
+            .join(Action, Action.id == Message.action_id)
+            .join(Rendering, Rendering.action_id == Action.id)
+            .where(
+                Action.customer_id.in_(asked[start : start + _MANY]),
+                Message.state.not_in(sorted(_NOT_OUT)),
+                at > now - timedelta(days=longest),
+            )
+        )
+        for customer_id, message_class, moment in rows:
+            sent[customer_id, message_class].append(moment)
+    return sent

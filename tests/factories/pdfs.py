@@ -1,0 +1,17 @@
+"""What a PDF says, and what it looks like."""
+
+from pathlib import Path
+
+import pypdfium2
+
+
+def pdf_text(data: bytes) -> str:
+    """All its words, line by line."""
+    with pypdfium2.PdfDocument(data) as document:
+        return "\n".join(page.get_textpage().get_text_bounded() for page in document)
+
+
+def pdf_picture(data: bytes, path: Path, page: int = 0) -> None:
+    """Write a picture of one of its pages."""
+    with pypdfium2.PdfDocument(data) as document:
+        document[page].render(scale=1.4).to_pil().save(path)
