@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
+from retention.actions.agreed_calls import call_off_moot
 from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
@@ -35,6 +36,16 @@ def recover_lost() -> int:
         expire_late(session, now, shop.settings.timezone)
         canaries.stop_bad_batches(session, now, shop.policies.canary)
         return attempts.recover(session, now)
+
+
+@step()
+def call_off() -> int:
+    """Take agreed calls back that nobody will make any more."""
+    shop = get_application()
+    if not schema.prepare(shop.engine):
+        return 0
+    with writing(shop.engine) as session:
+        return call_off_moot(session, utc_now(), shop.policies, shop.sender, shop.folders)
 
 
 @step()

@@ -82,6 +82,8 @@ def test_every_template_exists_in_spanish_and_english() -> None:
         found.setdefault(purpose, set()).add(language)
     assert set(found) == {
         "check_in",
+        "call_agreed",
+        "call_cancelled",
         "digest",
         "education",
         "ops_alert",

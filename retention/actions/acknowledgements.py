@@ -27,7 +27,7 @@ from retention.policies.load import Policies
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Folders
 
-_RECEIPT = Step(ActionKind.EMAIL, template="receipt")
+RECEIPT = "receipt"
 
 
 def propose_handover(
@@ -57,15 +57,15 @@ def confirm(
     sender: Sender,
     folders: Folders,
     terms: Terms,
+    template: str = RECEIPT,
 ) -> Action | None:
-    """Confirm to a customer, in writing, what they have said about an action.
+    """Confirm to a customer, in writing, what was said about an action.
 
-    None when there is no address to write to, no row of tonight, or no open case.
+    None when there is no address to write to, or no row of tonight.
     """
     _give_up_older(session, action)
-    return _write(
-        session, action, author, policies, sender, folders, Purpose.RECEIPT, _RECEIPT, terms
-    )
+    step = Step(ActionKind.EMAIL, template=template)
+    return _write(session, action, author, policies, sender, folders, Purpose.RECEIPT, step, terms)
 
 
 def _give_up_older(session: Session, action: Action) -> None:
@@ -94,7 +94,8 @@ def _write(
     case = action_queries.case_of(session, action)
     found = read_rows(folders.snapshots, folders.newest(), [action.customer_id])
     row = found.get(action.customer_id)
-    if row is None or case.state is not CaseState.OPEN:
+    goes_on = case.state is CaseState.OPEN or purpose is Purpose.RECEIPT
+    if row is None or not goes_on:
         return None
     work = Work(
         row=row,

@@ -8,7 +8,7 @@ from retention.actions.approval import lock_waiting
 from retention.db.models import Action, Comment
 from retention.db.queries import actions as action_queries
 from retention.domain.people import Permission, Person, refuse
-from retention.people.actor import Actor, may
+from retention.people.actor import Actor, Author, may
 
 MAX_COMMENT = 2000
 
@@ -51,8 +51,12 @@ def comment(session: Session, action_id: str, actor: Actor, text: str) -> Action
         refuse(subject, f"'{actor.person.person_id}' may not see it", f"Ask {action.owner}.")
     if not 0 < len(text.strip()) <= MAX_COMMENT:
         refuse(subject, "the comment is empty or too long", f"At most {MAX_COMMENT} characters.")
-    action.comments.append(
-        Comment(person_id=actor.person.person_id, said_at=actor.now, text=text.strip())
-    )
+    note(session, action, actor.author, text.strip())
     actor.tell(session, "action.commented", action, text=text.strip())
     return action
+
+
+def note(session: Session, action: Action, author: Author, text: str) -> None:
+    """Write a remark beside an action, whoever makes it."""
+    session.add(Comment(action_id=action.id, person_id=author.name, said_at=author.now, text=text))
+    session.flush()

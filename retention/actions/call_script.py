@@ -32,7 +32,6 @@ def script_of(action: Action, row: dict[str, Any], manager: Person, sender: Send
     if path is None:
         return None
     values = values_of(row, manager, sender.company, Terms())
-    values["customer"] = {"name": row["name"], "phone": row.get("phone") or "-"}
     locale = f"{path.suffixes[-2][1:]}_{row.get('country') or 'GB'}"
     manner = Manner(locale, sender.currency, timezone=zone_of(row) or sender.timezone)
     return render_text(sender.templates, path.read_text("utf-8"), values, manner)

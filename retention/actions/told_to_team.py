@@ -45,14 +45,15 @@ def agree_on_call(
     starts_at: datetime,
     sender: Sender,
     folders: Folders,
-) -> Action:
-    """Write down when a call will be; the customer gets the invitation for their calendar.
+) -> Action | None:
+    """Write down when a call will be; return the invitation for the customer's calendar, if any.
 
     Raises NotAllowedError for an outsider, and what `agreed_calls.agree` raises.
     """
     action = _of(session, action_id, actor, Permission.REVIEW, "agree on it")
-    agreed_calls.agree(session, action, actor.author, starts_at, actor.policies, sender, folders)
-    return action
+    return agreed_calls.agree(
+        session, action, actor.author, starts_at, actor.policies, sender, folders
+    )
 
 
 def _of(

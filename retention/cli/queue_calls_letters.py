@@ -104,12 +104,16 @@ def agree(
 
         customer = queries.get(session, action_id).customer_id
         zone = zone_of(_row(shop, customer)) or shop.settings.timezone
-        moment = _moment(at, zone)
-        told_to_team.agree_on_call(session, action_id, actor, moment, shop.sender, shop.folders)
+        moment = moment_of(at, zone)
+        made = told_to_team.agree_on_call(
+            session, action_id, actor, moment, shop.sender, shop.folders
+        )
     if as_json:
-        emit({"at": moment.isoformat()})
+        emit({"at": moment.isoformat(), "invited": made is not None})
     else:
-        make_console().print(f"Agreed for {moment:%Y-%m-%d %H:%M} ({zone}).")
+        there = moment.astimezone(ZoneInfo(zone))
+        how = "" if made else " There is no way to write to them: nobody is invited."
+        make_console().print(f"Agreed for {there:%Y-%m-%d %H:%M} ({zone}).{how}")
 
 
 def _look_again(shop: "Application", session: "Session", action: "Action") -> None:
@@ -142,8 +146,15 @@ def _row(shop: "Application", customer_id: str) -> dict[str, Any]:
     return rows[customer_id]
 
 
-def _moment(text: str, zone: str) -> datetime:
+def moment_of(text: str, zone: str) -> datetime:
+    """Read a moment in the customer's zone, or with an offset of its own.
+
+    Raises typer.BadParameter, also for a day without a time.
+    """
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+        found = datetime.fromisoformat(text)
     except ValueError:
+        found = None
+    if found is None or ":" not in text:
         raise typer.BadParameter(f"'{text}' is no time; write 2026-12-03 10:30") from None
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))

@@ -56,8 +56,17 @@ def _print_message(shown: dict[str, Any]) -> None:
         console.print(Panel(Text(head + message["text"]), title="The message", width=84))
         console.print(f"content hash {message['content_hash']}", soft_wrap=True)
     else:
-        reach = " ".join(filter(None, (shown["email"], shown["phone"]))) or "nothing known"
-        console.print(f"Reach: {reach}.")
+        console.print(_reach(shown), soft_wrap=True)
+
+
+def _reach(shown: dict[str, Any]) -> str:
+    """Say how a customer is reached; a call needs a number."""
+    known = " ".join(filter(None, (shown["email"], shown["phone"])))
+    if shown["kind"] != "call" or shown["phone"]:
+        return f"Reach: {known or 'nothing known'}."
+    if shown["email"]:
+        return f"No telephone number is known. Write to {shown['email']} and ask for one."
+    return "No telephone number is known, and no address: ask whoever knows them, or the contract."
 
 
 def print_details(shown: dict[str, Any]) -> None:

@@ -101,7 +101,9 @@ def record_results(
     An address that was refused for good is written to no more.
     """
     settled = attempts.record_ends(session, endings)
-    note_refused(session, endings, rules.at_once)
+    ended = [(ending, settled.get(ending.claimed.message_id)) for ending in endings]
+    failed = [ending for ending, state in ended if state is MessageState.FAILED]
+    note_refused(session, failed, rules.soft_bounces, rules.at_once)
     sent_on = {
         ending.claimed.action_id: date_in(ending.at, rules.timezone)
         for ending in endings

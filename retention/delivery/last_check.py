@@ -60,6 +60,7 @@ class Rules:
     fresh_days: int = 7
     at_once: DeadAtOnce = USUAL_DEAD_AT_ONCE
     templates: Path | None = None
+    soft_bounces: int = 3
 
 
 def check(
@@ -92,8 +93,12 @@ def all_reasons(
 def _out_of_time(queued: QueuedMessage, on: date) -> Iterator[Refusal]:
     if queued.send_until < on:
         yield Refusal(MessageState.EXPIRED, OVER)
-    if queued.action_state is not ActionState.APPROVED or queued.case_state is not CaseState.OPEN:
+    if queued.action_state is not ActionState.APPROVED:
         yield Refusal(MessageState.CANCELLED, "the action is no longer approved")
+    if queued.purpose is Purpose.RECEIPT:  # what a customer was told, or agreed on, stays true
+        return
+    if queued.case_state is not CaseState.OPEN:
+        yield Refusal(MessageState.CANCELLED, "the case is closed")
     if queued.case_stage is not queued.stage:
         yield Refusal(MessageState.CANCELLED, "the case has moved to another stage")
 

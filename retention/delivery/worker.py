@@ -58,6 +58,7 @@ class PostOffice:
             policies.sending.newest_night,
             policies.sending.dead_at_once,
             templates,
+            sending.soft_bounces,
         )
         self._pacer = Pacer(pace.per_second, pace.per_domain)
         self._logbook = Logbook(engine, self._rules, pace.connections)

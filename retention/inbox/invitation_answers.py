@@ -11,10 +11,11 @@ _ACCEPTED = {"ACCEPTED": "the invitation was accepted", "TENTATIVE": "tentativel
 
 
 class CalendarAnswer(NamedTuple):
-    """Whether the call stands as it was agreed, and what was answered."""
+    """Whether the call stands as it was agreed, what was answered, and which call it is about."""
 
     agreed: bool
     reason: str
+    call_id: str = ""
 
 
 def read_calendar_answer(message: Message) -> CalendarAnswer | None:
@@ -31,10 +32,16 @@ def read_calendar_answer(message: Message) -> CalendarAnswer | None:
             continue
         method = str(calendar.get("METHOD", "")).upper()
         if method == "COUNTER":
-            return CalendarAnswer(agreed=False, reason="another time is proposed for the call")
+            reason = "another time is proposed for the call"
+            return CalendarAnswer(agreed=False, reason=reason, call_id=_call_of(calendar))
         if method == "REPLY":
             return _answer(calendar)
     return None
+
+
+def _call_of(calendar: Calendar) -> str:
+    uids = (str(event.get("UID", "")) for event in calendar.walk("VEVENT"))
+    return next((uid.partition("@")[0] for uid in uids), "")
 
 
 def _answer(calendar: Calendar) -> CalendarAnswer:
@@ -45,6 +52,5 @@ def _answer(calendar: Calendar) -> CalendarAnswer:
             said = said or str(getattr(one, "params", {}).get("PARTSTAT", "")).upper()
     if said in _ACCEPTED:
         return CalendarAnswer(agreed=True, reason=_ACCEPTED[said])
-    return CalendarAnswer(
-        agreed=False, reason=f"the invitation was answered: {said.lower() or '-'}"
-    )
+    reason = f"the invitation was answered: {said.lower() or '-'}"
+    return CalendarAnswer(agreed=False, reason=reason, call_id=_call_of(calendar))

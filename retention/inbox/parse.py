@@ -13,7 +13,7 @@ from retention.inbox.automatic import AWAY, why_automatic
 from retention.inbox.bounces import Bounce, read_bounce
 from retention.inbox.decoded_headers import header_of
 from retention.inbox.feedback import Feedback, read_feedback
-from retention.inbox.invitation_answers import read_calendar_answer
+from retention.inbox.invitation_answers import CalendarAnswer, read_calendar_answer
 from retention.inbox.letter_text import letter_words
 from retention.inbox.quotations import own_words
 from retention.messages.tokens import tokens_in
@@ -27,7 +27,7 @@ _THREAD = ("In-Reply-To", "References")
 _BEFORE = re.compile(
     r"^\s*((\[[^\]]{1,40}\]|\*{2,}[^*]{1,40}\*{2,}|(re|fwd?|rv|aw|wg)\s*:)\s*)+", re.IGNORECASE
 )
-_UNSUBSCRIBE = re.compile(r"unsubscribe(\s+[a-z2-7]{26})?", re.IGNORECASE)
+_UNSUBSCRIBE = re.compile(r"(unsubscribe|sin publicidad)(\s+[a-z2-7]{26})?", re.IGNORECASE)
 _IN_SUBJECT = re.compile(r"\b[a-z2-7]{26}\b", re.IGNORECASE)
 _GONE = re.compile(
     r"no longer (works?|with|employed|at|part of)|(has )?left the (company|organi[sz]ation)|"
@@ -44,7 +44,8 @@ class Received:
 
     `digest` is of its Message-ID and its body: the same letter that came twice is one. `text` is
     every word of it. `tokens` are those in the addresses that it was sent to, in the Message-IDs
-    that it names, and in the subject of an opt-out.
+    that it names, and in the subject of an opt-out. `refused_call` is the call whose time does not
+    suit, when it is a calendar's answer that says so.
     """
 
     digest: str
@@ -58,6 +59,7 @@ class Received:
     text: str
     tokens: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    refused_call: str | None = None
 
 
 def read_incoming(raw: bytes) -> Received:
@@ -84,7 +86,8 @@ def _read(raw: bytes) -> Received:
     bounce = None if feedback else read_bounce(message)
     text = letter_words(message)
     subject = header_of(message, "Subject")
-    kind, reason = _kind(message, subject, text, bounce, feedback)
+    calendar = None if feedback or bounce else read_calendar_answer(message)
+    kind, reason = _kind(message, subject, text, bounce or feedback, calendar)
     to = tokens_in(header_of(message, name) for name in _TO)
     if kind is IncomingKind.UNSUBSCRIBE:
         to += [found.lower() for found in _IN_SUBJECT.findall(subject)]
@@ -102,6 +105,7 @@ def _read(raw: bytes) -> Received:
             dict.fromkeys([*to, *_ids(message, bounce is not None or feedback is not None)])
         ),
         addresses=bounce.addresses if bounce else (),
+        refused_call=calendar.call_id if calendar and not calendar.agreed else None,
     )
 
 
@@ -115,17 +119,18 @@ def _digest(message: Message, raw: bytes) -> str:
 
 
 def _kind(
-    message: Message, subject: str, text: str, bounce: Bounce | None, feedback: Feedback | None
+    message: Message,
+    subject: str,
+    text: str,
+    report: Bounce | Feedback | None,
+    calendar: CalendarAnswer | None,
 ) -> tuple[IncomingKind, str]:
-    if feedback is not None:
-        return feedback.kind, feedback.reason
-    if bounce is not None:
-        return bounce.kind, bounce.reason
+    if report is not None:
+        return report.kind, report.reason
     if _UNSUBSCRIBE.fullmatch(_BEFORE.sub("", subject).strip()):
         return IncomingKind.UNSUBSCRIBE, "asked to be left out"
-    answer = read_calendar_answer(message)
-    if answer is not None:
-        return (IncomingKind.AUTO_REPLY if answer.agreed else IncomingKind.REPLY), answer.reason
+    if calendar is not None:
+        return IncomingKind.AUTO_REPLY, calendar.reason
     return _by_whom(message, subject, text)
 
 

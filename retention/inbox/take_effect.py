@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
+from retention.actions import agreed_calls
 from retention.db.chain import Entry, record
 from retention.db.models import Action, Incoming, Message, Rendering
 from retention.domain.actions import ActionState
@@ -22,6 +23,7 @@ from retention.inbox.protecting import protecting_words
 from retention.inbox.quotations import own_words
 from retention.messages import outbox
 from retention.safeguards import dead_addresses, exclusions
+from retention.safeguards.soft_bounces import soft_in_a_row
 
 
 class NotYetError(Exception):
@@ -74,16 +76,33 @@ def take_in(
             row.back_on = _back_on(row, action, rules.timezone)
         session.flush()
         _take_effect(session, row, ours, action, _is_about(action, received), rules)
+        if received.refused_call is not None:
+            _ask_for_another_time(session, row, action, received.refused_call)
     _tell(session, row, now)
     return row
 
 
 def _answered(session: Session, received: Received) -> Message | None:
-    """Return the message of ours that this one answers: only its token says so."""
-    if not received.tokens:
-        return None
+    """Return the message of ours that this one answers: only its token says so.
+
+    Who asks in a new letter to be left out is known by their address: it does them no harm.
+    """
     query = select(Rendering.action_id).where(Rendering.token.in_(received.tokens))
+    if not received.tokens:
+        if received.kind is not IncomingKind.UNSUBSCRIBE or not received.sender:
+            return None
+        query = _last_written_to(received.sender)
     return _message_of(session, session.scalars(query).first())
+
+
+def _last_written_to(address: str) -> Select[str]:
+    return (
+        select(Rendering.action_id)
+        .join(Message, Message.action_id == Rendering.action_id)
+        .where(func.lower(Rendering.recipient) == address.casefold(), Message.sent_at.is_not(None))
+        .order_by(Message.sent_at.desc())
+        .limit(1)
+    )
 
 
 def _message_of(session: Session, action_id: str | None) -> Message | None:
@@ -142,30 +161,13 @@ def _note_bounce(session: Session, row: Incoming, action: Action, rules: InboxRu
     address = action.rendering.recipient.casefold()
     reason = row.reason
     if row.kind is IncomingKind.SOFT_BOUNCE:
-        in_a_row = _soft_in_a_row(session, address, rules.soft_bounces)
+        in_a_row = soft_in_a_row(session, address, rules.soft_bounces)
         if in_a_row < rules.soft_bounces:
             return
         reason = f"{in_a_row} soft bounces in a row: {reason}"
     dead_addresses.note(
         session, address, action.customer_id, reason, row.read_at, rules.dead_at_once
     )
-
-
-def _soft_in_a_row(session: Session, address: str, most: int) -> int:
-    """Return how many of the newest messages to an address, up to `most`, bounced softly."""
-    states = session.scalars(
-        select(Message.state)
-        .join(Rendering, Rendering.action_id == Message.action_id)
-        .where(func.lower(Rendering.recipient) == address, Message.sent_at.is_not(None))
-        .order_by(Message.sent_at.desc())
-        .limit(most)
-    ).all()
-    count = 0
-    for state in states:
-        if state is not MessageState.BOUNCED_SOFT:
-            break
-        count += 1
-    return count
 
 
 def _opt_out(session: Session, row: Incoming, timezone: str) -> None:
@@ -187,7 +189,15 @@ def _says_more(row: Incoming, action: Action) -> bool:
     """Who asks to be left out asks for nothing else, unless their words protect them."""
     sent = action.rendering
     ours = sent.text if sent else ""
-    return row.kind is IncomingKind.UNSUBSCRIBE and bool(protecting_words(row.text or "", ours))
+    asks_for_nothing = row.kind in (IncomingKind.UNSUBSCRIBE, IncomingKind.AUTO_REPLY)
+    return asks_for_nothing and bool(protecting_words(row.text or "", ours))
+
+
+def _ask_for_another_time(session: Session, row: Incoming, action: Action, call_id: str) -> None:
+    """Who agreed on the call agrees anew; the case does not wait for it."""
+    call = agreed_calls.ask_anew(session, action.case_id, call_id, row.reason, row.read_at)
+    if call is not None and row.action_id is None:
+        row.action_id = call.id
 
 
 def _back_on(row: Incoming, action: Action, timezone: str) -> date | None:

@@ -10,7 +10,7 @@ from retention.domain.actions import ActionKind
 from retention.domain.errors import TemplateError
 from retention.domain.messages import MessageClass
 from retention.domain.people import Person
-from retention.messages.invitations import Appointment, make_invitation
+from retention.messages.invitations import Appointment, Words, make_invitation
 from retention.messages.leaving import letter_text, pdf_of
 from retention.messages.letters import Letterhead
 from retention.messages.locale import manner_of, place_of, zone_of
@@ -59,9 +59,11 @@ def compose(
     at = at or written_at(action.proposed_on, sender.timezone)
     envelope = _envelope(action, row, manager, sender, template, token)
     values = values_of(row, manager, sender.company, terms)
+    opt_out = sender.replies_to or manager.email
     values["sender"] = {
         "postal_address": sender.postal_address or sender.company,
-        "unsubscribe": next(iter(envelope.unsubscribe), f"mailto:{manager.email}"),
+        "opt_out": opt_out,
+        "unsubscribe": f"mailto:{opt_out}?subject=unsubscribe",
         "reply_to": envelope.reply_to,
     }
     manner = manner_of(template, row, sender)
@@ -73,8 +75,7 @@ def compose(
     files: list[Attachment] = []
     if pdf:
         files.append(Attachment(f"{action.template}.pdf", "application/pdf", pdf))
-    if terms.appointment is not None:
-        files.append(_invitation(rendered, envelope, terms.appointment, at))
+    invitation = _invitation(rendered, envelope, terms.appointment, manager.phone, at)
     return Rendering(
         action_id=action.id,
         recipient=envelope.recipient,
@@ -90,23 +91,26 @@ def compose(
         place=place_of(row),
         text=rendered.text,
         html=rendered.html,
-        raw=pdf if by_post else build_bytes(rendered, envelope, tuple(files)),
+        raw=pdf if by_post else build_bytes(rendered, envelope, tuple(files), invitation),
         letter=letter,
     )
 
 
 def _invitation(
-    rendered: Rendered, envelope: Envelope, agreed: Appointment, at: datetime
-) -> Attachment:
+    rendered: Rendered, envelope: Envelope, agreed: Appointment | None, phone: str, at: datetime
+) -> Attachment | None:
+    if agreed is None or rendered.event is None:
+        return None
     data = make_invitation(
         agreed,
+        Words(*rendered.event, phone),
         uid=f"{agreed.call_id}@{envelope.sender.rpartition('@')[2]}",
-        summary=rendered.subject,
         organiser=(envelope.reply_name, envelope.reply_to),
         attendee=envelope.recipient,
         written_at=at,
     )
-    return Attachment("call.ics", "text/calendar; method=REQUEST", data)
+    kind = f'text/calendar; charset="utf-8"; method={agreed.method}'
+    return Attachment("call.ics", kind, data)
 
 
 def _envelope(
@@ -129,18 +133,23 @@ def _envelope(
         message_id=message_id_for(token, address),
         written_at=None,
         language=template.language,
-        unsubscribe=_ways_out(sender, manager, token) if commercial else (),
+        unsubscribe=_ways_out(sender, token) if commercial else (),
         list_id=f"news.{address.rpartition('@')[2]}" if commercial else None,
     )
 
 
-def _ways_out(sender: Sender, manager: Person, token: str) -> tuple[str, ...]:
-    """How to stop what can be declined: by a page, if there is one, and always by mail."""
-    box = tagged(sender.replies_to, token) if sender.replies_to else manager.email
-    by_mail = f"mailto:{quote(box, safe='@+')}?subject=unsubscribe"
-    return (
-        (f"{sender.public_url.rstrip('/')}/u/{token}", by_mail) if sender.public_url else (by_mail,)
-    )
+def _ways_out(sender: Sender, token: str) -> tuple[str, ...]:
+    """How to stop what can be declined: by a page and by mail, where something answers them.
+
+    Without a mailbox that is read there is no header: what stands in it must work.
+    """
+    ways = []
+    if sender.public_url:
+        ways.append(f"{sender.public_url.rstrip('/')}/u/{token}")
+    if sender.replies_to:
+        box = quote(tagged(sender.replies_to, token), safe="@+")
+        ways.append(f"mailto:{box}?subject=unsubscribe")
+    return tuple(ways)
 
 
 def _recipient(address: str | None) -> str:

@@ -21,7 +21,7 @@ _CODED = "=?"
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes with a message. `kind` is its media type, with one parameter at the most."""
+    """A file that goes with a message. `kind` is its media type with its parameters."""
 
     name: str
     kind: str
@@ -79,9 +79,15 @@ def message_id_for(token: str, sender: str) -> str:
 
 
 def build_bytes(
-    rendered: Rendered, envelope: Envelope, attachments: tuple[Attachment, ...] = ()
+    rendered: Rendered,
+    envelope: Envelope,
+    attachments: tuple[Attachment, ...] = (),
+    invitation: Attachment | None = None,
 ) -> bytes:
     """Return the message as it goes over the wire: the same input gives the same bytes.
+
+    An invitation is one more way to say the same, beside the text and the HTML: so mail programs
+    show it with buttons to answer it.
 
     Raises ValueError when a header would hold a line break.
     """
@@ -89,6 +95,8 @@ def build_bytes(
     head += ["MIME-Version: 1.0", f"Content-Language: {envelope.language}"]
     digest = hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()[:32]
     words = [_words("plain", rendered.text), _words("html", rendered.html)]
+    if invitation is not None:
+        words.append(_coded(invitation))
     body = _together("alternative", f"=_0_{digest}", words)
     if attachments:
         body = _together("mixed", f"=_1_{digest}", [body, *map(_file, attachments)])
@@ -111,11 +119,13 @@ def _words(kind: str, words: str) -> bytes:
 
 
 def _file(file: Attachment) -> bytes:
+    return _coded(file, f'Content-Disposition: attachment; filename="{file.name}"\r\n')
+
+
+def _coded(file: Attachment, more: str = "") -> bytes:
     coded = encodebytes(file.data).replace(b"\n", b"\r\n")
-    return (
-        f"Content-Type: {file.kind}\r\nContent-Transfer-Encoding: base64\r\n"
-        f'Content-Disposition: attachment; filename="{file.name}"\r\n\r\n'
-    ).encode("ascii") + coded
+    head = f"Content-Type: {file.kind}\r\nContent-Transfer-Encoding: base64\r\n{more}\r\n"
+    return head.encode("ascii") + coded
 
 
 def _line(name: str, value: str) -> str:

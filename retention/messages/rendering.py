@@ -35,6 +35,7 @@ from retention.messages.markdown import parse, to_html, to_text
 from retention.messages.template_language import check_language
 from retention.messages.templates import Template
 
+_TARGET = re.compile(r"(\S*)?: mailto:([^\s?]+)(\?\S*)?")
 _PLACE = re.compile(r"zqv(\d{4})vqz")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]+")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
@@ -52,13 +53,17 @@ Values = Mapping[str, Mapping[str, Plain] | Plain]
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The parts of one message, before it becomes bytes."""
+    """The parts of one message, before it becomes bytes.
+
+    `event` is the title and the note of the calendar entry that it is about, if it is about one.
+    """
 
     subject: str
     preheader: str
     text: str
     html: str
     blocks: tuple[dict[str, Any], ...] = ()
+    event: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +89,23 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
         front = template.front
         subject = _one_line(_compiled(root, front.subject).render(context), placed)
         preheader = _one_line(_compiled(root, front.preheader).render(context), placed)
+        event = None
+        if front.calendar is not None:
+            title, note = front.calendar.title, front.calendar.note
+            event = (
+                _one_line(_compiled(root, title).render(context), placed),
+                _one_line(_compiled(root, note).render(context), placed),
+            )
         shape = _shape(root, template.language, _compiled(root, template.body).render(context))
         tokens = shape.tokens
-        text = to_text(tokens, lambda part: _fill(part, placed).replace(": mailto:", ": "))
+        text = to_text(tokens, lambda part: _typed(_fill(part, placed)))
         outer = {"subject": subject, "preheader": preheader, "company": str(values["company"])}
         html = _fill_html(shape.page, placed, outer, manner.hosts)
         blocks = to_blocks(tokens, lambda part: _fill(part, placed)) if front.pdf else []
         _refuse_large(html)
     except _BROKEN as error:
         raise TemplateError(name, str(error), "Correct the template or its values.") from error
-    return Rendered(subject, preheader, text, html, tuple(blocks))
+    return Rendered(subject, preheader, text, html, tuple(blocks), event)
 
 
 def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
@@ -178,6 +190,16 @@ def locale_of(name: str) -> Locale:
 
 def _fill(text: str, placed: list[str]) -> str:
     return _PLACE.sub(lambda match: placed[int(match[1])], text)
+
+
+def _typed(text: str) -> str:
+    """Write the target of a link the way people type it: an address, once."""
+
+    def typed(match: re.Match[str]) -> str:
+        label, address = match[1], match[2]
+        return label if label.casefold() == address.casefold() else f"{label}: {address}"
+
+    return _TARGET.sub(typed, text)
 
 
 def _one_line(text: str, placed: list[str]) -> str:

@@ -29,7 +29,12 @@ class Sample:
         """Return everything a template may ask for."""
         return {
             "company": "Example Company",
-            "customer": {"name": self.customer, "kind": "b2b"},
+            "customer": {
+                "name": self.customer,
+                "kind": "b2b",
+                "phone": "+34 600 000 102" if self.phone else "",
+                "email": "ana.pena@clientes.example",
+            },
             "manager": {
                 "name": "Marta Ruiz",
                 "email": "marta.ruiz@example.com",
@@ -37,7 +42,8 @@ class Sample:
             },
             "sender": {
                 "reply_to": "marta.ruiz@example.com",
-                "unsubscribe": "mailto:news@example.com?subject=unsubscribe",
+                "opt_out": "replies@example.com",
+                "unsubscribe": "mailto:replies@example.com?subject=unsubscribe",
                 "postal_address": "Example Company, Calle Mayor 1, 28013 Madrid",
             },
             "facts": {

@@ -15,7 +15,12 @@ def values_of(row: dict[str, Any], manager: Person, company: str, terms: Terms) 
     """Return what the template of a step may say about one customer."""
     values: Values = {
         "company": company,
-        "customer": {"name": row["name"], "kind": row["kind"]},
+        "customer": {
+            "name": row["name"],
+            "kind": row["kind"],
+            "phone": row.get("phone") or "",
+            "email": row.get("email") or "",
+        },
         "manager": {"name": manager.name, "email": manager.email, "phone": manager.phone},
         "facts": {
             "overdue_amount": row["overdue_amount"] or Decimal(0),

@@ -18,6 +18,13 @@ _LANGUAGE = re.compile(r"^[a-z]{2}$")
 _PURPOSE = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
+class CalendarMatter(PolicyModel):
+    """What stands in a calendar for the call that a message is about."""
+
+    title: str = Field(min_length=1)
+    note: str = Field(min_length=1)
+
+
 class FrontMatter(PolicyModel):
     """The head of a template file.
 
@@ -31,6 +38,7 @@ class FrontMatter(PolicyModel):
     policy: SendPolicy
     pdf: bool = False
     offers: bool = False
+    calendar: CalendarMatter | None = None
 
 
 @dataclass(frozen=True, slots=True)

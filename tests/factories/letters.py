@@ -85,11 +85,16 @@ words
 
 
 def written(
-    text: str, *, to: str = "us@example.com", subject: str = "Re: your message", **headers: str
+    text: str,
+    *,
+    to: str = "us@example.com",
+    subject: str = "Re: your message",
+    sender: str = "ana@customers.example",
+    **headers: str,
 ) -> bytes:
     """A message that a person wrote, unless its headers say otherwise."""
     message = EmailMessage()
-    message["From"] = "Ana Peña <ana@customers.example>"
+    message["From"] = f"Ana Peña <{sender}>"
     message["To"] = to
     message["Subject"] = subject
     message["Date"] = format_datetime(AFTERNOON)
@@ -97,3 +102,22 @@ def written(
         message[name.replace("_", "-")] = value
     message.set_content(text)
     return message.as_bytes()
+
+
+def calendar_answer(method: str, status: str, call_id: str, *, to: str) -> bytes:
+    """What a calendar answers to an invitation, with a word of its owner."""
+    mail = EmailMessage()
+    mail["From"] = "ana@customers.example"
+    mail["To"] = to
+    mail["Subject"] = "Declined: your call"
+    mail["Date"] = format_datetime(AFTERNOON)
+    mail["Message-ID"] = f"<{method}-{call_id}@customers.example>"
+    mail.set_content("On Monday, please.\n")
+    event = (
+        f"BEGIN:VCALENDAR\r\nPRODID:x\r\nVERSION:2.0\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\n"
+        f"UID:{call_id}@example.com\r\nDTSTAMP:20260602T160000Z\r\nDTSTART:20260605T083000Z\r\n"
+        f"ATTENDEE;PARTSTAT={status}:mailto:ana@customers.example\r\nEND:VEVENT\r\n"
+        "END:VCALENDAR\r\n"
+    )
+    mail.add_alternative(event.encode(), "text", "calendar", params={"method": method})
+    return mail.as_bytes()

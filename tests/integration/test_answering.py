@@ -10,10 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from icalendar import Calendar
 from sqlalchemy import select, update
+from typer import BadParameter
 
+from retention.actions import completion as completing
 from retention.actions import told_to_team
 from retention.actions.call_script import script_of
 from retention.bootstrap import Application
+from retention.cli.queue_calls_letters import moment_of
+from retention.clock import travel
 from retention.db.models import Action, Message, Rendering
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState, Purpose
@@ -26,6 +30,7 @@ from retention.messages.compose import address_block, compose
 from retention.messages.terms import Terms
 from retention.people.actor import Actor
 from retention.snapshots.customers import read_rows
+from tasks.delivery import call_off
 from tests.conftest import NIGHT
 from tests.factories.nights import actor_of
 from tests.factories.outboxes import AFTERNOON, approve, deliver, one_proposal, owner
@@ -98,21 +103,102 @@ def test_an_agreed_call_comes_with_a_file_for_the_calendar(
     queued: Application, server: ScriptedServer, call: str
 ) -> None:
     """Also at a stage where everything adverse needs two people: nobody is harmed by a call."""
-    times = (datetime(2026, 6, 5, 10, 30, tzinfo=MADRID), datetime(2026, 6, 8, 9, 0, tzinfo=MADRID))
+    times = (
+        datetime(2026, 6, 5, 18, 30, tzinfo=MADRID),
+        datetime(2026, 6, 8, 17, 0, tzinfo=MADRID),
+    )
     for number, at in enumerate(times):
         with writing(queued.engine) as session:
             actor = actor_now(queued, owner(queued, call))
             told_to_team.agree_on_call(session, call, actor, at, queued.sender, queued.folders)
         assert deliver() == {"sent": 1}
-        (part,) = [
-            p for p in mails(server)[number].walk() if p.get_content_type() == "text/calendar"
-        ]
-        assert part.get_param("method") == "REQUEST"
+        parts = list(mails(server)[number].walk())
+        (body,) = [p for p in parts if p.get_content_type() == "multipart/alternative"]
+        (part,) = [p for p in parts if p.get_content_type() == "text/calendar"]
+        kinds = [p.get_content_type() for p in body.iter_parts()]
+        assert kinds == ["text/plain", "text/html", "text/calendar"], "it is no file"
+        assert (part.get_param("method"), part.get_content_charset()) == ("REQUEST", "utf-8")
         calendar = Calendar.from_ical(part.get_payload(decode=True))  # type: ignore[arg-type]
         event: Any = calendar.events[0]
         assert event["dtstart"].dt == at
         assert (event["sequence"], event["uid"]) == (number, f"{call}@example.com")
         assert mails(server)[number]["To"] in event["attendee"]
+        guest = event["attendee"].params
+        assert (guest["RSVP"], guest["PARTSTAT"]) == ("TRUE", "NEEDS-ACTION")
+        who = queued.policies.team.get(owner(queued, call))
+        assert who.name in event["summary"]
+        assert event["location"] == who.phone
+
+
+def agreed(shop: Application, call: str) -> None:
+    at = datetime(2026, 6, 5, 18, 30, tzinfo=MADRID)
+    with writing(shop.engine) as session:
+        actor = actor_now(shop, owner(shop, call))
+        told_to_team.agree_on_call(session, call, actor, at, shop.sender, shop.folders)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(2026, 6, 5, 10, 0, tzinfo=MADRID),
+        datetime(2026, 6, 6, 18, 0, tzinfo=MADRID),
+        datetime(2026, 9, 16, 18, 0, tzinfo=MADRID),
+    ],
+    ids=["by night", "on a Saturday", "on a public holiday"],
+)
+def test_nobody_is_called_outside_their_hours(queued: Application, call: str, at: datetime) -> None:
+    """They are in Mexico: ten o'clock in Madrid is their night, 16 September their holiday."""
+    latest = replace(queued.policies.conversations.calls, latest=timedelta(days=400))
+    conversations = replace(queued.policies.conversations, calls=latest)
+    policies = replace(queued.policies, conversations=conversations)
+    actor = replace(actor_now(queued, owner(queued, call)), policies=policies)
+    with writing(queued.engine) as session, pytest.raises(NotAllowedError, match="outside"):
+        told_to_team.agree_on_call(session, call, actor, at, queued.sender, queued.folders)
+
+
+def test_a_call_that_nobody_will_make_is_called_off(
+    queued: Application, server: ScriptedServer, call: str
+) -> None:
+    agreed(queued, call)
+    assert deliver() == {"sent": 1}
+    with writing(queued.engine) as session:
+        completing.complete(
+            session, call, actor_now(queued, owner(queued, call)), outcome="not_reached"
+        )
+    with travel(AFTERNOON):
+        assert call_off.fn() == 1
+        assert call_off.fn() == 0, "once"
+    assert deliver() == {"sent": 1}
+    (part,) = [p for p in mails(server)[1].walk() if p.get_content_type() == "text/calendar"]
+    assert part.get_param("method") == "CANCEL"
+    event: Any = Calendar.from_ical(part.get_payload(decode=True)).events[0]  # type: ignore[arg-type]
+    assert (event["status"], event["sequence"], event["uid"]) == (
+        "CANCELLED", 1, f"{call}@example.com",
+    )  # fmt: skip
+
+
+def test_who_was_never_invited_hears_of_no_cancelling(
+    queued: Application, server: ScriptedServer, call: str
+) -> None:
+    agreed(queued, call)
+    with writing(queued.engine) as session:
+        session.execute(update(Message).values(state=MessageState.CANCELLED))
+        completing.complete(
+            session, call, actor_now(queued, owner(queued, call)), outcome="not_reached"
+        )
+    with travel(AFTERNOON):
+        assert call_off.fn() == 1
+    assert deliver() == {}
+    assert not server.accepted
+
+
+def test_a_time_may_carry_its_own_offset_and_a_day_is_no_time() -> None:
+    there = "America/Mexico_City"
+    assert moment_of("2026-12-03 10:30", there).isoformat() == "2026-12-03T10:30:00-06:00"
+    assert moment_of("2026-12-03T10:30+01:00", there).isoformat() == "2026-12-03T10:30:00+01:00"
+    for text in ("2026-12-03", "20261203", "tomorrow", ""):
+        with pytest.raises(BadParameter, match="is no time"):
+            moment_of(text, there)
 
 
 @pytest.mark.parametrize(

@@ -585,4 +585,4 @@ def test_a_night_that_commits_while_the_dot_waits_is_seen(
             pass
         session.get_one(Case, action.case_id).state = CaseState.RESTORED
     worker.join()
-    assert found == [{message_id: "the action is no longer approved"}]
+    assert found == [{message_id: "the case is closed"}]

@@ -16,18 +16,21 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from retention.actions import completion as completing
+from retention.actions import told_to_team
 from retention.alerts import troubles
 from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import (
     Action,
     AuditEvent,
+    Comment,
     DeadAddress,
     Exclusion,
     Incoming,
     Message,
     Rendering,
 )
+from retention.db.queries import actions as queries
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.domain.alerts import AlertRules
@@ -45,11 +48,12 @@ from retention.inbox import reply_tasks as replies
 from retention.inbox.mailboxes import BoxUnavailableError, open_box
 from retention.ladder import open_cases as standing
 from retention.ladder.progress import is_delivered, progress_of
+from retention.messages.content_hash import content_of
 from retention.messages.tokens import tagged
 from retention.safeguards import dead_addresses, kill_switch
 from tasks.inbox import read_inbox
-from tests.conftest import use_application
-from tests.factories.letters import complaint, report, written
+from tests.conftest import NIGHT, use_application
+from tests.factories.letters import calendar_answer, complaint, report, written
 from tests.factories.nights import actor_of
 from tests.factories.outboxes import (
     AFTERNOON,
@@ -272,6 +276,67 @@ def test_what_waits_for_somebody_who_is_away_waits_until_they_are_back(
         assert session.scalars(select(Action).where(Action.form == REPLY)).all() == []
 
 
+@pytest.mark.parametrize(("method", "status"), [("REPLY", "DECLINED"), ("COUNTER", "TENTATIVE")])
+def test_a_time_that_does_not_suit_goes_to_who_agreed_and_holds_nothing_up(
+    posted: Application, box: Path, method: str, status: str
+) -> None:
+    call = one_proposal(posted, Stage.TERMINATE, position=0)
+    at = AFTERNOON + timedelta(days=3)
+    actor = replace(
+        actor_of(posted, owner(posted, call), NIGHT), now=AFTERNOON, on=AFTERNOON.date()
+    )
+    with writing(posted.engine) as session:
+        told_to_team.agree_on_call(session, call, actor, at, posted.sender, posted.folders)
+    assert deliver() == {"sent": 1}
+    with reading(posted.engine) as session:
+        invitation = session.scalars(select(Action).where(Action.template == "call_agreed")).one()
+        token = session.get_one(Rendering, invitation.id).token
+    letter = calendar_answer(method, status, call, to=tagged("x@example.com", token))
+    assert receive(box, letter).kinds == {"auto_reply": 1}
+    with reading(posted.engine) as session:
+        assert session.scalars(select(Action).where(Action.form == REPLY)).all() == []
+        task = session.get_one(Action, call)
+        (remark,) = session.scalars(select(Comment).where(Comment.action_id == call))
+        row = session.scalars(select(Incoming)).one()
+        said = replies.shown_said(session, call)
+    assert task.due_on <= EVENING.date()
+    assert remark.text.startswith(f"For {owner(posted, call)}: ")
+    assert remark.text.endswith("Agree on another time.")
+    assert row.action_id == call
+    assert "On Monday, please." in said[0]["text"], "their words stand beside the call"
+
+
+def test_refused_for_now_too_often_in_a_row_ends_an_address(
+    queued: Application, server: ScriptedServer
+) -> None:
+    """A full mailbox, said at RCPT, counts as it does in a report; a success in between resets."""
+    server.script = {"RCPT": "552 5.2.2 mailbox full"}
+    with writing(queued.engine) as session:
+        ids = list(session.scalars(select(Message.action_id).order_by(Message.id)))
+        for action_id in ids[:5]:
+            action = queries.get(session, action_id)
+            session.get_one(Rendering, action_id).recipient = "one@customers.example"
+            session.scalars(
+                select(Message).where(Message.action_id == action_id)
+            ).one().content_hash = content_of(action)
+        for message in session.scalars(select(Message).where(Message.action_id.in_(ids[5:]))):
+            message.state = MessageState.CANCELLED
+    states = []
+    for number in range(4):
+        with writing(queued.engine) as session:
+            message = session.scalars(select(Message).where(Message.action_id == ids[number])).one()
+            message.held_by = None
+            for later in ids[number + 1 : 5]:
+                query = select(Message).where(Message.action_id == later)
+                session.scalars(query).one().held_by = "test"
+        server.script = {} if number == 0 else {"RCPT": "552 5.2.2 mailbox full"}
+        states.append(deliver(now=AFTERNOON + timedelta(minutes=number)))
+        with reading(queued.engine) as session:
+            found = dead_addresses.dead(session)
+        assert bool(found) == (number == 3), states
+    assert found == {"one@customers.example"}
+
+
 def test_what_answers_nothing_of_ours_changes_nothing(posted: Application, box: Path) -> None:
     before = sent(posted)
     found = receive(
@@ -319,6 +384,22 @@ def test_a_bounce_of_where_it_was_passed_on_leaves_the_address_alone(
     assert receive(box, raw).kinds == {"soft_bounce": 1}
     with reading(posted.engine) as session:
         assert session.scalars(select(DeadAddress)).all() == []
+
+
+@pytest.mark.parametrize("word", ["unsubscribe", "Sin publicidad", "[EXTERNAL] sin publicidad"])
+def test_who_types_the_word_from_their_address_is_left_out(
+    posted: Application, box: Path, word: str
+) -> None:
+    with reading(posted.engine) as session:
+        action = session.get_one(Action, sent(posted).action_id)
+        address = session.get_one(Rendering, action.id).recipient
+    letters = [written("", to="replies@example.com", subject=word, sender=one)
+               for one in (address.upper(), "stranger@nowhere.example")]  # fmt: skip
+    assert receive(box, *letters).unmatched == 1
+    with reading(posted.engine) as session:
+        row = session.scalars(select(Exclusion)).one()
+        assert session.scalars(select(Action).where(Action.form == REPLY)).all() == []
+    assert (row.customer_id, row.scope) == (action.customer_id, "commercial")
 
 
 def test_who_unsubscribes_and_says_more_is_heard(posted: Application, box: Path) -> None:

@@ -200,8 +200,8 @@ def calendar(method: str, status: str) -> bytes:
     [
         (calendar("REPLY", "ACCEPTED"), IncomingKind.AUTO_REPLY),
         (calendar("REPLY", "TENTATIVE"), IncomingKind.AUTO_REPLY),
-        (calendar("REPLY", "DECLINED"), IncomingKind.REPLY),
-        (calendar("COUNTER", "TENTATIVE"), IncomingKind.REPLY),
+        (calendar("REPLY", "DECLINED"), IncomingKind.AUTO_REPLY),
+        (calendar("COUNTER", "TENTATIVE"), IncomingKind.AUTO_REPLY),
         (calendar("REQUEST", "NEEDS-ACTION"), IncomingKind.REPLY),
     ],
 )
