@@ -73,6 +73,7 @@ def make_sender(settings: Settings, policies: Policies) -> Sender:
         postal_address=settings.mail_postal_address,
         public_url=settings.public_url,
         hosts=policies.sending.hosts,
+        brand=policies.brand,
     )
 
 

@@ -16,6 +16,7 @@ from retention.domain.people import Team
 from retention.settings import Settings, get_settings
 
 if TYPE_CHECKING:
+    from retention.domain.brand import Brand
     from retention.domain.sending import SendingRules
     from retention.policies.calendars import Calendars
 
@@ -60,6 +61,16 @@ class Reader:
         from retention.yaml_files import read_policy
 
         return read_policy(self.settings.config_dir / "sending.yaml", SendingDoc).to_rules()
+
+    @cached_property
+    def brand(self) -> "Brand":
+        """How the company looks."""
+        from retention.policies.brand import BrandDoc
+        from retention.yaml_files import read_policy
+
+        path = self.settings.config_dir / "brand.yaml"
+        doc = read_policy(path, BrandDoc) if path.exists() else BrandDoc()
+        return doc.to_brand(self.settings.config_dir)
 
     @cached_property
     def calendars(self) -> "Calendars":

@@ -88,6 +88,7 @@ def test_every_template_exists_in_spanish_and_english() -> None:
         "education",
         "ops_alert",
         "partner_handover",
+        "payment_help",
         "prepaid_migration_offer",
         "receipt",
         "renegotiation_proposal",

@@ -31,7 +31,7 @@ def script_of(action: Action, row: dict[str, Any], manager: Person, sender: Send
     path = next((p for p in wanted if p.is_file()), None)
     if path is None:
         return None
-    values = values_of(row, manager, sender.company, Terms())
+    values = values_of(row, manager, sender.company, Terms(), action.proposed_on)
     locale = f"{path.suffixes[-2][1:]}_{row.get('country') or 'GB'}"
     manner = Manner(locale, sender.currency, timezone=zone_of(row) or sender.timezone)
     return render_text(sender.templates, path.read_text("utf-8"), values, manner)

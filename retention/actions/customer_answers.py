@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from retention.actions import offers
 from retention.actions.acknowledgements import confirm
 from retention.db.models import Action, Offer
-from retention.domain.offers import Answer
+from retention.domain.offers import Answer, starts_on
 from retention.messages.rendering import Plain
 from retention.messages.sender import Sender
 from retention.messages.terms import Terms
@@ -34,6 +34,13 @@ def record_answer(
     """
     offer = offers.answer(session, action, author, said, counter_fee=counter_fee, note=note)
     fee = counter_fee if said is Answer.COUNTER else offer.new_fee
-    receipt: dict[str, Plain] = {"said": said.value, "new_fee": fee, "until": offer.expires_on}
+    workdays = policies.calendars.of_company(author.on)
+    receipt: dict[str, Plain] = {
+        "said": said.value,
+        "new_fee": fee,
+        "until": offer.expires_on,
+        "starts_on": starts_on(offer.expires_on),
+        "answer_by": policies.conversations.answer_within.after(author.on, workdays),
+    }
     confirm(session, action, author, policies, sender, folders, Terms(more={"receipt": receipt}))
     return offer

@@ -18,16 +18,17 @@ def terms_of(
     playbook: Playbook, step: Step, row: dict[str, Any], policies: Policies, as_of: date
 ) -> Terms | str:
     """Return the terms of a step, or the reason why the data does not allow to say them."""
-    offer = None
+    offer, instalments = None, policies.conversations.instalments
     if step.offer is not None:
         terms = playbook.offers[step.offer]
         offer = make_offer(terms, row["monthly_fee"], row["net_profit_12m"], as_of)
         if offer is None:
             return NO_OFFER
     if not step.notice:
-        return Terms(offer)
+        return Terms(offer, instalments=instalments)
     try:
-        return Terms(offer, _notice(step, row, policies, as_of))
+        notice = _notice(step, row, policies, as_of)
+        return Terms(offer, notice, instalments=instalments)
     except NoticeError:
         return NO_NOTICE
 

@@ -115,7 +115,12 @@ def _as_it_left(reader: "Reader", message: "Message", action: "Action") -> bytes
         raise NotFoundError(f"message {message.id[:_SHORT]}", "has no words any more", "-")
     at = message.tried[-1].started_at if message.tried else utc_now()
     return as_leaving(
-        rendering.raw, rendering.letter, at, settings.timezone, settings.templates_dir
+        rendering.raw,
+        rendering.letter,
+        at,
+        settings.timezone,
+        settings.templates_dir,
+        reader.brand.logo,
     )
 
 

@@ -63,7 +63,13 @@ def _printed(shop: "Application", rendering: "Rendering") -> bytes:
 
     if rendering.letter is None:  # written by an earlier version
         return rendering.raw
-    return pdf_of(rendering.letter, utc_now(), shop.settings.timezone, shop.sender.templates)
+    return pdf_of(
+        rendering.letter,
+        utc_now(),
+        shop.settings.timezone,
+        shop.sender.templates,
+        shop.sender.brand.logo,
+    )
 
 
 def script(action_id: ActionId, *, as_json: AsJson = False) -> None:

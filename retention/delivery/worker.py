@@ -60,6 +60,7 @@ class PostOffice:
             templates,
             sending.soft_bounces,
         )
+        self._logo = policies.brand.logo
         self._pacer = Pacer(pace.per_second, pace.per_domain)
         self._logbook = Logbook(engine, self._rules, pace.connections)
         self._lines = [Connection(mail) for _ in range(pace.connections)]
@@ -157,7 +158,12 @@ class PostOffice:
 
     def _leaving(self, claimed: Claimed) -> bytes:
         return as_leaving(
-            claimed.raw, claimed.letter, claimed.claimed_at, self._rules.timezone, self._templates
+            claimed.raw,
+            claimed.letter,
+            claimed.claimed_at,
+            self._rules.timezone,
+            self._templates,
+            self._logo,
         )
 
     def _end(

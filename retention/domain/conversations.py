@@ -20,10 +20,12 @@ class CallWindow:
 class ConversationRules:
     """By when a reply is dealt with, how long who contests is left alone, when calls may be.
 
-    What a customer has accepted gets `accepted_shows` before anybody moves on.
+    What is owed may be split into `instalments`. What a customer has accepted gets
+    `accepted_shows` before anybody moves on.
     """
 
     answer_within: Period = THREE_DAYS
     contested_hold: timedelta = timedelta(days=60)
     accepted_shows: timedelta = timedelta(days=90)
     calls: CallWindow = CallWindow()
+    instalments: int = 3

@@ -21,7 +21,8 @@ class Form:
     """One form. `outcomes` is empty where the playbook says what may come of it.
 
     `required` maps an outcome (or `*`, any) to the fields it needs; `fields` says what each asks,
-    `choices` which answers a field takes where it does not take any text.
+    `choices` which answers a field takes where it does not take any text, `required_with` what an
+    answer asks for besides.
     """
 
     name: str
@@ -29,10 +30,13 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     required: dict[str, tuple[str, ...]] = field(default_factory=dict)
     choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    required_with: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def missing(self, outcome: str, answers: dict[str, str]) -> list[str]:
         """Return the required fields that have no answer."""
-        needed = (*self.required.get("*", ()), *self.required.get(outcome, ()))
+        needed = [*self.required.get("*", ()), *self.required.get(outcome, ())]
+        for (name, answer), more in self.required_with.items():
+            needed += more if answers.get(name) == answer else ()
         return [name for name in needed if not answers.get(name, "").strip()]
 
 
@@ -57,10 +61,13 @@ FORMS: dict[str, Form] = {
             outcomes=_TALK,
             fields={
                 "alternative": "Which provider, partner or product did you name instead?",
-                "fee_waived": "Which fees does the end cost, and are they waived?",
+                "alternative_contact": "At which telephone number or address are they?",
+                "fee_waived": "Are the fees of the end waived, or are there none?",
+                "fee_amount": "If they are not waived: how much are they, exactly?",
                 "reaction": "What did the customer say?",
             },
-            required={TALKED: ("alternative", "fee_waived")},
+            required={TALKED: ("alternative", "alternative_contact", "fee_waived")},
+            required_with={("fee_waived", "no"): ("fee_amount",)},
             choices={"fee_waived": ("yes", "no", "none")},
         ),
         Form("check_in", _TALK, {"reaction": "What did the customer say?"}),

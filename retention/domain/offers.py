@@ -1,10 +1,11 @@
 """What a proposal offers a customer, and what the customer may answer."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
+from retention.domain.dates import month_end
 from retention.domain.playbook import OfferTerms
 
 _CENT = Decimal("0.01")
@@ -90,6 +91,11 @@ class Proposal:
     new_fee: Decimal | None
     expires_on: date
     detail: str | None = None
+
+
+def starts_on(expires_on: date) -> date:
+    """Return from when an offer holds that is accepted in time: the next month's first day."""
+    return month_end(expires_on) + timedelta(days=1)
 
 
 def make_offer(

@@ -21,11 +21,13 @@ class Step:
     to decide. An empty `approval` means that no person is asked. A rejected or expired step is
     proposed anew after `again`. With `when`, a condition on scores, the step is for those customers
     only for whom it is known to be true; an `optional` one for those who have not declined such
-    messages. A stage counts without the steps that are not for everybody.
+    messages. A stage counts without the steps that are not for everybody. Who owes something past
+    its due date gets `template_overdue` instead of `template`.
     """
 
     action: ActionKind
     template: str | None = None
+    template_overdue: str | None = None
     offer: str | None = None
     form: str | None = None
     after: Period = AT_ONCE

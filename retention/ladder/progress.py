@@ -102,6 +102,15 @@ def said_before_notice(open_case: OpenCase) -> dict[str, str]:
     return talks[-1].answers if talks else {}
 
 
+def tried_before(open_case: OpenCase) -> dict[str, date]:
+    """Return when each stage's first message had left, or its conversation was held."""
+    done = [a for a in open_case.actions if a.done_on is not None and is_delivered(a)]
+    found: dict[str, date] = {}
+    for action in sorted(done, key=lambda a: a.done_on or date.max):
+        found.setdefault(action.stage, action.done_on or date.max)
+    return found
+
+
 def _belongs(action: CaseAction, open_case: OpenCase) -> bool:
     since = open_case.stage_entered_on
     return action.stage is open_case.stage and action.proposed_on >= since

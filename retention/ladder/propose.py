@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -20,7 +20,13 @@ from retention.domain.playbook import Step
 from retention.domain.waits import STUCK
 from retention.ladder.caps import Decided
 from retention.ladder.condition_values import Evidence
-from retention.ladder.progress import RETRACT, notice_is_checked, owes_call, said_before_notice
+from retention.ladder.progress import (
+    RETRACT,
+    notice_is_checked,
+    owes_call,
+    said_before_notice,
+    tried_before,
+)
 from retention.messages.sender import Sender
 from retention.messages.terms import Terms
 from retention.policies.load import Policies
@@ -66,6 +72,8 @@ class Proposals:
         """Return the action of a step, or the reason why it cannot be written tonight."""
         step = decided.playbook.rule(case.stage).steps[position]
         row = self.evidence.rows[case.customer_id]
+        if step.template_overdue is not None and row["overdue_amount"]:
+            step = replace(step, template=step.template_overdue)
         terms = terms_of(decided.playbook, step, row, self.policies, self.as_of)
         if isinstance(terms, str):
             return None, terms
@@ -98,7 +106,7 @@ class Proposals:
             ends_on = max(running.effective_on, step.before_end.after(leaves_by))
             ends_on = days_of.next_ending(ends_on)
             plan = NoticePlan((ends_on - running.given_on).days, leaves_by, ends_on)
-        return Terms(terms.offer, plan, said.get("alternative", ""), said.get("fee_waived", ""))
+        return Terms(terms.offer, plan, said, tried_before(decided.open_case), terms.instalments)
 
     def _ask_about_notice(self, case: Case) -> None:
         asked = [a for a in case.actions if a.form == "notice_check"]

@@ -14,6 +14,7 @@ from retention.messages.invitations import Appointment, Words, make_invitation
 from retention.messages.leaving import letter_text, pdf_of
 from retention.messages.letters import Letterhead
 from retention.messages.locale import manner_of, place_of, zone_of
+from retention.messages.logo import inline_logo
 from retention.messages.mime import (
     Attachment,
     Envelope,
@@ -58,20 +59,23 @@ def compose(
     token = make_token(sender.token_key, "message", action.id)
     at = at or written_at(action.proposed_on, sender.timezone)
     envelope = _envelope(action, row, manager, sender, template, token)
-    values = values_of(row, manager, sender.company, terms)
+    values = values_of(row, manager, sender.company, terms, action.proposed_on)
     opt_out = sender.replies_to or manager.email
     values["sender"] = {
         "postal_address": sender.postal_address or sender.company,
         "opt_out": opt_out,
         "unsubscribe": f"mailto:{opt_out}?subject=unsubscribe",
         "reply_to": envelope.reply_to,
+        "reference": reference_of(action.id),
+        "tax_id": sender.brand.tax_id,
     }
     manner = manner_of(template, row, sender)
     rendered = render(sender.templates, template, values, manner)
     by_post = action.kind is ActionKind.LETTER
     wants_pdf = template.front.pdf or by_post
-    letter = _letter(action, rendered, row, sender, manner) if wants_pdf else None
-    pdf = pdf_of(letter, at, sender.timezone, sender.templates) if letter else b""
+    letter = _letter(action, rendered, row, manager, sender, manner) if wants_pdf else None
+    logo = sender.brand.logo
+    pdf = pdf_of(letter, at, sender.timezone, sender.templates, logo) if letter else b""
     files: list[Attachment] = []
     if pdf:
         files.append(Attachment(f"{action.template}.pdf", "application/pdf", pdf))
@@ -91,9 +95,16 @@ def compose(
         place=place_of(row),
         text=rendered.text,
         html=rendered.html,
-        raw=pdf if by_post else build_bytes(rendered, envelope, tuple(files), invitation),
+        raw=pdf
+        if by_post
+        else build_bytes(rendered, envelope, tuple(files), invitation, inline_logo(logo)),
         letter=letter,
     )
+
+
+def reference_of(action_id: str) -> str:
+    """Return how a customer names a message when they answer it."""
+    return action_id[:8].upper()
 
 
 def _invitation(
@@ -163,6 +174,7 @@ def _letter(
     action: Action,
     rendered: Rendered,
     row: dict[str, Any],
+    manager: Person,
     sender: Sender,
     manner: Manner,
 ) -> str:
@@ -171,9 +183,14 @@ def _letter(
         title=rendered.subject,
         address=address_block(row),
         dated="",
-        reference=action.id[:8],
+        reference=reference_of(action.id),
         footer=sender.postal_address or sender.company,
         locale=manner.locale,
+        customer_number=action.customer_id,
+        signer=manager.name,
+        tax_id=sender.brand.tax_id,
+        colour=sender.brand.colour,
+        logo=sender.brand.logo.name if sender.brand.logo else "",
     )
     return letter_text(head, rendered.blocks, sender.templates)
 

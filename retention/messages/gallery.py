@@ -72,11 +72,16 @@ def _letter(sender: Sender, sample: Sample, made: Rendered, manner: Manner) -> b
         reference="sample",
         footer=sender.postal_address or sender.company,
         locale=manner.locale,
+        customer_number="C-10045",
+        signer=str(sample.values()["manager"]["name"]),  # type: ignore[index]
+        tax_id=sender.brand.tax_id,
+        colour=sender.brand.colour,
+        logo=sender.brand.logo.name if sender.brand.logo else "",
     )
-    return make_pdf(sender.templates, head, made.blocks, _AT)
+    return make_pdf(sender.templates, head, made.blocks, _AT, sender.brand.logo)
 
 
 def _manner(sender: Sender, template: Template, sample: Sample) -> Manner:
     country = sample.country.get(template.language, "GB")
     locale = f"{template.language}_{country}"
-    return Manner(locale, sender.currency, sender.own_hosts, sender.timezone)
+    return Manner(locale, sender.currency, sender.own_hosts, sender.timezone, sender.brand)

@@ -23,7 +23,12 @@ _PDF = b"Content-Type: application/pdf\r\n"
 
 
 def as_leaving(
-    raw: bytes, letter: str | None, at: datetime, timezone: str, templates: Path
+    raw: bytes,
+    letter: str | None,
+    at: datetime,
+    timezone: str,
+    templates: Path,
+    logo: Path | None = None,
 ) -> bytes:
     """Return an e-mail as it goes over the wire at a moment, in the sender's zone.
 
@@ -33,7 +38,7 @@ def as_leaving(
     if raw.startswith(_DATE):
         raw = raw.split(_BREAK, 1)[1]
     if letter is not None:
-        raw = _with_pdf(raw, pdf_of(letter, at, timezone, templates))
+        raw = _with_pdf(raw, pdf_of(letter, at, timezone, templates, logo))
     return _DATE + format_datetime(there).encode("ascii") + _BREAK + raw
 
 
@@ -54,13 +59,15 @@ def letter_text(head: Letterhead, blocks: Sequence[dict[str, Any]], templates: P
     return json.dumps(parts, ensure_ascii=False, sort_keys=True)
 
 
-def pdf_of(letter: str, at: datetime, timezone: str, templates: Path) -> bytes:
+def pdf_of(
+    letter: str, at: datetime, timezone: str, templates: Path, logo: Path | None = None
+) -> bytes:
     """Return a letter's PDF, dated by the day of a moment. Raises TemplateError."""
     parts = json.loads(letter)
     head = parts["head"] | {"address": tuple(parts["head"]["address"])}
     there = at.astimezone(ZoneInfo(timezone))
     head["dated"] = long_date(there.date(), head["locale"])
-    return make_pdf(templates, Letterhead(**head), parts["blocks"], at)
+    return make_pdf(templates, Letterhead(**head), parts["blocks"], at, logo)
 
 
 def is_laid_out_as_approved(letter: str | None, templates: Path) -> bool:

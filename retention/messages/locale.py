@@ -13,7 +13,8 @@ _NO_LOCAL_TIME = frozenset({None, ""})
 def manner_of(template: Template, row: dict[str, Any], sender: Sender) -> Manner:
     """Return how a customer writes money and dates."""
     locale = f"{template.language}_{row['country']}" if row["country"] else template.language
-    return Manner(locale, sender.currency, sender.own_hosts, zone_of(row) or sender.timezone)
+    zone = zone_of(row) or sender.timezone
+    return Manner(locale, sender.currency, sender.own_hosts, zone, sender.brand)
 
 
 def zone_of(row: dict[str, Any]) -> str | None:

@@ -36,13 +36,14 @@ def parse(markdown: str) -> list[Token]:
 def to_html(tokens: Sequence[Token]) -> str:
     """Return HTML. A paragraph that is one link becomes a button."""
     for before, token in pairwise(tokens):
-        if before.type == "paragraph_open" and _is_button(token):
+        if before.type == "paragraph_open" and is_button(token):
             token.children[0].attrSet("class", "button")  # type: ignore[index]
     html: str = _PARSER.renderer.render(list(tokens), _PARSER.options, {})
     return html
 
 
-def _is_button(token: Token) -> bool:
+def is_button(token: Token) -> bool:
+    """Tell whether a paragraph is one link and nothing else."""
     children = token.children or []
     links = [child for child in children if child.type == "link_open"]
     return len(links) == 1 and children[0].type == "link_open" and children[-1].type == "link_close"

@@ -10,6 +10,7 @@ from email.utils import format_datetime, formataddr
 
 from email_validator import EmailNotValidError, validate_email
 
+from retention.messages.logo import LOGO_ID
 from retention.messages.rendering import Rendered
 
 _FORBIDDEN = ("\r", "\n", "\0")
@@ -83,18 +84,24 @@ def build_bytes(
     envelope: Envelope,
     attachments: tuple[Attachment, ...] = (),
     invitation: Attachment | None = None,
+    logo: bytes | None = None,
 ) -> bytes:
     """Return the message as it goes over the wire: the same input gives the same bytes.
 
     An invitation is one more way to say the same, beside the text and the HTML: so mail programs
-    show it with buttons to answer it.
+    show it with buttons to answer it. The logo, a PNG, comes with the HTML that shows it.
 
     Raises ValueError when a header would hold a line break.
     """
     head = _headers(rendered, envelope)
     head += ["MIME-Version: 1.0", f"Content-Language: {envelope.language}"]
     digest = hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()[:32]
-    words = [_words("plain", rendered.text), _words("html", rendered.html)]
+    html = _words("html", rendered.html)
+    if logo is not None:
+        shown = Attachment("logo.png", "image/png", logo)
+        where = f"Content-ID: <{LOGO_ID}>\r\nContent-Disposition: inline\r\n"
+        html = _together("related", f"=_2_{digest}", [html, _coded(shown, where)])
+    words = [_words("plain", rendered.text), html]
     if invitation is not None:
         words.append(_coded(invitation))
     body = _together("alternative", f"=_0_{digest}", words)

@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 
 import css_inline
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
-from babel.numbers import format_currency
+from babel.dates import format_date, format_skeleton, format_time
+from babel.numbers import format_currency, get_currency_symbol
 from jinja2 import FileSystemLoader, StrictUndefined, pass_context
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError as JinjaError
@@ -29,13 +29,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from retention.domain.brand import USUAL_BRAND, Brand
 from retention.domain.errors import TemplateError
 from retention.messages.letters import to_blocks
+from retention.messages.logo import inline_logo
 from retention.messages.markdown import parse, to_html, to_text
 from retention.messages.template_language import check_language
-from retention.messages.templates import Template
+from retention.messages.templates import AnswerMatter, Template
 
-_TARGET = re.compile(r"(\S*)?: mailto:([^\s?]+)(\?\S*)?")
+_TARGET = re.compile(r"(\S*): (?:mailto:([^\s?]*[^\s?.,;:)])(?:\?\S*[^\s.,;:)])?|tel:\+?\d*)")
 _PLACE = re.compile(r"zqv(\d{4})vqz")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]+")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
@@ -45,6 +47,7 @@ MAX_VALUE = 300
 MAX_HTML_BYTES = 60 * 1024
 _VALUES = "_placed_values"
 _BROKEN = (JinjaError, ValueError, TypeError, ArithmeticError)  # what a template can come to
+_HARD = "\u00a0"
 _OUTER = "zqx{}xqz"  # the places of _ANY
 
 Plain = str | int | Decimal | date | datetime | None
@@ -68,12 +71,13 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a customer writes money and dates, and which hosts links may lead to."""
+    """How a customer writes money and dates, which hosts links may lead to, and how we look."""
 
     locale: str
     currency: str
     hosts: frozenset[str] = frozenset()
     timezone: str = "UTC"
+    brand: Brand = USUAL_BRAND
 
 
 def render(root: Path, template: Template, values: Values, manner: Manner) -> Rendered:
@@ -96,7 +100,12 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
                 _one_line(_compiled(root, title).render(context), placed),
                 _one_line(_compiled(root, note).render(context), placed),
             )
-        shape = _shape(root, template.language, _compiled(root, template.body).render(context))
+        context["answer"] = {
+            name: _answer_link(root, context, placed, answer)
+            for name, answer in front.answers.items()
+        }
+        body = _compiled(root, template.body).render(context)
+        shape = _shape(root, template.language, body, manner.brand)
         tokens = shape.tokens
         text = to_text(tokens, lambda part: _typed(_fill(part, placed)))
         outer = {"subject": subject, "preheader": preheader, "company": str(values["company"])}
@@ -132,7 +141,10 @@ def _environment(root: Path) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         autoescape=False,
     )
-    environment.filters.update(money=_money, long_date=_long_date, moment=_moment)
+    environment.filters.update(
+        money=_money, long_date=_long_date, short_date=_short_date, day_month=_day_month,
+        moment=_moment, call=_call,
+    )  # fmt: skip
     return environment
 
 
@@ -144,19 +156,55 @@ def _compiled(root: Path, source: str) -> JinjaTemplate:
     return environment.from_string(source)
 
 
+class _Written(str):
+    """What a filter has written, values already in their places."""
+
+    __slots__ = ()
+
+
 @pass_context
 def _place(context: Context, value: object) -> str:
     """Keep a printed value aside and print its placeholder."""
-    placed: list[str] = context[_VALUES]
+    if isinstance(value, _Written):
+        return str(value)
     text = _UNSAFE.sub(" ", str(value)).strip()
-    placed.append(text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…")
+    return _kept(context[_VALUES], text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…")
+
+
+def _kept(placed: list[str], text: str) -> str:
+    placed.append(text)
     return f"zqv{len(placed) - 1:04d}vqz"
+
+
+def _answer_link(
+    root: Path, context: dict[str, Any], placed: list[str], answer: AnswerMatter
+) -> _Written:
+    """Return the place of a link that opens a message to us, with its subject and its words."""
+    subject, body = (
+        _fill(_compiled(root, words).render(context), placed)
+        for words in (answer.subject, answer.body)
+    )
+    sender = context["sender"]["reply_to"]
+    asked = f"subject={quote(subject)}&body={quote(body.strip())}"
+    return _Written(_kept(placed, f"mailto:{quote(sender, safe='@+')}?{asked}"))
 
 
 @pass_context
 def _money(context: Context, amount: Decimal) -> str:
     manner: Manner = context["manner"]
-    return format_currency(amount, manner.currency, locale=locale_of(manner.locale))
+    return money(amount, manner.currency, locale_of(manner.locale))
+
+
+def money(amount: Decimal, currency: str, locale: Locale) -> str:
+    """Return an amount with the sign that people know; groups also below ten thousand."""
+    written: str = format_currency(amount, currency, locale=locale)
+    sign = get_currency_symbol(currency, locale)
+    known = get_currency_symbol(currency, "en")
+    if sign == currency and known != currency:
+        written = written.replace(sign, known)
+    elif sign == currency and written.startswith(sign):
+        written = written.replace(sign, f"{sign}{_HARD}")
+    return written.replace(" ", _HARD)
 
 
 @pass_context
@@ -165,16 +213,46 @@ def _long_date(context: Context, day: date) -> str:
 
 
 @pass_context
+def _short_date(context: Context, day: date) -> str:
+    """Without its weekday, kept on one line."""
+    locale = locale_of(context["manner"].locale)
+    return str(format_date(day, "long", locale=locale)).replace(" ", _HARD)
+
+
+@pass_context
+def _day_month(context: Context, at: date | datetime) -> str:
+    """Without its year: for a subject."""
+    manner: Manner = context["manner"]
+    local = at.astimezone(ZoneInfo(manner.timezone)) if isinstance(at, datetime) else at
+    return str(format_skeleton("MMMMd", local, locale=locale_of(manner.locale)))
+
+
+@pass_context
+def _call(context: Context, phone: str) -> _Written:
+    """A telephone number: kept on one line, and dialled by a touch."""
+    placed: list[str] = context[_VALUES]
+    shown = _kept(placed, " ".join(str(phone).split()).replace(" ", _HARD)[:MAX_VALUE])
+    digits = re.sub(r"[^+\d]", "", str(phone))[:20]
+    return _Written(f"[{shown}]({_kept(placed, 'tel:' + digits)})")
+
+
+@pass_context
 def _moment(context: Context, at: datetime) -> str:
     """The day and the time, in the customer's own zone."""
     manner: Manner = context["manner"]
     local, locale = at.astimezone(ZoneInfo(manner.timezone)), locale_of(manner.locale)
-    return f"{format_date(local, 'full', locale)}, {format_time(local, 'short', locale=locale)}"
+    return f"{_full(local.date(), locale)}, {format_time(local, 'short', locale=locale)}"
 
 
 def long_date(day: date, locale: str) -> str:
     """Return a date with its weekday written out, as people there write it."""
-    return format_date(day, "full", locale=locale_of(locale))
+    return _full(day, locale_of(locale))
+
+
+def _full(day: date, locale: Locale) -> str:
+    """Only behind its weekday may it be broken over lines."""
+    whole = str(format_date(day, "full", locale=locale))
+    return whole.replace(" ", _HARD).replace(f",{_HARD}", ", ", 1)
 
 
 @lru_cache(maxsize=64)
@@ -197,7 +275,8 @@ def _typed(text: str) -> str:
 
     def typed(match: re.Match[str]) -> str:
         label, address = match[1], match[2]
-        return label if label.casefold() == address.casefold() else f"{label}: {address}"
+        known = address is None or label.casefold() == address.casefold()
+        return label if known else f"{label}: {address}"
 
     return _TARGET.sub(typed, text)
 
@@ -256,11 +335,13 @@ class _Shape:
 
 
 @lru_cache(maxsize=512)
-def _shape(root: Path, language: str, markdown: str) -> _Shape:
+def _shape(root: Path, language: str, markdown: str, brand: Brand) -> _Shape:
     """Return the shape of a message. Many customers share one: only their values differ."""
     tokens = parse(markdown)
     page = _layout(root).render(
         language=language,
+        brand=brand,
+        logo=inline_logo(brand.logo) is not None,
         body=Markup(to_html(tokens)),  # noqa: S704 - built by us, values are put in escaped
         **{name: _OUTER.format(name) for name in ("subject", "preheader", "company")},
     )

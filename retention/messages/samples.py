@@ -42,12 +42,17 @@ class Sample:
             },
             "sender": {
                 "reply_to": "marta.ruiz@example.com",
+                "reference": "0EBB5216",
+                "tax_id": "ESB00000000",
                 "opt_out": "replies@example.com",
                 "unsubscribe": "mailto:replies@example.com?subject=unsubscribe",
                 "postal_address": "Example Company, Calle Mayor 1, 28013 Madrid",
             },
             "facts": {
                 "overdue_amount": self.overdue,
+                "overdue_since": date(2026, 9, 14) if self.overdue else "",
+                "instalments": 3,
+                "instalment": (self.overdue / 3).quantize(Decimal("0.01")),
                 "tickets_12m": self.tickets,
                 "top_topic": self.topic,
                 "usage_fell": self.usage_fell,
@@ -56,13 +61,22 @@ class Sample:
                 "current_fee": Decimal("89.00"),
                 "new_fee": self.new_fee,
                 "expires_on": date(2026, 12, 30),
+                "starts_on": date(2027, 1, 1),
                 "detail": "",
             },
             "notice": {
                 "days": 30,
                 "effective_on": date(2027, 2, 1),
+                "contest_by": date(2027, 1, 31),
                 "alternative": "Norte Servicios",
-                "fees": "yes",
+                "alternative_contact": "+34\u00a0910\u00a0000\u00a0201",
+                "fees": "no" if self.tickets >= _MANY else "yes",
+                "fee_amount": "49,00 EUR",
+                "open_amount": max(self.overdue, Decimal(0)),
+                "talked_on": date(2026, 11, 12),
+                "informed_on": date(2026, 6, 3),
+                "proposed_on": date(2026, 8, 20) if self.said != "counter" else "",
+                "offered_on": date(2026, 10, 5),
             },
             "partner": {
                 "name": "Norte Servicios",
@@ -87,6 +101,8 @@ class Sample:
                 "new_fee": self.new_fee,
                 "at": datetime(2026, 12, 3, 9, 30, tzinfo=UTC),
                 "until": date(2026, 12, 30),
+                "starts_on": date(2027, 1, 1),
+                "answer_by": date(2026, 12, 4),
             },
         }
 
@@ -101,6 +117,7 @@ class Sample:
         return said | {"any": sum(bool(text) for text in said.values())}
 
 
+_MANY = 40
 _EUROPE = {"en": "GB", "es": "ES"}
 
 SAMPLES: tuple[Sample, ...] = (

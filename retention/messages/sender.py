@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from retention.domain.brand import USUAL_BRAND, Brand
 from retention.domain.messages import MessageClass
 
 BY_POST = "by post"
@@ -29,6 +30,7 @@ class Sender:
     postal_address: str = ""
     public_url: str | None = None
     hosts: frozenset[str] = frozenset()
+    brand: Brand = USUAL_BRAND
 
     def from_address(self, message_class: MessageClass) -> str:
         """Return the address that messages of a class come from."""

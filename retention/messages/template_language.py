@@ -59,5 +59,7 @@ def _check_part(environment: Environment, node: nodes.Include, *, is_part: bool)
     check_language(environment, loader.get_source(environment, name)[0], is_part=True)
 
 
-FILTERS: Collection[str] = frozenset({"money", "long_date", "moment"})
+FILTERS: Collection[str] = frozenset(
+    {"call", "day_month", "long_date", "moment", "money", "short_date"}
+)
 """The filters that templates may use."""

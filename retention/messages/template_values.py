@@ -1,18 +1,27 @@
 """The values that templates are filled with: plain text, numbers and dates, nothing else."""
 
-from decimal import Decimal
+import re
+from datetime import date, timedelta
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
+from retention.domain.notices import NoticePlan
+from retention.domain.offers import Proposal, starts_on
 from retention.domain.people import Person
+from retention.domain.stages import Stage
 from retention.messages.rendering import Plain
 from retention.messages.terms import Terms
 
 _FELL = -0.3
+_CENT = Decimal("0.01")
+_PHONE = re.compile(r"[+\d ()/.-]+")
 Values = dict[str, dict[str, Plain] | Plain]
 
 
-def values_of(row: dict[str, Any], manager: Person, company: str, terms: Terms) -> Values:
-    """Return what the template of a step may say about one customer."""
+def values_of(
+    row: dict[str, Any], manager: Person, company: str, terms: Terms, as_of: date
+) -> Values:
+    """Return what the template of a step may say about one customer; `row` is of `as_of`."""
     values: Values = {
         "company": company,
         "customer": {
@@ -22,27 +31,60 @@ def values_of(row: dict[str, Any], manager: Person, company: str, terms: Terms) 
             "email": row.get("email") or "",
         },
         "manager": {"name": manager.name, "email": manager.email, "phone": manager.phone},
-        "facts": {
-            "overdue_amount": row["overdue_amount"] or Decimal(0),
-            "tickets_12m": row["tickets_12m"] or 0,
-            "top_topic": row["top_topic"] or "",
-            "usage_fell": (row["usage_change"] or 0) <= _FELL,
-        },
+        "facts": _facts(row, terms.instalments, as_of),
     }
     if terms.offer is not None:
-        values["offer"] = {
-            "current_fee": terms.offer.current_fee,
-            "new_fee": terms.offer.new_fee,
-            "expires_on": terms.offer.expires_on,
-            "detail": terms.offer.detail or "",
-        }
+        values["offer"] = _offer(terms.offer)
     if terms.notice is not None:
-        values["notice"] = {
-            "days": terms.notice.notice_days,
-            "effective_on": terms.notice.effective_on,
-            "alternative": terms.alternative,
-            "fees": terms.fees,
-        }
+        values["notice"] = _notice(terms.notice, terms, row)
     if terms.more:
         values.update(terms.more)
     return values
+
+
+def _facts(row: dict[str, Any], instalments: int, as_of: date) -> dict[str, Plain]:
+    overdue = row["overdue_amount"] or Decimal(0)
+    days = row.get("overdue_days_max")
+    return {
+        "overdue_amount": overdue,
+        "overdue_since": as_of - timedelta(days=int(days)) if days is not None else "",
+        "instalments": instalments,
+        "instalment": (overdue / instalments).quantize(_CENT, ROUND_CEILING),
+        "tickets_12m": row["tickets_12m"] or 0,
+        "top_topic": row["top_topic"] or "",
+        "usage_fell": (row["usage_change"] or 0) <= _FELL,
+    }
+
+
+def _offer(offer: Proposal) -> dict[str, Plain]:
+    return {
+        "current_fee": offer.current_fee,
+        "new_fee": offer.new_fee,
+        "expires_on": offer.expires_on,
+        "starts_on": starts_on(offer.expires_on),
+        "detail": offer.detail or "",
+    }
+
+
+def _notice(plan: NoticePlan, terms: Terms, row: dict[str, Any]) -> dict[str, Plain]:
+    """What a notice says: dates, what was tried before, what is left to pay, where to go."""
+    said, tried = terms.said, terms.tried
+    return {
+        "days": plan.notice_days,
+        "effective_on": plan.effective_on,
+        "contest_by": plan.effective_on - timedelta(days=1),
+        "alternative": said.get("alternative", ""),
+        "alternative_contact": _on_one_line(said.get("alternative_contact", "")),
+        "fees": said.get("fee_waived", ""),
+        "fee_amount": said.get("fee_amount", ""),
+        "open_amount": row.get("open_amount") or Decimal(0),
+        "talked_on": tried.get(Stage.TERMINATE, ""),
+        "informed_on": tried.get(Stage.EDUCATE, ""),
+        "proposed_on": tried.get(Stage.RENEGOTIATE, ""),
+        "offered_on": tried.get(Stage.MIGRATE, ""),
+    }
+
+
+def _on_one_line(contact: str) -> str:
+    """Keep a telephone number together; an address may be broken."""
+    return contact.replace(" ", "\u00a0") if _PHONE.fullmatch(contact) else contact

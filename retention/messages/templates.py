@@ -25,11 +25,18 @@ class CalendarMatter(PolicyModel):
     note: str = Field(min_length=1)
 
 
+class AnswerMatter(PolicyModel):
+    """What a button opens: a message to us, whose writer only completes it."""
+
+    subject: str = Field(min_length=1)
+    body: str = ""
+
+
 class FrontMatter(PolicyModel):
     """The head of a template file.
 
     `pdf` attaches the message as a letter too; `offers` is for messages that sell or propose, which
-    a legal notice never does.
+    a legal notice never does. A button leads to one of `answers`: `{{ answer.NAME }}`.
     """
 
     subject: str = Field(min_length=1)
@@ -39,6 +46,7 @@ class FrontMatter(PolicyModel):
     pdf: bool = False
     offers: bool = False
     calendar: CalendarMatter | None = None
+    answers: dict[str, AnswerMatter] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The terms of a message: what a step offers, asks or announces."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from retention.domain.notices import NoticePlan
@@ -12,13 +13,15 @@ from retention.messages.invitations import Appointment
 class Terms:
     """What a message offers or announces.
 
-    `alternative` and `fees` are what was said in the conversation before the notice; `more` are
+    `said` are the answers of the conversation before the notice, `tried` the days on which each
+    stage's message had left before it. What is owed may be split into `instalments`. `more` are
     further values of a message that answers a customer, `appointment` a call for their calendar.
     """
 
     offer: Proposal | None = None
     notice: NoticePlan | None = None
-    alternative: str = ""
-    fees: str = ""
+    said: dict[str, str] = field(default_factory=dict)
+    tried: dict[str, date] = field(default_factory=dict)
+    instalments: int = 1
     more: dict[str, dict[str, Any]] = field(default_factory=dict)
     appointment: Appointment | None = None

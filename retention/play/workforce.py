@@ -29,7 +29,12 @@ _CAUSE = {
     "drifted": "need_change",
     "chronically_dissatisfied": "own_fault",
 }
-_SAID = {"fee_waived": "yes", "alternative": "Norte Servicios", "evidence": "tickets of 12 months"}
+_SAID = {
+    "fee_waived": "yes",
+    "alternative": "Norte Servicios",
+    "alternative_contact": "+34 910 000 201",
+    "evidence": "tickets of 12 months",
+}
 _OTHER_REVIEWS = {"final_settlement": "settled", "notice_check": "confirmed", "stuck": "goes_on"}
 
 

@@ -21,10 +21,14 @@ _FORMS = {
 
 
 class StepDoc(PolicyModel):
-    """One step. `approval` is auto, a role, roles or a quorum; there is no default."""
+    """One step. `approval` is auto, a role, roles or a quorum; there is no default.
+
+    Who owes something past its due date gets `template_overdue` instead: one message, one subject.
+    """
 
     action: ActionKind
     template: str | None = None
+    template_overdue: str | None = None
     offer: str | None = None
     form: str | None = None
     after: PeriodText = AT_ONCE
@@ -47,7 +51,7 @@ class StepDoc(PolicyModel):
                 )
             if self.form is not None:
                 raise ValueError(f"{self._named} has no form")
-        elif self.template or self.offer or self.notice:
+        elif self.template or self.template_overdue or self.offer or self.notice:
             raise ValueError(f"{self._named} has no template, offer or notice")
         elif self.form not in _FORMS[self.action]:
             known = ", ".join(_FORMS[self.action])

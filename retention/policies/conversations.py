@@ -30,6 +30,7 @@ class ConversationsDoc(PolicyModel):
     contested_hold_days: int = Field(60, ge=1, le=732)
     accepted_shows_days: int = Field(90, ge=0, le=732)
     calls: CallsDoc = CallsDoc()
+    instalments: int = Field(3, ge=1, le=24)
 
     def to_rules(self) -> ConversationRules:
         """Return the rules."""
@@ -41,4 +42,5 @@ class ConversationsDoc(PolicyModel):
             contested_hold=timedelta(days=self.contested_hold_days),
             accepted_shows=timedelta(days=self.accepted_shows_days),
             calls=window,
+            instalments=self.instalments,
         )

@@ -1,13 +1,14 @@
 """Everything ops decide, read and validated in one go."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from retention.domain.alerts import AlertRules
 from retention.domain.approving import Slot
+from retention.domain.brand import Brand
 from retention.domain.conversations import ConversationRules
 from retention.domain.errors import ConfigError
 from retention.domain.gates import Band, Guards
@@ -23,6 +24,7 @@ from retention.domain.stages import PlaybookName
 from retention.messages.templates import load_template
 from retention.playbooks.loading import load_playbooks
 from retention.policies.alerts import AlertsDoc
+from retention.policies.brand import BrandDoc
 from retention.policies.calendar import CalendarDoc
 from retention.policies.calendars import Calendars
 from retention.policies.conduct import ConductDoc
@@ -64,6 +66,7 @@ class Policies:
     longest_hold: timedelta
     sending: SendingRules
     alerts: AlertRules
+    brand: Brand
 
 
 def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
@@ -94,6 +97,7 @@ def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
         longest_hold=timedelta(days=guards.longest_hold_days),
         sending=read_policy(config_dir / "sending.yaml", SendingDoc).to_rules(),
         alerts=_or_usual(config_dir / "alerts.yaml", AlertsDoc).to_rules(),
+        brand=_or_usual(config_dir / "brand.yaml", BrandDoc).to_brand(config_dir),
     )
     for playbook in policies.playbooks.values():
         _check_steps(playbook, templates_dir, policies.team)
@@ -138,8 +142,8 @@ def _check_steps(playbook: Playbook, templates_dir: Path, team: Team) -> None:
         where = f"playbook '{playbook.name}', stage '{rule.stage}'"
         for step in rule.steps:
             _refuse_unfillable(where, step.approval, team)
-            if step.template is not None:
-                _refuse_wrong_class(where, step, templates_dir)
+            for template in filter(None, (step.template, step.template_overdue)):
+                _refuse_wrong_class(where, replace(step, template=template), templates_dir)
 
 
 def _refuse_undeclared(playbook: Playbook, sources: SourcesConfig) -> None:

@@ -87,7 +87,11 @@ def actor_of(shop: Application, person_id: str, as_of: date) -> Actor:
 
 ANSWERS = {
     "reassessment": {"evidence": "tickets of the last year"},
-    "conversation": {"alternative": "Norte Servicios", "fee_waived": "yes"},
+    "conversation": {
+        "alternative": "Norte Servicios",
+        "alternative_contact": "+34 910 000 201",
+        "fee_waived": "yes",
+    },
     "final_settlement": {"settlement": "nothing is open"},
     "notice_check": {"rule": "thirty days, says counsel"},
     "stuck": {"finding": "nothing to be done yet"},

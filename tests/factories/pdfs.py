@@ -8,7 +8,8 @@ import pypdfium2
 def pdf_text(data: bytes) -> str:
     """All its words, line by line."""
     with pypdfium2.PdfDocument(data) as document:
-        return "\n".join(page.get_textpage().get_text_bounded() for page in document)
+        said = "\n".join(page.get_textpage().get_text_bounded() for page in document)
+    return said.replace("\u00a0", " ")
 
 
 def pdf_picture(data: bytes, path: Path, page: int = 0) -> None:

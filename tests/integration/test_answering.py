@@ -242,7 +242,9 @@ def test_a_letter_is_a_pdf_with_an_address_block(queued: Application) -> None:
         row = rows[action.customer_id] | {"address": "Calle Mayor 1; 28013 Madrid"}
         manager = queued.policies.team.get(action.owner)
         plan = NoticePlan(30, NIGHT, NIGHT + timedelta(days=60))
-        made = compose(action, row, manager, queued.sender, Terms(notice=plan, alternative="Norte"))
+        made = compose(
+            action, row, manager, queued.sender, Terms(notice=plan, said={"alternative": "Norte"})
+        )
     assert made.raw.startswith(b"%PDF-")
     assert made.recipient == "by post"
     assert address_block(row) == (row["name"], "Calle Mayor 1", "28013 Madrid")
