@@ -8,10 +8,11 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from retention.bootstrap import get_application
 from retention.clock import utc_now
 from retention.db import schema
-from retention.db.session import writing
+from retention.db.session import reading, writing
 from retention.reports import gather as reporting
 from retention.reports.programme_effect import measure_programme
 from retention.reports.spillover import stop_above_limit
+from retention.reports.week_told import look_back
 from retention.snapshots import store as snapshots
 from tasks.steps import step
 
@@ -22,8 +23,13 @@ def write_report(as_of: date) -> str:
     shop = get_application()
     folder = shop.settings.state_dir / "reports"
     folder.mkdir(parents=True, exist_ok=True)
+    told = None
+    if schema.prepare(shop.engine):
+        with reading(shop.engine) as session:
+            told = look_back(session, as_of, shop.settings.timezone)
+    company, brand = shop.settings.company_name, shop.policies.brand
     for language in ("es", "en"):
-        made = reporting.make_report(shop.folders, as_of, shop.settings.company_name, language)
+        made = reporting.make_report(shop.folders, as_of, company, language, told, brand)
         target = folder / f"report-{made.as_of}.{language}.html"
         target.write_text(made.html, encoding="utf-8")
     sentences = "\n".join(f"- {title}" for title in made.titles)

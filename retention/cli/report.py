@@ -19,12 +19,20 @@ def report(
     """Write the report of the newest night: charts, each with its sentence and its figures."""
     from retention.bootstrap import get_application
     from retention.clock import business_date
+    from retention.db import schema
+    from retention.db.session import reading
     from retention.reports.gather import make_report
+    from retention.reports.week_told import look_back
 
     shop = get_application()
     day = parse_day(as_of) or business_date(shop.settings.timezone)
     with make_console(stderr=True).status("Drawing ..."):
-        made = make_report(shop.folders, day, shop.settings.company_name, language)
+        told = None
+        if schema.prepare(shop.engine):
+            with reading(shop.engine) as session:
+                told = look_back(session, day, shop.settings.timezone)
+        company, brand = shop.settings.company_name, shop.policies.brand
+        made = make_report(shop.folders, day, company, language, told, brand)
     target = out or shop.settings.state_dir / "reports" / f"report-{made.as_of}.{language}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(made.html, encoding="utf-8")

@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo
 import css_inline
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_currency, get_currency_symbol
 from jinja2 import FileSystemLoader, StrictUndefined, pass_context
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError as JinjaError
@@ -34,6 +33,7 @@ from retention.domain.errors import TemplateError
 from retention.messages.letters import to_blocks
 from retention.messages.logo import inline_logo
 from retention.messages.markdown import parse, to_html, to_text
+from retention.messages.money import HARD, money
 from retention.messages.template_language import check_language
 from retention.messages.templates import AnswerMatter, Template
 
@@ -47,7 +47,6 @@ MAX_VALUE = 300
 MAX_HTML_BYTES = 60 * 1024
 _VALUES = "_placed_values"
 _BROKEN = (JinjaError, ValueError, TypeError, ArithmeticError)  # what a template can come to
-_HARD = "\u00a0"
 _OUTER = "zqx{}xqz"  # the places of _ANY
 
 Plain = str | int | Decimal | date | datetime | None
@@ -195,18 +194,6 @@ def _money(context: Context, amount: Decimal) -> str:
     return money(amount, manner.currency, locale_of(manner.locale))
 
 
-def money(amount: Decimal, currency: str, locale: Locale) -> str:
-    """Return an amount with the sign that people know; groups also below ten thousand."""
-    written: str = format_currency(amount, currency, locale=locale)
-    sign = get_currency_symbol(currency, locale)
-    known = get_currency_symbol(currency, "en")
-    if sign == currency and known != currency:
-        written = written.replace(sign, known)
-    elif sign == currency and written.startswith(sign):
-        written = written.replace(sign, f"{sign}{_HARD}")
-    return written.replace(" ", _HARD)
-
-
 @pass_context
 def _long_date(context: Context, day: date) -> str:
     return long_date(day, context["manner"].locale)
@@ -216,7 +203,7 @@ def _long_date(context: Context, day: date) -> str:
 def _short_date(context: Context, day: date) -> str:
     """Without its weekday, kept on one line."""
     locale = locale_of(context["manner"].locale)
-    return str(format_date(day, "long", locale=locale)).replace(" ", _HARD)
+    return str(format_date(day, "long", locale=locale)).replace(" ", HARD)
 
 
 @pass_context
@@ -231,7 +218,7 @@ def _day_month(context: Context, at: date | datetime) -> str:
 def _call(context: Context, phone: str) -> _Written:
     """A telephone number: kept on one line, and dialled by a touch."""
     placed: list[str] = context[_VALUES]
-    shown = _kept(placed, " ".join(str(phone).split()).replace(" ", _HARD)[:MAX_VALUE])
+    shown = _kept(placed, " ".join(str(phone).split()).replace(" ", HARD)[:MAX_VALUE])
     digits = re.sub(r"[^+\d]", "", str(phone))[:20]
     return _Written(f"[{shown}]({_kept(placed, 'tel:' + digits)})")
 
@@ -252,7 +239,7 @@ def long_date(day: date, locale: str) -> str:
 def _full(day: date, locale: Locale) -> str:
     """Only behind its weekday may it be broken over lines."""
     whole = str(format_date(day, "full", locale=locale))
-    return whole.replace(" ", _HARD).replace(f",{_HARD}", ", ", 1)
+    return whole.replace(" ", HARD).replace(f",{HARD}", ", ", 1)
 
 
 @lru_cache(maxsize=64)

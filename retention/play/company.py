@@ -30,6 +30,7 @@ from retention.domain.stages import LADDERS, PlaybookName, Stage
 from retention.nights.score_shards import score_all
 from retention.play.workforce import Workforce
 from retention.reports.gather import make_report
+from retention.reports.week_told import look_back
 from retention.terminal import make_console, print_table
 
 _MADRID_MORNING, _AFTERNOON = time(9, 0), time(17, 30)
@@ -186,8 +187,11 @@ class DemoCompany:
 
     def write_report(self, as_of: date, home: Path) -> list[Path]:
         """Write the report in both languages, and its first chart as a picture."""
+        with reading(self.shop.engine) as session:
+            told = look_back(session, as_of, self.shop.settings.timezone)
+        company, brand = self.shop.settings.company_name, self.shop.policies.brand
         for language in ("es", "en"):  # the picture is the last one's
-            made = make_report(self.shop.folders, as_of, self.shop.settings.company_name, language)
+            made = make_report(self.shop.folders, as_of, company, language, told, brand)
             (home / f"report.{language}.html").write_text(made.html, encoding="utf-8")
         picture = home / "whale_curve.png"
         picture.write_bytes(base64.b64decode(made.picture.partition(",")[2]))

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from retention.reports.charts import Chart, bars, diagonal, pairs, png_of, svg_of
+from retention.reports.charts import Chart, bars, diagonal, pairs, pictures
 from retention.reports.whale import whale_chart
 from retention.reports.words import Words
 
@@ -84,7 +85,7 @@ def _archetypes(data: ReportData, words: Words) -> Chart:
         return Chart("archetypes", words.say("archetype_none", "report"))
     name, count, profit = min(losing, key=lambda row: row[2])
     title = words.say("archetype_title", "report", archetype=name, count=words.number(count),
-                      profit=words.amount(profit, data.currency))  # fmt: skip
+                      loss=words.amount(abs(profit), data.currency))  # fmt: skip
     return _profit_bars("archetypes", title, rows, data, words)
 
 
@@ -95,13 +96,13 @@ def _profit_bars(
         return Chart(key, title)
     marks = [words.amount(profit, data.currency) for _, _, profit in rows]
     label = words.say("net_profit", "report")
-    figure = bars([r[0] for r in rows], [r[2] for r in rows], label, marks)
+    draw = partial(bars, [r[0] for r in rows], [r[2] for r in rows], label, marks, words.number)
     heads = ("", words.say("customers", "report"), label)
     listed = [
         (name, words.number(count), words.amount(profit, data.currency))
         for name, count, profit in rows
     ]
-    return Chart(key, title, svg_of(figure), png_of(figure), heads, listed)
+    return Chart(key, title, *pictures(draw), heads, listed)
 
 
 def _whom_not_to_acquire(data: ReportData, words: Words) -> Chart:
@@ -118,7 +119,8 @@ def _whom_not_to_acquire(data: ReportData, words: Words) -> Chart:
         dimension, value, count, poor = found[0]
         title = words.say(
             "fit_title", "report", dimension=words.say(dimension, "report").capitalize(),
-            value=value, share=f"{100 * poor / count:.0f}", times=f"{poor / count / average:.1f}",
+            value=value, share=f"{100 * poor / count:.0f}",
+            times=words.number(round(poor / count / average, 1)),
         )  # fmt: skip
     if not found:
         return Chart("fit", title)
@@ -126,13 +128,14 @@ def _whom_not_to_acquire(data: ReportData, words: Words) -> Chart:
     names = [f"{words.say(dimension, 'report')}: {value}" for dimension, value, _, _ in shown]
     shares = [100 * poor / count for *_, count, poor in shown]
     label = words.say("poor_share", "report")
-    figure = bars(names, shares, label, [f"{share:.1f} %" for share in shares], loss=True)
+    marks = [f"{words.number(round(share, 1))}\u00a0%" for share in shares]
+    draw = partial(bars, names, shares, label, marks, words.number, loss=True)
     heads = ("", words.say("customers", "report"), label)
     rows = [
         (name, words.number(count), words.number(round(100 * poor / count, 1)))
         for name, (*_, count, poor) in zip(names, shown, strict=True)
     ]
-    return Chart("fit", title, svg_of(figure), png_of(figure), heads, rows)
+    return Chart("fit", title, *pictures(draw), heads, rows)
 
 
 def _churn(data: ReportData, words: Words) -> Chart:
@@ -145,10 +148,11 @@ def _churn(data: ReportData, words: Words) -> Chart:
     names = [words.say("gone", "report"), words.say("moved", "report")]
     counts = [data.gone, data.moved]
     marks = [words.number(count) for count in counts]
-    figure = bars(names, counts, words.say("customers", "report"), marks, loss=True)
+    label = words.say("customers", "report")
+    draw = partial(bars, names, counts, label, marks, words.number, loss=True)
     heads = ("", words.say("customers", "report"))
     rows = list(zip(names, marks, strict=True))
-    return Chart("churn", title, svg_of(figure), png_of(figure), heads, rows)
+    return Chart("churn", title, *pictures(draw), heads, rows)
 
 
 def _ageing(data: ReportData, words: Words) -> Chart:
@@ -161,8 +165,8 @@ def _ageing(data: ReportData, words: Words) -> Chart:
     values = [data.ageing[bucket] for bucket in _BUCKETS]
     marks = [words.amount(value, data.currency) for value in values]
     label = words.say("amount", "report")
-    figure = bars(names, values, label, marks, loss=True)
-    return Chart("ageing", title, svg_of(figure), png_of(figure), ("", label),
+    draw = partial(bars, names, values, label, marks, words.number, loss=True)
+    return Chart("ageing", title, *pictures(draw), ("", label),
                  list(zip(names, marks, strict=True)))  # fmt: skip
 
 
@@ -174,13 +178,13 @@ def _service(data: ReportData, words: Words) -> Chart:
                       revenue=f"{100 * revenue[0]:.0f}")  # fmt: skip
     heads = (words.say("share_of_time", "report"), words.say("share_of_revenue", "report"))
     names = [str(n + 1) for n in range(len(time))]
-    figure = pairs(names, [100 * t for t in time], [100 * r for r in revenue], heads)
-    figure.axes[0].set_xlabel(words.say("tenth", "report"))
+    tenth = words.say("tenth", "report")
+    draw = partial(pairs, names, [100 * t for t in time], [100 * r for r in revenue], heads, tenth)
     rows = [
         (name, words.number(round(100 * t, 1)), words.number(round(100 * r, 1)))
         for name, t, r in zip(names, time, revenue, strict=True)
     ]
-    return Chart("service", title, svg_of(figure), png_of(figure),
+    return Chart("service", title, *pictures(draw),
                  (words.say("tenth", "report"), *heads), rows)  # fmt: skip
 
 
@@ -191,15 +195,17 @@ def _calibration(data: ReportData, words: Words) -> Chart:
         return Chart("calibration", words.say("calibration_none", "report", reason=reason))
     predicted = [100 * row["predicted"] for row in table]
     seen = [100 * row["seen"] for row in table]
-    title = words.say("calibration_title", "report", predicted=f"{predicted[-1]:.0f}",
-                      seen=f"{seen[-1]:.0f}", auc=f"{data.churn['auc']:.2f}")  # fmt: skip
+    title = words.say(
+        "calibration_title", "report", predicted=f"{predicted[-1]:.0f}", seen=f"{seen[-1]:.0f}",
+        auc=words.number(round(data.churn["auc"], 2)),
+    )  # fmt: skip
     heads = (words.say("predicted", "report"), words.say("seen", "report"))
-    figure = diagonal(predicted, seen, heads)
+    draw = partial(diagonal, predicted, seen, heads)
     rows = [
         (words.number(row["customers"]), words.number(round(p, 1)), words.number(round(s, 1)))
         for row, p, s in zip(table, predicted, seen, strict=True)
     ]
-    return Chart("calibration", title, svg_of(figure), png_of(figure),
+    return Chart("calibration", title, *pictures(draw),
                  (words.say("customers", "report"), *heads), rows)  # fmt: skip
 
 
@@ -216,12 +222,12 @@ def _entry(data: ReportData, words: Words) -> Chart:
     heads = (words.say("entry_picked", "report"), words.say("entry_others", "report"))
     whole = words.say("entry_whole", "report")
     names = [whole, *map(str, range(1, len(shares)))]
-    figure = pairs(names, [ours for ours, _ in shares], [rest for _, rest in shares], heads)
+    draw = partial(pairs, names, [ours for ours, _ in shares], [rest for _, rest in shares], heads)
     rows = [
         (name, "" if name == whole else one["rule"], *_both(one, both, words))
         for name, one, both in zip(names, every, shares, strict=True)
     ]
-    return Chart("entry", title, svg_of(figure), png_of(figure),
+    return Chart("entry", title, *pictures(draw),
                  ("", words.say("entry_sign", "report"), *heads,
                   words.say("customers", "report")), rows)  # fmt: skip
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import duckdb
 
+from retention.domain.brand import USUAL_BRAND, Brand
 from retention.domain.errors import NotFoundError
 from retention.domain.stages import PlaybookName
 from retention.reports.figures import ReportData, make_charts
 from retention.reports.page import render_page
+from retention.reports.week_told import Told, week_lines
 from retention.reports.words import load_words
 from retention.scoring import model_store as model_files
 from retention.scoring.model_store import CHURN
@@ -39,9 +41,17 @@ class Report:
     picture: str
 
 
-def make_report(folders: Folders, as_of: date, company: str, language: str) -> Report:
+def make_report(
+    folders: Folders,
+    as_of: date,
+    company: str,
+    language: str,
+    told: Told | None = None,
+    brand: Brand = USUAL_BRAND,
+) -> Report:
     """Return the report of the newest snapshot up to `as_of`.
 
+    `told` is what the programme did lately; without a database there is none.
     Raises NotFoundError without one, ConfigError for a language without words.
     """
     days = [day for day in snapshots.dates(folders.snapshots) if day <= as_of]
@@ -52,7 +62,8 @@ def make_report(folders: Folders, as_of: date, company: str, language: str) -> R
     words = load_words(folders.templates, language)
     data = gather(folders, days[-1])
     charts = make_charts(data, words)
-    page = render_page(folders.templates, data, charts, company, words)
+    lately = week_lines(told, data.currency, words) if told else None
+    page = render_page(folders.templates, data, charts, company, words, lately, brand)
     whale = base64.b64encode(charts[0].png).decode()
     return Report(
         days[-1], page, tuple(chart.title for chart in charts), f"data:image/png;base64,{whale}"

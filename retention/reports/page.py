@@ -1,5 +1,6 @@
 """One self-contained page: charts as SVG, their figures as tables, nothing from elsewhere."""
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,21 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from retention.domain.brand import Brand
 from retention.reports.charts import Chart
 from retention.reports.figures import ReportData
+from retention.reports.week_told import WeekLines
 from retention.reports.words import Words
 
 
 def render_page(
-    templates: Path, data: ReportData, charts: list[Chart], company: str, words: Words
+    templates: Path,
+    data: ReportData,
+    charts: list[Chart],
+    company: str,
+    words: Words,
+    week: WeekLines | None,
+    brand: Brand,
 ) -> str:
     """Return the page as HTML. Everything but the charts is escaped."""
     environment = Environment(
@@ -23,7 +32,10 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pictures = [(chart, Markup(chart.svg)) for chart in charts]  # noqa: S704 - drawn by matplotlib
+    pictures = [
+        (chart, Markup(chart.svg), Markup(chart.narrow))  # noqa: S704 - drawn by matplotlib
+        for chart in charts
+    ]
     return environment.get_template("page.html").render(
         language=words.language,
         title=words.say("title", "report", company=company),
@@ -32,9 +44,18 @@ def render_page(
         ),
         figures=words.say("data", "report"),
         charts=pictures,
+        week=week,
+        brand=brand,
+        logo=_as_url(brand.logo) if brand.logo else "",
         noticed_title=words.say("noticed", "report"),
         noticed=[_noticed(found, words) for found in data.noticed],
     )
+
+
+def _as_url(logo: Path) -> str:
+    """The page comes alone, so its logo comes in it."""
+    kind = "svg+xml" if logo.suffix == ".svg" else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(logo.read_bytes()).decode()}"
 
 
 def _noticed(found: Mapping[str, Any], words: Words) -> str:

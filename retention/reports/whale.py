@@ -5,12 +5,13 @@ more than all of the profit, and the last ones give part of it back.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from retention.reports.charts import GRID, RUST, TEAL, Chart, new_figure, png_of, svg_of
+from retention.reports.charts import GRID, INK, RUST, TEAL, Chart, new_figure, pictures
 from retention.reports.words import Words
 
 _TENTHS = range(0, 101, 10)
@@ -54,16 +55,16 @@ def whale_chart(net_profit: npt.NDArray[np.float64], words: Words) -> Chart:
     curve = whale_curve(net_profit)
     if curve is None:
         return Chart("whale", words.say("whale_none", "report"))
-    figure = draw_whale_curve(curve, words)
     at = np.interp(list(_TENTHS), curve.customers, curve.profit)
     rows = [(f"{tenth}", words.number(round(p, 1))) for tenth, p in zip(_TENTHS, at, strict=True)]
     heads = (words.say("share_of_customers", "report"), words.say("share_of_profit", "report"))
-    return Chart("whale", curve.title(words), svg_of(figure), png_of(figure), heads, rows)
+    draw = partial(draw_whale_curve, curve, words)
+    return Chart("whale", curve.title(words), *pictures(draw), heads, rows)
 
 
-def draw_whale_curve(curve: WhaleCurve, words: Words) -> Figure:
+def draw_whale_curve(curve: WhaleCurve, words: Words, *, narrow: bool = False) -> Figure:
     """Draw the curve: what the last customers take away is shaded."""
-    figure, axes = new_figure()
+    figure, axes = new_figure(narrow=narrow)
     share, profit = curve.peak
     axes.axhline(100, color=GRID, linewidth=1.2)
     axes.plot(curve.customers, curve.profit, color=TEAL, linewidth=2.4)
@@ -76,8 +77,8 @@ def draw_whale_curve(curve: WhaleCurve, words: Words) -> Figure:
         words.say("whale_note", "report", profit=f"{profit:.0f}"), (share, profit), (0, 10),
         textcoords="offset points", ha="center", color=RUST, fontweight="bold",
     )  # fmt: skip
-    axes.set_xlabel(words.say("whale_x", "report"))
-    axes.set_ylabel(words.say("whale_y", "report"))
+    axes.set_xlabel(words.say("whale_x", "report"), color=INK)
+    axes.set_ylabel(words.say("whale_y", "report"), color=INK)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, max(115, profit * _HEADROOM))
     axes.grid(color=GRID, linewidth=0.5)

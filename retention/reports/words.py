@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
 
 from retention.domain.errors import ConfigError
 from retention.domain.scores import BY_NAME, Kind
+from retention.messages.money import money
 
 LANGUAGES = ("en", "es")
 
@@ -66,12 +68,7 @@ class Words:
 
     def amount(self, value: Any, currency: str) -> str:
         """Return an amount in whole units with its currency, for people who steer."""
-        return str(
-            format_currency(
-                round(value), currency, format="#,##0 ¤¤" if self.language == "es" else "¤¤ #,##0",
-                locale=self.language, currency_digits=False,
-            )
-        )  # fmt: skip
+        return money(value, currency, Locale.parse(self.language), whole=True)
 
     def number(self, value: Any) -> str:
         """Return a number with two decimals at most."""

@@ -1,10 +1,13 @@
 """What answers a customer: receipts, agreed calls with their calendar file, letters, scripts."""
 
+import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -27,6 +30,7 @@ from retention.domain.notices import NoticePlan
 from retention.domain.offers import Answer
 from retention.domain.stages import Stage
 from retention.messages.compose import address_block, compose
+from retention.messages.leaving import pdf_of
 from retention.messages.terms import Terms
 from retention.people.actor import Actor
 from retention.snapshots.customers import read_rows
@@ -34,6 +38,7 @@ from tasks.delivery import call_off
 from tests.conftest import NIGHT
 from tests.factories.nights import actor_of
 from tests.factories.outboxes import AFTERNOON, approve, deliver, one_proposal, owner
+from tests.factories.pdfs import pdf_text
 from tests.factories.servers import ScriptedServer
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -261,3 +266,91 @@ def test_a_notice_carries_itself_as_a_letter(queued: Application) -> None:
         "multipart/mixed", "multipart/alternative", "text/plain", "text/html", "application/pdf",
     ]  # fmt: skip
     assert max(rendering.raw) < 128
+
+
+def test_a_letter_on_paper_names_everything_and_leads_nowhere(queued: Application) -> None:
+    """A window, a date, numbers, room to sign; nothing that could only be touched."""
+    notice = one_proposal(queued, Stage.TERMINATE)
+    with reading(queued.engine) as session:
+        action = session.get_one(Action, notice)
+        rendering = session.get_one(Rendering, notice)
+    assert rendering.letter is not None
+    at = datetime(2026, 6, 12, 9, tzinfo=MADRID)
+    made = pdf_of(rendering.letter, at, "Europe/Madrid", queued.settings.templates_dir)
+    said = " ".join(pdf_text(made).split())
+    assert "12 de junio de 2026" in said or "12 June 2026" in said
+    assert action.customer_id in said
+    assert notice[:8].upper() in said
+    assert b"/URI" not in made
+    assert "mailto:" not in said
+    assert "tel:" not in said
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_a_notice_says_what_a_notice_has_to(queued: Application, language: str) -> None:
+    notice = one_proposal(queued, Stage.TERMINATE)
+    said = {
+        "alternative": "Norte Servicios", "alternative_contact": "+34 910 000 201",
+        "fee_waived": "no", "fee_amount": "49,00 EUR",
+    }  # fmt: skip
+    tried = {"educate": date(2026, 3, 2), "renegotiate": date(2026, 4, 1)}
+    with writing(queued.engine) as session:
+        action = session.get_one(Action, notice)
+        rows = read_rows(queued.folders.snapshots, NIGHT, [action.customer_id])
+        row = rows[action.customer_id] | {"language": language, "country": "ES"}
+        manager = queued.policies.team.get(action.owner)
+        plan = NoticePlan(30, NIGHT, date(2026, 9, 1))
+        terms = Terms(notice=plan, said=said, tried=tried)
+        made = compose(action, row, manager, queued.sender, terms)
+    text = " ".join(made.text.replace("\u00a0", " ").split())
+    told = {
+        "es": ("1 de septiembre de 2026", "31 de agosto de 2026", "Por qué.", "2 de marzo de 2026",
+               "1 de abril de 2026", "Sus datos", "nada", "Oponerse"),
+        "en": ("1 September 2026", "31 August 2026", "Why.", "2 March 2026",
+               "1 April 2026", "Your data", "nothing", "Contest"),
+    }[language]  # fmt: skip
+    for words in (*told, "49,00 EUR", "Norte Servicios", "+34 910 000 201", manager.name):
+        assert words in text, words
+    assert "Hola" not in text
+
+
+def test_who_owes_gets_one_message_about_that(queued: Application) -> None:
+    """Of the customers who are to be educated, those who owe get no lesson."""
+    with reading(queued.engine) as session:
+        rows = session.execute(
+            select(Action.customer_id, Action.template, Rendering.text)
+            .join(Rendering)
+            .where(Action.stage == Stage.EDUCATE)
+        ).all()
+    known = read_rows(queued.folders.snapshots, NIGHT, [row.customer_id for row in rows])
+    assert {row.template for row in rows} >= {"education", "payment_help"}
+    for customer_id, template, text in rows:
+        owes = bool(known[customer_id]["overdue_amount"])
+        if template in ("education", "payment_help"):
+            assert (template == "payment_help") is owes, customer_id
+        if template == "education":
+            assert not re.search("past (its|their) due date|vencido|overdue", text)
+
+
+def test_a_fee_that_is_not_waived_is_named(queued: Application, call: str) -> None:
+    answers = {
+        "alternative": "Norte", "alternative_contact": "+34 910 000 201", "fee_waived": "no",
+    }  # fmt: skip
+    actor = actor_now(queued, owner(queued, call))
+    with writing(queued.engine) as session, pytest.raises(NotAllowedError, match="fee_amount"):
+        completing.complete(session, call, actor, outcome="talked", answers=answers)
+    with writing(queued.engine) as session:
+        more = answers | {"fee_amount": "49,00 EUR"}
+        completing.complete(session, call, actor, outcome="talked", answers=more)
+
+
+def test_a_button_opens_a_message_that_names_what_it_answers(queued: Application) -> None:
+    offer = one_proposal(queued, Stage.RENEGOTIATE)
+    with reading(queued.engine) as session:
+        html = session.get_one(Rendering, offer).html
+    links = [unescape(link) for link in re.findall(r'href="(mailto:[^"]+)"', html)]
+    assert len(links) == 3
+    for link in links:
+        parts = parse_qs(urlsplit(link).query)
+        assert offer[:8].upper() in parts["subject"][0]
+        assert parts["body"][0].strip()

@@ -2,32 +2,36 @@
 
 import shutil
 from datetime import date, timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from retention.bootstrap import Application
 from retention.clock import utc_now
-from retention.db.models import Case, GateOverride, Run
+from retention.db.models import Action, Case, GateOverride, Offer, Run
 from retention.db.session import reading, writing
 from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.gates import Guards, Trip
+from retention.domain.offers import OfferKind, OfferState
 from retention.domain.stages import PlaybookName
 from retention.ladder.table_dependence import held_playbooks, tables_of
 from retention.nights import gate_overrides as gates
 from retention.policies.load import load_policies
 from retention.reports import gather as reporting
 from retention.reports.explain import explain
+from retention.reports.week_told import look_back
+from retention.reports.words import load_words
 from retention.sources.config import Files, SourcesConfig
 from retention.sources.extract import extract_features, extract_invoices
 from retention.sources.gate import check_gates, profile_of
 from retention.sources.tables import open_company
 from tests.conftest import NIGHT, ROOT, write_sources
 from tests.factories.commands import answer, retention
-from tests.factories.nights import print_of, run_night, run_nights
+from tests.factories.nights import complete_all, print_of, run_night, run_nights
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -219,7 +223,8 @@ def test_the_report_is_one_page_that_needs_nothing_else(shop: Application, langu
     assert page.links == []
     assert page.ids == ["whale", "tiers", "archetypes", "fit", "churn", "ageing", "service",
                         "calibration", "entry"]  # fmt: skip
-    assert page.tags.count("svg") == page.tags.count("table") == 7
+    assert page.tags.count("svg") == 2 * 7, "one for a desk and one for a telephone"
+    assert page.tags.count("table") == 7
     assert "Café &amp; Söhne &lt;GmbH&gt;" in made.html
     assert "@import" not in made.html
     assert "customers.example" not in made.html
@@ -249,6 +254,50 @@ def test_tonight_s_risk_is_that_of_an_invoice_issued_tonight(company_data: Path)
     for name in ("known_before", "late_before", "days_late_before", "tenure"):
         ours = tonight.loc[taught.index, f"risk_{name}"].astype(float)
         assert (ours.fillna(-1) - taught[name].astype(float).fillna(-1)).abs().max() < 1e-9, name
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_report_begins_with_the_week_and_what_is_stuck(shop: Application, language: str) -> None:
+    """What this week did stands beside the week before, as the database has it."""
+    run_nights(NIGHT, 3)
+    complete_all(shop, NIGHT)
+    run_night(NIGHT + timedelta(days=1))
+    with reading(shop.engine) as session:
+        told = look_back(session, NIGHT + timedelta(days=1), "Europe/Madrid")
+        opened = session.scalar(select(func.count()).select_from(Case)) or 0
+        last_week = look_back(session, NIGHT + timedelta(days=8), "Europe/Madrid")
+    assert told.week.opened == opened > 0
+    assert told.week.moved > 0
+    assert told.before.opened == 0
+    assert last_week.before == told.week
+    made = reporting.make_report(shop.folders, NIGHT + timedelta(days=1), "X", language, told)
+    page = Page()
+    page.feed(made.html)
+    assert page.ids[0] == "week"
+    words = load_words(shop.folders.templates, language)
+    assert words.say("week_opened", "report") in made.html
+    assert words.say("stuck_title", "report") in made.html
+
+
+def test_accepted_offers_are_what_a_week_brings(shop: Application) -> None:
+    """A higher fee brings, a prepaid discount costs; what was declined counts for nothing."""
+    run_nights(NIGHT, 3)
+    with writing(shop.engine) as session:
+        cases = list(session.scalars(select(Case).order_by(Case.id).limit(3)))
+        fees = [("100", "130", OfferState.ACCEPTED), ("50", "45", OfferState.ACCEPTED),
+                ("10", "99", OfferState.DECLINED)]  # fmt: skip
+        for case, (old, new, state) in zip(cases, fees, strict=True):
+            action = session.scalars(select(Action.id).where(Action.case_id == case.id)).first()
+            session.add(
+                Offer(
+                    id=case.id, action_id=action, case_id=case.id, stage=case.stage, version=1,
+                    kind=OfferKind.PRICE, state=state, current_fee=Decimal(old),
+                    new_fee=Decimal(new), currency="EUR", expires_on=NIGHT, answered_on=NIGHT,
+                )
+            )  # fmt: skip
+    with reading(shop.engine) as session:
+        told = look_back(session, NIGHT, "Europe/Madrid")
+    assert told.week.saved == Decimal((30 - 5) * 12)
 
 
 def test_a_report_changes_nothing(shop: Application) -> None:
