@@ -99,7 +99,7 @@ def test_your_own_data(demo: Path) -> None:
 
 SAID: dict[str, Callable[[str], bool]] = {
     "docs/ops.md": lambda shown: (
-        "every score is the same" in shown and "de los clientes gana el" in shown
+        "every score is the same" in shown and "de los clientes aporta el" in shown
     ),
     "docs/account-teams.md": lambda shown: "diana" in shown,
     "docs/messages.md": lambda shown: "termination_notice" in shown,

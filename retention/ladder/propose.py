@@ -72,7 +72,7 @@ class Proposals:
         """Return the action of a step, or the reason why it cannot be written tonight."""
         step = decided.playbook.rule(case.stage).steps[position]
         row = self.evidence.rows[case.customer_id]
-        if step.template_overdue is not None and row["overdue_amount"]:
+        if step.template_overdue is not None and (row["overdue_amount"] or 0) > 0:
             step = replace(step, template=step.template_overdue)
         terms = terms_of(decided.playbook, step, row, self.policies, self.as_of)
         if isinstance(terms, str):
@@ -106,7 +106,13 @@ class Proposals:
             ends_on = max(running.effective_on, step.before_end.after(leaves_by))
             ends_on = days_of.next_ending(ends_on)
             plan = NoticePlan((ends_on - running.given_on).days, leaves_by, ends_on)
-        return Terms(terms.offer, plan, said, tried_before(decided.open_case), terms.instalments)
+        return replace(
+            terms,
+            notice=plan,
+            said=said,
+            tried=tried_before(decided.open_case),
+            first_notice_on=running.given_on if running is not None else None,
+        )
 
     def _ask_about_notice(self, case: Case) -> None:
         asked = [a for a in case.actions if a.form == "notice_check"]

@@ -16,6 +16,7 @@ WIDTH = 76
 _PARSER = MarkdownIt("commonmark", {"html": False})
 _BLOCKS = {"heading", "paragraph", "bullet_list", "ordered_list", "list_item"}
 _INLINE = {"text", "softbreak", "hardbreak", "strong", "em", "link"}
+_APART = 3  # a paragraph opens, speaks and closes
 _UNDERLINE = {"h1": "=", "h2": "-"}
 
 
@@ -34,10 +35,16 @@ def parse(markdown: str) -> list[Token]:
 
 
 def to_html(tokens: Sequence[Token]) -> str:
-    """Return HTML. A paragraph that is one link becomes a button."""
-    for before, token in pairwise(tokens):
-        if before.type == "paragraph_open" and is_button(token):
-            token.children[0].attrSet("class", "button")  # type: ignore[index]
+    """Return HTML. A paragraph that is one link becomes a button; of several none is louder."""
+    places = [
+        place
+        for place, (before, token) in enumerate(pairwise(tokens))
+        if before.type == "paragraph_open" and is_button(token)
+    ]
+    for place in places:
+        beside = {place - _APART, place + _APART} & set(places)
+        token = tokens[place + 1]
+        token.children[0].attrSet("class", "button plain" if beside else "button")  # type: ignore[index]
     html: str = _PARSER.renderer.render(list(tokens), _PARSER.options, {})
     return html
 

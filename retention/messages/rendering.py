@@ -239,6 +239,10 @@ def long_date(day: date, locale: str) -> str:
 def _full(day: date, locale: Locale) -> str:
     """Only behind its weekday may it be broken over lines."""
     whole = str(format_date(day, "full", locale=locale))
+    if locale.language == "es":  # "el lunes 1 de febrero": after an article there is no comma
+        whole = whole.replace(", ", " ", 1)
+        weekday, _, rest = whole.partition(" ")
+        return f"{weekday} {rest.replace(' ', HARD)}"
     return whole.replace(" ", HARD).replace(f",{HARD}", ", ", 1)
 
 

@@ -31,6 +31,7 @@ class Sample:
             "company": "Example Company",
             "customer": {
                 "name": self.customer,
+                "number": "C-10045",
                 "kind": "b2b",
                 "phone": "+34 600 000 102" if self.phone else "",
                 "email": "ana.pena@clientes.example",
@@ -73,7 +74,8 @@ class Sample:
                 "fees": "no" if self.tickets >= _MANY else "yes",
                 "fee_amount": "49,00 EUR",
                 "open_amount": max(self.overdue, Decimal(0)),
-                "talked_on": date(2026, 11, 12),
+                "given_on": date(2026, 11, 2),
+                "talked_on": date(2026, 10, 22),
                 "informed_on": date(2026, 6, 3),
                 "proposed_on": date(2026, 8, 20) if self.said != "counter" else "",
                 "offered_on": date(2026, 10, 5),
@@ -81,7 +83,7 @@ class Sample:
             "partner": {
                 "name": "Norte Servicios",
                 "email": "altas@norte.example",
-                "phone": "+34 910 000 200",
+                "phone": "+34 910 000 201",
             },
             "digest": {
                 "person": "marta",

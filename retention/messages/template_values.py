@@ -26,6 +26,7 @@ def values_of(
         "company": company,
         "customer": {
             "name": row["name"],
+            "number": row["customer_id"],
             "kind": row["kind"],
             "phone": row.get("phone") or "",
             "email": row.get("email") or "",
@@ -43,7 +44,7 @@ def values_of(
 
 
 def _facts(row: dict[str, Any], instalments: int, as_of: date) -> dict[str, Plain]:
-    overdue = row["overdue_amount"] or Decimal(0)
+    overdue = max(row["overdue_amount"] or Decimal(0), Decimal(0))
     days = row.get("overdue_days_max")
     return {
         "overdue_amount": overdue,
@@ -77,7 +78,8 @@ def _notice(plan: NoticePlan, terms: Terms, row: dict[str, Any]) -> dict[str, Pl
         "alternative_contact": _on_one_line(said.get("alternative_contact", "")),
         "fees": said.get("fee_waived", ""),
         "fee_amount": said.get("fee_amount", ""),
-        "open_amount": row.get("open_amount") or Decimal(0),
+        "open_amount": max(row.get("open_amount") or Decimal(0), Decimal(0)),
+        "given_on": terms.first_notice_on or "",
         "talked_on": tried.get(Stage.TERMINATE, ""),
         "informed_on": tried.get(Stage.EDUCATE, ""),
         "proposed_on": tried.get(Stage.RENEGOTIATE, ""),

@@ -17,6 +17,7 @@ from retention.db.models import Action
 from retention.domain.actions import ActionKind
 from retention.domain.people import Person, Role
 from retention.messages.compose import compose
+from retention.messages.leaving import as_leaving
 from retention.messages.rendering import MAX_HTML_BYTES, Manner, Rendered, render
 from retention.messages.samples import SAMPLES, Sample
 from retention.messages.sender import Sender
@@ -124,15 +125,17 @@ def as_sent(purpose: str, language: str, folder: Path) -> Path:
     if purpose == "ops_alert":
         who, told = replace(MARTA, language=language), {n: values[n] for n in ("began", "over")}
         raw = compose_for(
-            who, purpose, told, SENDER, datetime(2026, 6, 1, 4, tzinfo=UTC), "alert-1"
+            who, purpose, told, SENDER, datetime(2026, 6, 1, 9, 30, tzinfo=UTC), "alert-1"
         )
     else:
-        raw = compose(action, row, MARTA, SENDER, Terms(more=more)).raw  # type: ignore[arg-type]
+        made = compose(action, row, MARTA, SENDER, Terms(more=more))  # type: ignore[arg-type]
+        leaves = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
+        raw = as_leaving(made.raw, made.letter, leaves, SENDER.timezone, SENDER.templates)
     received = (
         b"Return-Path: <bounces@acme-telecom.es>\r\n"
         b"Received: from mail.acme-telecom.es (mail.acme-telecom.es [203.0.113.7])\r\n"
         b" by mx.clientes.es with ESMTPS id 1A2B3C for <ana.pena@clientes.es>;\r\n"
-        b" Mon, 01 Jun 2026 06:00:05 +0200\r\n"
+        b" Mon, 01 Jun 2026 11:30:04 +0200\r\n"
     )
     path = folder / f"{purpose}-{language}.eml"
     path.write_bytes(received + raw)

@@ -304,9 +304,9 @@ def test_a_notice_says_what_a_notice_has_to(queued: Application, language: str) 
         made = compose(action, row, manager, queued.sender, terms)
     text = " ".join(made.text.replace("\u00a0", " ").split())
     told = {
-        "es": ("1 de septiembre de 2026", "31 de agosto de 2026", "Por qué.", "2 de marzo de 2026",
+        "es": ("1 de septiembre de 2026", "31 de agosto de 2026", "Por qué", "2 de marzo de 2026",
                "1 de abril de 2026", "Sus datos", "nada", "Oponerse"),
-        "en": ("1 September 2026", "31 August 2026", "Why.", "2 March 2026",
+        "en": ("1 September 2026", "31 August 2026", "Why", "2 March 2026",
                "1 April 2026", "Your data", "nothing", "Contest"),
     }[language]  # fmt: skip
     for words in (*told, "49,00 EUR", "Norte Servicios", "+34 910 000 201", manager.name):

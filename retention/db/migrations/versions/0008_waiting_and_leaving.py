@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.add_column(
         "message", sa.Column("waited", sa.Integer(), nullable=False, server_default=sa.text("0"))
     )
-    op.add_column("rendering", sa.Column("letter", sa.Text(), nullable=True))
+    op.add_column("rendering", sa.Column("letter", sa.String(), nullable=True))
     op.add_column("agreed_call", sa.Column("cancelled_at", _MOMENT, nullable=True))
 
 
