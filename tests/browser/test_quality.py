@@ -113,7 +113,8 @@ def as_sent(purpose: str, language: str, folder: Path) -> Path:
     values = sample.values()
     more = {name: values[name] for name in ("offer", "notice", "partner", "receipt", "digest")}
     row = {
-        "name": sample.customer, "email": "ana.pena@clientes.es", "language": language,
+        "customer_id": "C-10045", "name": sample.customer, "email": "ana.pena@clientes.es",
+        "language": language,
         "country": sample.country[language], "region": None, "timezone": "Europe/Madrid",
         "kind": "b2b", "overdue_amount": sample.overdue, "tickets_12m": 3, "top_topic": "",
         "usage_change": 0.0, "address": None,
