@@ -1,6 +1,6 @@
 """The only writer of agreed calls: when a call will be, its invitation, that it is called off."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -11,6 +11,7 @@ from retention.actions.assignment import note
 from retention.actions.leaving_times import openings
 from retention.db.models import Action, AgreedCall, Message
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState, Purpose
+from retention.domain.forms import TALKED
 from retention.domain.messages import MessageState
 from retention.domain.people import refuse
 from retention.messages.invitations import Appointment
@@ -76,7 +77,7 @@ def call_off_moot(
 ) -> int:
     """Call off what was agreed for calls that nobody will make; return how many that were.
 
-    Whose invitation never left hears nothing.
+    Who was never invited hears nothing, nor who was called a little before the time.
     """
     moot = session.execute(
         select(AgreedCall, Action)
@@ -94,6 +95,9 @@ def call_off_moot(
         call.cancelled_at = now
         author = Author("delivery", now, now.astimezone(zone).date())
         author.tell(session, "call.cancelled", action, at=call.starts_at.isoformat())
+        soon = call.starts_at - now <= policies.conversations.calls.soonest
+        if soon and action.outcome == TALKED:  # they are on the telephone, or have just been
+            continue
         if _was_invited(session, action):
             call.number += 1
             at = call.starts_at.astimezone(zone)
@@ -113,12 +117,12 @@ def _was_invited(session: Session, action: Action) -> bool:
 
 
 def ask_anew(
-    session: Session, case_id: str, call_id: str, said: str, now: datetime
+    session: Session, case_id: str, call_id: str, said: str, now: datetime, due_on: date
 ) -> Action | None:
     """Tell who agreed on a call that its time does not suit; return the call, if it is still open.
 
-    It stands at the top of their queue, and keeps nothing else waiting. An id that is none of the
-    case's calls stands for the newest that was agreed.
+    It is due like an answer, on `due_on` at the latest, and keeps nothing else waiting. An id that
+    is none of the case's calls stands for the newest that was agreed.
     """
     calls = session.execute(
         select(Action, AgreedCall)
@@ -131,7 +135,7 @@ def ask_anew(
         return None
     named = [pair for pair in calls if pair[0].id == call_id]
     action, call = (named or calls)[0]
-    action.due_on, action.snoozed_until = min(action.due_on, now.date()), None
+    action.due_on, action.snoozed_until = min(action.due_on, due_on), None
     text = f"For {call.agreed_by}: {said}. Agree on another time."
     note(session, action, Author("inbox", now, now.date()), text)
     return action

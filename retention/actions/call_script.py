@@ -7,8 +7,9 @@ from retention.domain.actions import ActionKind
 from retention.domain.forms import REPLY
 from retention.domain.people import Person
 from retention.messages.locale import zone_of
-from retention.messages.rendering import Manner, render_text
+from retention.messages.rendering import render_text
 from retention.messages.sender import Sender
+from retention.messages.template_filters import Manner
 from retention.messages.template_values import values_of
 from retention.messages.terms import Terms
 

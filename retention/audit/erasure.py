@@ -83,7 +83,11 @@ def _forgotten(
     cases = select(Case.id).where(Case.customer_id == customer_id).scalar_subquery()
     words = dict.fromkeys(("recipient", "subject", "text", "html"), _GONE)
     return [
-        (Rendering, Rendering.action_id.in_(actions), {**words, "raw": b"", "timezone": None}),
+        (
+            Rendering,
+            Rendering.action_id.in_(actions),
+            {**words, "raw": b"", "letter": None, "timezone": None},
+        ),
         (Comment, Comment.action_id.in_(actions), None),
         (Offer, Offer.action_id.in_(actions), {"note": None}),
         (Action, Action.customer_id == customer_id, {"note": None, "answers": None}),

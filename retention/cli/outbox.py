@@ -111,8 +111,12 @@ def _as_it_left(reader: "Reader", message: "Message", action: "Action") -> bytes
     from retention.messages.leaving import as_leaving
 
     rendering, settings = action.rendering, reader.settings
-    if rendering is None:
-        raise NotFoundError(f"message {message.id[:_SHORT]}", "has no words any more", "-")
+    if rendering is None or not rendering.raw:
+        raise NotFoundError(
+            f"message {message.id[:_SHORT]}",
+            "has no words any more: its customer was erased",
+            "Its dates and states are kept: leave out --eml.",
+        )
     at = message.tried[-1].started_at if message.tried else utc_now()
     return as_leaving(
         rendering.raw,

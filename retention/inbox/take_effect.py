@@ -77,7 +77,7 @@ def take_in(
         session.flush()
         _take_effect(session, row, ours, action, _is_about(action, received), rules)
         if received.refused_call is not None:
-            _ask_for_another_time(session, row, action, received.refused_call)
+            _ask_for_another_time(session, row, action, received.refused_call, rules)
     _tell(session, row, now)
     return row
 
@@ -149,9 +149,13 @@ def _take_effect(
 
 
 def _hand_over(session: Session, action: Action, read_at: datetime, rules: InboxRules) -> Action:
+    return replies.hand_to_owner(session, action, *_answer_by(read_at, rules))
+
+
+def _answer_by(read_at: datetime, rules: InboxRules) -> tuple[date, date]:
+    """Return the company's date at a moment, and the day by which an answer is due."""
     on = date_in(read_at, rules.timezone)
-    due_on = rules.answer_within.after(on, rules.workdays(on))
-    return replies.hand_to_owner(session, action, on, due_on)
+    return on, rules.answer_within.after(on, rules.workdays(on))
 
 
 def _note_bounce(session: Session, row: Incoming, action: Action, rules: InboxRules) -> None:
@@ -193,9 +197,13 @@ def _says_more(row: Incoming, action: Action) -> bool:
     return asks_for_nothing and bool(protecting_words(row.text or "", ours))
 
 
-def _ask_for_another_time(session: Session, row: Incoming, action: Action, call_id: str) -> None:
+def _ask_for_another_time(
+    session: Session, row: Incoming, action: Action, call_id: str, rules: InboxRules
+) -> None:
     """Who agreed on the call agrees anew; the case does not wait for it."""
-    call = agreed_calls.ask_anew(session, action.case_id, call_id, row.reason, row.read_at)
+    call = agreed_calls.ask_anew(
+        session, action.case_id, call_id, row.reason, row.read_at, _answer_by(row.read_at, rules)[1]
+    )
     if call is not None and row.action_id is None:
         row.action_id = call.id
 

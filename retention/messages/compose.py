@@ -22,7 +22,7 @@ from retention.messages.mime import (
     message_id_for,
     usable_address,
 )
-from retention.messages.rendering import Manner, Rendered, render
+from retention.messages.rendering import Plain, Rendered, render
 from retention.messages.sender import BY_POST, Sender
 from retention.messages.template_values import values_of
 from retention.messages.templates import Template, load_template
@@ -60,24 +60,20 @@ def compose(
     at = at or written_at(action.proposed_on, sender.timezone)
     envelope = _envelope(action, row, manager, sender, template, token)
     values = values_of(row, manager, sender.company, terms, action.proposed_on)
-    opt_out = sender.replies_to or manager.email
-    values["sender"] = {
-        "postal_address": sender.postal_address or sender.company,
-        "opt_out": opt_out,
-        "unsubscribe": f"mailto:{opt_out}?subject=unsubscribe",
-        "reply_to": envelope.reply_to,
-        "reference": reference_of(action.id),
-        "tax_id": sender.brand.tax_id,
-    }
+    values["sender"] = _about_us(action, manager, sender, envelope)
     manner = manner_of(template, row, sender)
     rendered = render(sender.templates, template, values, manner)
     by_post = action.kind is ActionKind.LETTER
     wants_pdf = template.front.pdf or by_post
-    letter = _letter(action, rendered, row, manager, sender, manner) if wants_pdf else None
-    logo = sender.brand.logo
-    pdf = pdf_of(letter, at, sender.timezone, sender.templates, logo) if letter else b""
+    letter, pdf, logo = None, b"", sender.brand.logo
     files: list[Attachment] = []
-    if pdf:
+    if wants_pdf:
+        head = letterhead(
+            sender, rendered.subject, address_block(row), reference=reference_of(action.id),
+            customer_number=action.customer_id, signer=manager.name, locale=manner.locale,
+        )  # fmt: skip
+        letter = letter_text(head, rendered.blocks, sender.templates)
+        pdf = pdf_of(letter, at, sender.timezone, sender.templates, logo)
         files.append(Attachment(f"{action.template}.pdf", "application/pdf", pdf))
     invitation = _invitation(rendered, envelope, terms.appointment, manager.phone, at)
     return Rendering(
@@ -100,6 +96,21 @@ def compose(
         else build_bytes(rendered, envelope, tuple(files), invitation, inline_logo(logo)),
         letter=letter,
     )
+
+
+def _about_us(
+    action: Action, manager: Person, sender: Sender, envelope: Envelope
+) -> dict[str, Plain]:
+    """What a message says of its sender: where we are, and how to answer or to opt out."""
+    opt_out = sender.replies_to or manager.email
+    return {
+        "postal_address": sender.postal_address or sender.company,
+        "opt_out": opt_out,
+        "unsubscribe": f"mailto:{opt_out}?subject=unsubscribe",
+        "reply_to": envelope.reply_to,
+        "reference": reference_of(action.id),
+        "tax_id": sender.brand.tax_id,
+    }
 
 
 def reference_of(action_id: str) -> str:
@@ -170,29 +181,31 @@ def _recipient(address: str | None) -> str:
     return usable
 
 
-def _letter(
-    action: Action,
-    rendered: Rendered,
-    row: dict[str, Any],
-    manager: Person,
+def letterhead(
     sender: Sender,
-    manner: Manner,
-) -> str:
-    head = Letterhead(
+    title: str,
+    address: tuple[str, ...],
+    *,
+    reference: str,
+    customer_number: str,
+    signer: str,
+    locale: str,
+) -> Letterhead:
+    """Return what stands around a letter of ours, without its day."""
+    return Letterhead(
         company=sender.company,
-        title=rendered.subject,
-        address=address_block(row),
+        title=title,
+        address=address,
         dated="",
-        reference=reference_of(action.id),
+        reference=reference,
         footer=sender.postal_address or sender.company,
-        locale=manner.locale,
-        customer_number=action.customer_id,
-        signer=manager.name,
+        locale=locale,
+        customer_number=customer_number,
+        signer=signer,
         tax_id=sender.brand.tax_id,
         colour=sender.brand.colour,
         logo=sender.brand.logo.name if sender.brand.logo else "",
     )
-    return letter_text(head, rendered.blocks, sender.templates)
 
 
 def address_block(row: dict[str, Any]) -> tuple[str, ...]:

@@ -1,15 +1,18 @@
 """Every template with every sample customer, as files to look at in a browser."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from retention.messages.letters import Letterhead, make_pdf
-from retention.messages.rendering import Manner, Rendered, long_date, render
+from retention.messages.compose import letterhead
+from retention.messages.letters import make_pdf
+from retention.messages.rendering import Rendered, render
 from retention.messages.samples import SAMPLES, Sample
 from retention.messages.sender import Sender
+from retention.messages.template_filters import Manner, long_date
 from retention.messages.templates import Template, list_templates, load_template
 
 _AT = datetime(2026, 11, 2, 6, tzinfo=UTC)
@@ -52,7 +55,8 @@ def write_gallery(sender: Sender, folder: Path) -> int:
 
 def _exhibit(sender: Sender, folder: Path, template: Template, sample: Sample) -> Exhibit:
     manner = _manner(sender, template, sample)
-    made = render(sender.templates, template, sample.values(), manner)
+    values = sample.values() | {"company": sender.company}
+    made = render(sender.templates, template, values, manner)
     stem = f"{template.purpose}-{template.language}-{sample.name.replace(' ', '-')}"
     (folder / f"{stem}.html").write_text(made.html, "utf-8")
     (folder / f"{stem}.txt").write_text(f"Subject: {made.subject}\n\n{made.text}", "utf-8")
@@ -64,21 +68,18 @@ def _exhibit(sender: Sender, folder: Path, template: Template, sample: Sample) -
 
 
 def _letter(sender: Sender, sample: Sample, made: Rendered, manner: Manner) -> bytes:
-    head = Letterhead(
-        company=sender.company,
-        title=made.subject,
-        address=(sample.customer, "Calle Mayor 1", "28013 Madrid"),
-        dated=long_date(_AT.date(), manner.locale),
-        reference="sample",
-        footer=sender.postal_address or sender.company,
+    values: dict[str, Any] = sample.values()
+    head = letterhead(
+        sender,
+        made.subject,
+        (sample.customer, "Calle Mayor 1", "28013 Madrid"),
+        reference=values["sender"]["reference"],
+        customer_number=values["customer"]["number"],
+        signer=values["manager"]["name"],
         locale=manner.locale,
-        customer_number="C-10045",
-        signer=str(sample.values()["manager"]["name"]),  # type: ignore[index]
-        tax_id=sender.brand.tax_id,
-        colour=sender.brand.colour,
-        logo=sender.brand.logo.name if sender.brand.logo else "",
     )
-    return make_pdf(sender.templates, head, made.blocks, _AT, sender.brand.logo)
+    dated = replace(head, dated=long_date(_AT.date(), manner.locale))
+    return make_pdf(sender.templates, dated, made.blocks, _AT, sender.brand.logo)
 
 
 def _manner(sender: Sender, template: Template, sample: Sample) -> Manner:

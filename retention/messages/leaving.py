@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from retention.messages.letters import LAYOUT, Letterhead, make_pdf
-from retention.messages.rendering import long_date
+from retention.messages.template_filters import long_date
 
 _DATE, _BREAK = b"Date: ", b"\r\n"
 _PDF = b"Content-Type: application/pdf\r\n"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from retention.domain.errors import ConfigError, TemplateError
 from retention.domain.messages import MessageClass
-from retention.messages.rendering import Manner, render
+from retention.messages.rendering import render
 from retention.messages.samples import SAMPLES
+from retention.messages.template_filters import Manner
 from retention.messages.templates import Template, list_templates, load_template
 
 LANGUAGES = ("en", "es")

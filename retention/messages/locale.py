@@ -3,8 +3,8 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from retention.messages.rendering import Manner
 from retention.messages.sender import Sender
+from retention.messages.template_filters import Manner
 from retention.messages.templates import Template
 
 _NO_LOCAL_TIME = frozenset({None, ""})

@@ -15,37 +15,37 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
 
 import css_inline
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_skeleton, format_time
-from jinja2 import FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError as JinjaError
-from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from retention.domain.brand import USUAL_BRAND, Brand
+from retention.domain.brand import Brand
 from retention.domain.errors import TemplateError
 from retention.messages.letters import to_blocks
 from retention.messages.logo import inline_logo
 from retention.messages.markdown import parse, to_html, to_text
-from retention.messages.money import HARD, money
+from retention.messages.template_filters import (
+    FILTERS,
+    VALUES,
+    Manner,
+    Written,
+    kept,
+    place,
+)
 from retention.messages.template_language import check_language
 from retention.messages.templates import AnswerMatter, Template
 
 _TARGET = re.compile(r"(\S*): (?:mailto:([^\s?]*[^\s?.,;:)])(?:\?\S*[^\s.,;:)])?|tel:\+?\d*)")
 _PLACE = re.compile(r"zqv(\d{4})vqz")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]+")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 _ANY = re.compile(r'href="([^"]*)"|zqv(\d{4})vqz|zqx(subject|preheader|company)xqz')
 _SCHEMES = ("mailto:", "tel:", "https://")
-MAX_VALUE = 300
 MAX_HTML_BYTES = 60 * 1024
-_VALUES = "_placed_values"
 _BROKEN = (JinjaError, ValueError, TypeError, ArithmeticError)  # what a template can come to
 _OUTER = "zqx{}xqz"  # the places of _ANY
 
@@ -68,17 +68,6 @@ class Rendered:
     event: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a customer writes money and dates, which hosts links may lead to, and how we look."""
-
-    locale: str
-    currency: str
-    hosts: frozenset[str] = frozenset()
-    timezone: str = "UTC"
-    brand: Brand = USUAL_BRAND
-
-
 def render(root: Path, template: Template, values: Values, manner: Manner) -> Rendered:
     """Render `template` with `values` in a customer's manner.
 
@@ -86,7 +75,7 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
     Raises TemplateError when a value is missing, the template is broken, or the message too large.
     """
     placed: list[str] = []
-    context = {**values, "manner": manner, _VALUES: placed}
+    context = {**values, "manner": manner, VALUES: placed}
     name = f"{template.purpose}/{template.language}.md"
     try:
         front = template.front
@@ -122,7 +111,7 @@ def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
     Raises TemplateError.
     """
     placed: list[str] = []
-    context = {**values, "manner": manner, _VALUES: placed}
+    context = {**values, "manner": manner, VALUES: placed}
     try:
         tokens = parse(_compiled(root, source).render(context))
         return to_text(tokens, lambda part: _fill(part, placed))
@@ -135,15 +124,12 @@ def _environment(root: Path) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(root / "email"),
         undefined=StrictUndefined,
-        finalize=_place,
+        finalize=place,
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,
     )
-    environment.filters.update(
-        money=_money, long_date=_long_date, short_date=_short_date, day_month=_day_month,
-        moment=_moment, call=_call,
-    )  # fmt: skip
+    environment.filters.update(FILTERS)
     return environment
 
 
@@ -155,29 +141,9 @@ def _compiled(root: Path, source: str) -> JinjaTemplate:
     return environment.from_string(source)
 
 
-class _Written(str):
-    """What a filter has written, values already in their places."""
-
-    __slots__ = ()
-
-
-@pass_context
-def _place(context: Context, value: object) -> str:
-    """Keep a printed value aside and print its placeholder."""
-    if isinstance(value, _Written):
-        return str(value)
-    text = _UNSAFE.sub(" ", str(value)).strip()
-    return _kept(context[_VALUES], text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…")
-
-
-def _kept(placed: list[str], text: str) -> str:
-    placed.append(text)
-    return f"zqv{len(placed) - 1:04d}vqz"
-
-
 def _answer_link(
     root: Path, context: dict[str, Any], placed: list[str], answer: AnswerMatter
-) -> _Written:
+) -> Written:
     """Return the place of a link that opens a message to us, with its subject and its words."""
     subject, body = (
         _fill(_compiled(root, words).render(context), placed)
@@ -185,76 +151,7 @@ def _answer_link(
     )
     sender = context["sender"]["reply_to"]
     asked = f"subject={quote(subject)}&body={quote(body.strip())}"
-    return _Written(_kept(placed, f"mailto:{quote(sender, safe='@+')}?{asked}"))
-
-
-@pass_context
-def _money(context: Context, amount: Decimal) -> str:
-    manner: Manner = context["manner"]
-    return money(amount, manner.currency, locale_of(manner.locale))
-
-
-@pass_context
-def _long_date(context: Context, day: date) -> str:
-    return long_date(day, context["manner"].locale)
-
-
-@pass_context
-def _short_date(context: Context, day: date) -> str:
-    """Without its weekday, kept on one line."""
-    locale = locale_of(context["manner"].locale)
-    return str(format_date(day, "long", locale=locale)).replace(" ", HARD)
-
-
-@pass_context
-def _day_month(context: Context, at: date | datetime) -> str:
-    """Without its year: for a subject."""
-    manner: Manner = context["manner"]
-    local = at.astimezone(ZoneInfo(manner.timezone)) if isinstance(at, datetime) else at
-    return str(format_skeleton("MMMMd", local, locale=locale_of(manner.locale)))
-
-
-@pass_context
-def _call(context: Context, phone: str) -> _Written:
-    """A telephone number: kept on one line, and dialled by a touch."""
-    placed: list[str] = context[_VALUES]
-    shown = _kept(placed, " ".join(str(phone).split()).replace(" ", HARD)[:MAX_VALUE])
-    digits = re.sub(r"[^+\d]", "", str(phone))[:20]
-    return _Written(f"[{shown}]({_kept(placed, 'tel:' + digits)})")
-
-
-@pass_context
-def _moment(context: Context, at: datetime) -> str:
-    """The day and the time, in the customer's own zone."""
-    manner: Manner = context["manner"]
-    local, locale = at.astimezone(ZoneInfo(manner.timezone)), locale_of(manner.locale)
-    return f"{_full(local.date(), locale)}, {format_time(local, 'short', locale=locale)}"
-
-
-def long_date(day: date, locale: str) -> str:
-    """Return a date with its weekday written out, as people there write it."""
-    return _full(day, locale_of(locale))
-
-
-def _full(day: date, locale: Locale) -> str:
-    """Only behind its weekday may it be broken over lines."""
-    whole = str(format_date(day, "full", locale=locale))
-    if locale.language == "es":  # "el lunes 1 de febrero": after an article there is no comma
-        whole = whole.replace(", ", " ", 1)
-        weekday, _, rest = whole.partition(" ")
-        return f"{weekday} {rest.replace(' ', HARD)}"
-    return whole.replace(" ", HARD).replace(f",{HARD}", ", ", 1)
-
-
-@lru_cache(maxsize=64)
-def locale_of(name: str) -> Locale:
-    """Return the locale, or that of its language when the country is unusual for it."""
-    for candidate in (name, name.split("_", maxsplit=1)[0], "en"):
-        try:
-            return Locale.parse(candidate)
-        except (UnknownLocaleError, ValueError):
-            continue
-    raise AssertionError("English is always known")
+    return Written(kept(placed, f"mailto:{quote(sender, safe='@+')}?{asked}"))
 
 
 def _fill(text: str, placed: list[str]) -> str:

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from retention.domain.people import Person
 from retention.messages.mime import Envelope, build_bytes
-from retention.messages.rendering import Manner, Plain, render
+from retention.messages.rendering import Plain, render
 from retention.messages.sender import Sender
+from retention.messages.template_filters import Manner
 from retention.messages.templates import load_template
 
 

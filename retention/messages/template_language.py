@@ -5,9 +5,9 @@ product of texts can take both. So a template is read before it is compiled, and
 the list is refused. What is left ends after as many steps as the template has words.
 """
 
-from collections.abc import Collection
-
 from jinja2 import Environment, nodes
+
+from retention.messages.template_filters import FILTERS
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Template,
@@ -57,9 +57,3 @@ def _check_part(environment: Environment, node: nodes.Include, *, is_part: bool)
     if loader is None:
         raise ValueError("there are no parts to include")
     check_language(environment, loader.get_source(environment, name)[0], is_part=True)
-
-
-FILTERS: Collection[str] = frozenset(
-    {"call", "day_month", "long_date", "moment", "money", "short_date"}
-)
-"""The filters that templates may use."""

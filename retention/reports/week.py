@@ -56,8 +56,10 @@ def weeks(session: Session, as_of: date, timezone: str) -> tuple[Week, Week]:
 
 def stuck(session: Session, as_of: date) -> Stuck:
     """Return how much waits too long: decisions that are due, cases in vain, unknown messages."""
-    waits = session.scalars(
-        select(Case.waiting_for).where(Case.state == CaseState.OPEN, Case.waiting_for.is_not(None))
+    waits = session.execute(
+        select(func.coalesce(Case.waiting_for, ""), func.count())
+        .where(Case.state == CaseState.OPEN)
+        .group_by(Case.waiting_for)
     )
     overdue = _count(
         session,
@@ -67,7 +69,7 @@ def stuck(session: Session, as_of: date) -> Stuck:
         Action.due_on <= as_of,
     )
     unknown = _count(session, Message.id, Message.state == MessageState.UNKNOWN)
-    return Stuck(overdue, sum(is_in_vain(reason or "") for reason in waits), unknown)
+    return Stuck(overdue, sum(count for reason, count in waits if is_in_vain(reason)), unknown)
 
 
 def _week(session: Session, last: date, timezone: str) -> Week:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from retention.messages.rendering import Manner, Rendered, render
+from retention.messages.rendering import Rendered, render
+from retention.messages.template_filters import Manner
 from retention.messages.templates import list_templates, load_template
 from tests.conftest import ROOT
 from tests.factories.values import EVERY_CASE, LONG_NAME, make_values

@@ -18,10 +18,11 @@ from retention.domain.actions import ActionKind
 from retention.domain.people import Person, Role
 from retention.messages.compose import compose
 from retention.messages.leaving import as_leaving
-from retention.messages.rendering import MAX_HTML_BYTES, Manner, Rendered, render
+from retention.messages.rendering import MAX_HTML_BYTES, Rendered, render
 from retention.messages.samples import SAMPLES, Sample
 from retention.messages.sender import Sender
 from retention.messages.team_mail import compose_for
+from retention.messages.template_filters import Manner
 from retention.messages.templates import list_templates, load_template
 from retention.messages.terms import Terms
 from tests.conftest import NIGHT, ROOT

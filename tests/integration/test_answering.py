@@ -182,6 +182,23 @@ def test_a_call_that_nobody_will_make_is_called_off(
     )  # fmt: skip
 
 
+def test_who_was_called_a_little_early_is_not_told_that_the_call_is_off(
+    queued: Application, server: ScriptedServer, call: str
+) -> None:
+    agreed(queued, call)
+    assert deliver() == {"sent": 1}
+    said = {
+        "alternative": "Norte", "alternative_contact": "+34 910 000 201", "fee_waived": "yes",
+    }  # fmt: skip
+    at = datetime(2026, 6, 5, 18, 20, tzinfo=MADRID)
+    with writing(queued.engine) as session:
+        actor = replace(actor_now(queued, owner(queued, call)), now=at, on=at.date())
+        completing.complete(session, call, actor, outcome="talked", answers=said)
+    with travel(at):
+        assert call_off.fn() == 1
+    assert deliver(now=at) == {}
+
+
 def test_who_was_never_invited_hears_of_no_cancelling(
     queued: Application, server: ScriptedServer, call: str
 ) -> None:

@@ -299,7 +299,7 @@ def test_a_time_that_does_not_suit_goes_to_who_agreed_and_holds_nothing_up(
         (remark,) = session.scalars(select(Comment).where(Comment.action_id == call))
         row = session.scalars(select(Incoming)).one()
         said = replies.shown_said(session, call)
-    assert task.due_on <= EVENING.date()
+    assert AFTERNOON.date() < task.due_on <= AFTERNOON.date() + timedelta(days=3)
     assert remark.text.startswith(f"For {owner(posted, call)}: ")
     assert remark.text.endswith("Agree on another time.")
     assert row.action_id == call

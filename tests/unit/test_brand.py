@@ -1,21 +1,40 @@
 """How the company looks: colours that can be read, a logo that is one."""
 
+import struct
+import zlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from retention.domain.brand import USUAL_BRAND, Brand, contrast, unreadable
 from retention.domain.errors import ConfigError
+from retention.messages.compose import letterhead
+from retention.messages.leaving import letter_text, pdf_of
 from retention.messages.mime import build_bytes
-from retention.messages.rendering import Manner, render
+from retention.messages.rendering import render
+from retention.messages.sender import Sender
+from retention.messages.template_filters import Manner
 from retention.messages.templates import load_template
 from retention.policies.brand import BrandDoc
 from retention.yaml_files import parse_policy
 from tests.conftest import ROOT
+from tests.factories.pdfs import pdf_text
 from tests.factories.values import make_values
 from tests.unit.test_messages import ENVELOPE
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n"
+    + _chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 2, 0, 0, 0))
+    + _chunk(b"IDAT", zlib.compress(b"\0" + b"\x11\x22\x66" * 2))
+    + _chunk(b"IEND", b"")
+)
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 1"><path d="M0 0h2v1H0z"/></svg>'
 
 
 def test_contrast_is_that_of_the_standard() -> None:
@@ -53,7 +72,7 @@ def test_a_mail_carries_a_logo_that_mail_programs_show(
     tmp_path: Path, name: str, carried: bool
 ) -> None:
     logo = tmp_path / name
-    logo.write_bytes(PNG if carried else b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    logo.write_bytes(PNG if carried else SVG)
     brand = Brand(colour="#112233", logo=logo)
     template = load_template(ROOT / "templates", "education", "es")
     manner = Manner("es_ES", "EUR", brand=brand)
@@ -63,3 +82,27 @@ def test_a_mail_carries_a_logo_that_mail_programs_show(
     assert (b"Content-ID: <logo>" in raw) is carried
     assert "#112233" in made.html
     assert USUAL_BRAND.colour not in made.html
+
+
+@pytest.mark.parametrize(("name", "data"), [("logo.png", PNG), ("logo.svg", SVG)])
+def test_a_letter_shows_the_logo_in_the_place_of_the_name(
+    tmp_path: Path, name: str, data: bytes
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    sender = Sender(
+        company="Acme Telecom", address="a@acme.example", currency="EUR", timezone="Europe/Madrid",
+        templates=ROOT / "templates", token_key=b"k" * 32, news_address="n@acme.example",
+        postal_address="Calle Mayor 1", brand=Brand(logo=tmp_path / name, tax_id="ESB12345678"),
+    )  # fmt: skip
+    head = letterhead(
+        sender, "A letter", ("Ana Peña",), reference="0EBB5216", customer_number="C1",
+        signer="Marta", locale="es_ES",
+    )  # fmt: skip
+    letter = letter_text(head, [], sender.templates)
+    at = datetime(2026, 6, 12, 9, tzinfo=UTC)
+    said = pdf_text(pdf_of(letter, at, "Europe/Madrid", sender.templates, tmp_path / name))
+    assert "Acme Telecom" not in said, "its picture stands there"
+    assert "ESB12345678" in said
+    assert "12 de junio de 2026" in said
+    without = pdf_text(pdf_of(letter, at, "Europe/Madrid", sender.templates))
+    assert "Acme Telecom" in without

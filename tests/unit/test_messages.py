@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from retention.domain.errors import TemplateError
 from retention.messages.mime import Envelope, build_bytes, usable_address
 from retention.messages.money import money
-from retention.messages.rendering import Manner, Rendered, locale_of, render
+from retention.messages.rendering import Rendered, render
+from retention.messages.template_filters import Manner, locale_of
 from retention.messages.templates import list_templates, load_template
 from tests.conftest import ROOT
 from tests.factories.values import EVERY_CASE, make_values
