@@ -72,6 +72,22 @@ class Settings(BaseSettings):
     )
     inbox_password: SecretStr | None = None
 
+    console_host: str = Field("127.0.0.1", description="where the console listens")
+    console_port: int = Field(8321, ge=1, le=65535)
+    console_url: str | None = Field(
+        None,
+        pattern=r"^https://[a-z0-9.-]+(:\d+)?$",
+        description="the console's address behind a proxy; cookies are then __Host- and Secure",
+    )
+    console_proxies: str = Field(
+        "127.0.0.1", description="addresses of proxies whose X-Forwarded-For is believed, by comma"
+    )
+    oidc_issuer: str | None = Field(
+        None, description="OpenID Connect: the identity provider; people are found by their address"
+    )
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+
     lease_minutes: float = Field(
         5, gt=0, description="how long a night is taken for alive after its last sign of life"
     )

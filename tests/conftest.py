@@ -218,6 +218,7 @@ def loosen(config: Path, cap: str = "{share: 1.0, count: 10000}", holdout: float
     sending = config / "sending.yaml"
     text = sending.read_text("utf-8").replace('opens: "09:00"', 'opens: "08:00"')
     text = text.replace("per_second: 5, per_domain: 2, connections: 2", FAST)
+    text = text.replace("undo_minutes: 10", "undo_minutes: 0")
     sending.write_text(text.replace("messages: 2, days: 7", "messages: 100, days: 7"), "utf-8")
 
 

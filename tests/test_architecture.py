@@ -41,8 +41,9 @@ environment -> settings
 reader      -> db domain settings policies yaml_files
 play        -> ANY
 cli         -> ANY
+web         -> ANY
 """
-DOORS = {"cli", "tasks", "flows", "play"}
+DOORS = {"cli", "tasks", "flows", "play", "web"}
 ROOMS_OF_ALL = set(WALLS.split()) - {"->", "-", "ANY"} - DOORS
 ONLY_IN = {
     "prefect": {"flows", "tasks", "scheduling"},
@@ -63,7 +64,8 @@ def allowed() -> dict[str, set[str]]:
         walls.setdefault(where.strip(), set()).update(set(names.split()) - {"-"})
     inside = ROOMS_OF_ALL | LEAVES
     return walls | {
-        "cli": inside | {"play", "flows", "tasks"},
+        "cli": inside | {"play", "flows", "tasks", "web"},
+        "web": inside,
         "play": inside | {"tasks", "flows", "cli"},
         "tasks": inside,
         "flows": {"tasks", "domain", "clock", "settings"},
@@ -127,7 +129,7 @@ def test_only_the_loop_of_delivery_reads_the_clock_below_the_doors() -> None:
 
 PURE = {
     "messages": "leaving logo money rendering templates template_filters template_language "
-    "markdown mime letters invitations tokens locale lint samples",
+    "markdown mime letters invitations tokens locale lint samples editing",
     "inbox": "parse bounces out_of_office quotations letter_text decoded_headers feedback "
     "automatic invitation_answers protecting",
     "safeguards": "bounce_reasons",

@@ -83,7 +83,7 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
         set_state(action, ActionState.APPROVED)
         offers.follow(action, OfferState.APPROVED)
         if action.kind is ActionKind.EMAIL:
-            outbox.enqueue(session, action, actor.now)
+            outbox.enqueue(session, action, actor.now + actor.policies.sending.undo)
     return action
 
 
@@ -175,6 +175,33 @@ def reject(
     _decide(session, action, actor, role, approved=False, code=code, reason=reason.strip())
     set_state(action, ActionState.CANCELLED if taken_back else ActionState.REJECTED)
     offers.void(action, VoidReason.MANUAL)
+    return action
+
+
+def take_back(session: Session, action_id: str, actor: Actor) -> Action:
+    """Withdraw one's own approval while nothing has left; the action waits for a decision again.
+
+    Raises NotAllowedError for who has not approved it, and for what has left or is leaving.
+    """
+    action = action_queries.get(session, action_id, lock=True)
+    subject, who = f"action {action.id[:8]}", actor.person.person_id
+    if action.state not in (ActionState.APPROVED, ActionState.PENDING_APPROVAL):
+        refuse(subject, f"is {action.state}", "Only an approval that waits can be taken back.")
+    own = [a for a in action.approvals
+           if a.approved and a.withdrawn_at is None and a.person_id == who]  # fmt: skip
+    if not own:
+        refuse(
+            subject, f"'{who}' has not approved it", "Whoever may approve it may also reject it."
+        )
+    tried = action.message is not None and action.message.attempts > 0
+    if tried or not outbox.withdraw(session, action.message, MessageState.CANCELLED):
+        refuse(subject, "its message has left or is leaving", "Talk to the customer.")
+    for approval in own:
+        approval.withdrawn_at = actor.now
+    if action.state is ActionState.APPROVED:
+        set_state(action, ActionState.PENDING_APPROVAL)
+        offers.follow(action, OfferState.DRAFT)
+    actor.tell(session, "action.taken_back", action, content=content_of(action))
     return action
 
 

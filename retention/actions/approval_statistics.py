@@ -22,6 +22,7 @@ def how_people_decide(session: Session, timezone: str) -> list[dict[str, Any]]:
         select(Approval.person_id, Approval.approved, Approval.dwell_seconds, Approval.decided_at,
                Action.proposed_on)
         .join(Action, Action.id == Approval.action_id)
+        .where(Approval.withdrawn_at.is_(None))
         .order_by(Approval.person_id)
     ).all()  # fmt: skip
     people = dict.fromkeys(row.person_id for row in rows)

@@ -30,7 +30,10 @@ def given(action: Action, now: datetime, valid: timedelta) -> list[Given]:
     return [
         Given(a.person_id, a.role, a.on_behalf_of)
         for a in action.approvals
-        if a.approved and a.content_hash == content and a.decided_at > now - valid
+        if a.approved
+        and a.withdrawn_at is None
+        and a.content_hash == content
+        and a.decided_at > now - valid
     ]
 
 

@@ -14,6 +14,7 @@ from retention.cli import (
     audit,
     batch,
     churn,
+    console,
     deliver,
     demo,
     doctor,
@@ -83,6 +84,7 @@ app.add_typer(batch.batches_app, name="batch")
 app.add_typer(team.team_app, name="team")
 app.add_typer(ops.ops_app, name="ops")
 app.add_typer(audit.app, name="audit")
+app.add_typer(console.app, name="console")
 
 
 def main() -> None:

@@ -42,8 +42,9 @@ SILENT: dict[type[m.Base], frozenset[str]] = {
 
 LATER: dict[type[m.Base], dict[str, object]] = {
     m.AgreedCall: {"cancelled_at": None},
+    m.Approval: {"withdrawn_at": None},
     m.Message: {"waited": 0},
-    m.Rendering: {"letter": None},
+    m.Rendering: {"letter": None, "edits": None, "edited_at": None},
 }
 """Columns that came when there were hashes, with what rows of before hold: that is not hashed."""
 

@@ -80,7 +80,8 @@ MESSAGE_MOVES: dict[MessageState, frozenset[MessageState]] = {
     _M.SENT: _ANSWERS,
     _M.UNKNOWN: frozenset({_M.QUEUED, _M.SENT, _M.FAILED, _M.CANCELLED}) | _ANSWERS,
     _M.FAILED: frozenset(),
-    _M.CANCELLED: frozenset(),
+    # Taken back by who approved it, before any attempt, and approved again.
+    _M.CANCELLED: frozenset({_M.QUEUED}),
     _M.EXPIRED: frozenset(),
     _M.DELIVERED: frozenset({_M.BOUNCED_SOFT, _M.BOUNCED_HARD, _M.COMPLAINED}),
     _M.BOUNCED_SOFT: frozenset({_M.DELIVERED, _M.BOUNCED_HARD}),

@@ -89,7 +89,7 @@ class SendingRules:
     """Everything `sending.yaml` says about when, where to and how fast messages leave.
 
     An address is dead after `soft_bounces` in a row; nothing adverse leaves when the newest good
-    night is older than `newest_night` days.
+    night is older than `newest_night` days. What was approved waits for `undo` before it leaves.
     """
 
     hours: Hours = Hours()
@@ -101,6 +101,7 @@ class SendingRules:
     soft_bounces: int = 3
     dead_at_once: DeadAtOnce = USUAL_DEAD_AT_ONCE
     newest_night: int = 7
+    undo: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

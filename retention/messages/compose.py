@@ -10,6 +10,7 @@ from retention.domain.actions import ActionKind
 from retention.domain.errors import TemplateError
 from retention.domain.messages import MessageClass
 from retention.domain.people import Person
+from retention.messages.editing import with_edits
 from retention.messages.invitations import Appointment, Words, make_invitation
 from retention.messages.leaving import letter_text, pdf_of
 from retention.messages.letters import Letterhead
@@ -47,15 +48,19 @@ def compose(
     sender: Sender,
     terms: Terms,
     at: datetime | None = None,
+    edits: dict[str, str] | None = None,
 ) -> Rendering:
     """Return the rendering of an e-mail or a letter, as of `at` or the morning after its night.
+
+    `edits` are free parts of its template that somebody has written anew, by name.
 
     It is dated when it leaves; its PDF shows that moment until then.
 
     `row` is the customer's score row with name and address. A letter has no address to send to:
     its bytes are its PDF, to be printed or handed to a provider. Raises TemplateError.
     """
-    template = load_template(sender.templates, action.template or "", row["language"])
+    found = load_template(sender.templates, action.template or "", row["language"])
+    template = with_edits(found, edits)
     token = make_token(sender.token_key, "message", action.id)
     at = at or written_at(action.proposed_on, sender.timezone)
     envelope = _envelope(action, row, manager, sender, template, token)
@@ -95,6 +100,7 @@ def compose(
         if by_post
         else build_bytes(rendered, envelope, tuple(files), invitation, inline_logo(logo)),
         letter=letter,
+        edits=edits or None,
     )
 
 

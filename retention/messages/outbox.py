@@ -23,10 +23,20 @@ _ONE_SIDED = {"synchronize_session": False}
 
 
 def enqueue(session: Session, action: Action, not_before: datetime) -> Message:
-    """Put an approved e-mail into the outbox, in the transaction that approves it."""
+    """Put an approved e-mail into the outbox, in the transaction that approves it.
+
+    One that its approver took back before any attempt, and that is approved again, is put back.
+    """
     rendering = action.rendering
     if rendering is None:
         raise AssertionError(f"action {action.id} has nothing to send")
+    if action.message is not None:
+        if action.message.attempts:
+            raise AssertionError(f"message {action.message.id} was tried before")
+        set_state(action.message, MessageState.QUEUED)
+        action.message.content_hash = content_of(action)
+        action.message.not_before, action.message.waited = not_before, 0
+        return action.message
     message = Message(
         id=keys.message_id(action.id),
         action_id=action.id,

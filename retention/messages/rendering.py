@@ -119,6 +119,19 @@ def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
         raise TemplateError("a script", str(error), "Correct it.") from error
 
 
+def render_part(root: Path, source: str, values: Values, manner: Manner) -> str:
+    """Return a part of a message as Markdown, its values filled in: what its editor begins with.
+
+    Raises TemplateError.
+    """
+    placed: list[str] = []
+    context = {**values, "manner": manner, VALUES: placed}
+    try:
+        return _fill(_compiled(root, source).render(context), placed).strip()
+    except _BROKEN as error:
+        raise TemplateError("a part", str(error), "Correct the template.") from error
+
+
 @lru_cache(maxsize=4)
 def _environment(root: Path) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(

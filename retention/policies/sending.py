@@ -1,6 +1,6 @@
 """The shape of `sending.yaml`: when and how fast messages leave."""
 
-from datetime import time
+from datetime import time, timedelta
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -66,6 +66,7 @@ class SendingDoc(PolicyModel):
     soft_bounces: int = Field(3, ge=1, le=20)
     dead_at_once: DeadAtOnceDoc = DeadAtOnceDoc()
     newest_night_days: int = Field(7, ge=1, le=60)
+    undo_minutes: int = Field(0, ge=0, le=24 * 60)
 
     @field_validator("frequency")
     @classmethod
@@ -100,4 +101,5 @@ class SendingDoc(PolicyModel):
             soft_bounces=self.soft_bounces,
             dead_at_once=DeadAtOnce(**self.dead_at_once.model_dump()),
             newest_night=self.newest_night_days,
+            undo=timedelta(minutes=self.undo_minutes),
         )

@@ -26,11 +26,21 @@ from retention.db.models.cases import (
     PlaybookVersion,
     Waiver,
 )
+from retention.db.models.console import (
+    Account,
+    Claim,
+    Draft,
+    SavedView,
+    SignInAttempt,
+    SignInLink,
+    WebSession,
+)
 from retention.db.models.foundation import Base
 from retention.db.models.messages import DeadAddress, DeliveryAttempt, Incoming, Message
 from retention.db.models.runs import Alert, Batch, GateOverride, Round, Run, Switch
 
 __all__ = [
+    "Account",
     "Action",
     "AgreedCall",
     "Alert",
@@ -41,11 +51,13 @@ __all__ = [
     "Batch",
     "Case",
     "CaseEvent",
+    "Claim",
     "Comment",
     "Confirmation",
     "DeadAddress",
     "Delegation",
     "DeliveryAttempt",
+    "Draft",
     "Exclusion",
     "GateOverride",
     "Handover",
@@ -58,7 +70,11 @@ __all__ = [
     "Rendering",
     "Round",
     "Run",
+    "SavedView",
+    "SignInAttempt",
+    "SignInLink",
     "Switch",
     "Viewing",
     "Waiver",
+    "WebSession",
 ]

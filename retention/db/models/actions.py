@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from retention.db.models.cases import Case
@@ -23,6 +23,7 @@ class Action(Base):
     """One proposed piece of work for one case and step."""
 
     __tablename__ = "action"
+    __table_args__ = (Index(None, "state", "due_on", "id"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), index=True)
@@ -65,7 +66,8 @@ class Action(Base):
 class Rendering(Base):
     """The exact bytes that will be sent, as approvers see them, but for the day they leave on.
 
-    `letter` is what a PDF among them is made of, as JSON: it is made anew with that day.
+    `letter` is what a PDF among them is made of, as JSON: it is made anew with that day. `edits`
+    are the free parts that a person has written anew, by name, as Markdown.
     """
 
     __tablename__ = "rendering"
@@ -86,6 +88,8 @@ class Rendering(Base):
     html: Mapped[str]
     raw: Mapped[bytes] = mapped_column(LargeBinary)
     letter: Mapped[str | None]
+    edits: Mapped[dict[str, str] | None]
+    edited_at: Mapped[datetime | None]
 
 
 class Receipt(Base):
@@ -104,7 +108,10 @@ class Receipt(Base):
 
 
 class Approval(Base):
-    """One person's decision on an action, bound to the content they saw."""
+    """One person's decision on an action, bound to the content they saw.
+
+    An approval that was taken back in time says when; it counts no longer.
+    """
 
     __tablename__ = "approval"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -118,6 +125,7 @@ class Approval(Base):
     content_hash: Mapped[str] = mapped_column(String(64))
     decided_at: Mapped[datetime]
     dwell_seconds: Mapped[int | None]
+    withdrawn_at: Mapped[datetime | None]
 
 
 class Offer(Base):

@@ -1,0 +1,189 @@
+"""The queue as the console shows it: which actions a view holds, how many, and in what order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select, true
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from retention.db.models import Action, Approval, Message, Rendering
+from retention.domain.actions import ActionKind, ActionState, Purpose
+from retention.domain.messages import CLAIMABLE_STATES
+from retention.domain.stages import Stage
+
+Condition = ColumnElement[bool]
+_LEAST = datetime(1, 1, 1)  # noqa: DTZ001 - only ever compared inside the database
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """A role in which somebody may decide; on whose accounts, None for everybody's."""
+
+    role: str
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who looks, and what they may see and decide.
+
+    `sees` are the owners whose actions they see, None for everybody's; `works_for` those whose
+    calls and reviews they may do; an approval given after `counts_since` still counts.
+    """
+
+    person_id: str
+    today: date
+    counts_since: datetime
+    sees: frozenset[str] | None
+    works_for: frozenset[str]
+    capacities: tuple[Capacity, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list is narrowed to; `customers` are those that a search has found."""
+
+    stage: Stage | None = None
+    owner: str | None = None
+    kind: ActionKind | None = None
+    customers: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The ids of a list, in their order, with the customer of each."""
+
+    ids: Sequence[str] = ()
+    customers: Sequence[str] = field(default=())
+
+
+def views(scope: Scope, valuable: Sequence[str]) -> dict[str, Condition]:
+    """Return the condition of each view, by name."""
+    awake = or_(Action.snoozed_until.is_(None), Action.snoozed_until <= scope.today)
+    pending = and_(Action.state == ActionState.PENDING_APPROVAL, _seen(scope))
+    mine = and_(_seen(scope), awake, _waits_for(scope))
+    return {
+        "mine": mine,
+        "due": and_(mine, Action.due_on <= scope.today),
+        "answered": and_(pending, Action.purpose == Purpose.REPLY),
+        "approved": and_(
+            _seen(scope),
+            Action.state == ActionState.APPROVED,
+            Action.kind == ActionKind.EMAIL,
+            select(Message.id)
+            .where(Message.action_id == Action.id, Message.state.in_(sorted(CLAIMABLE_STATES)))
+            .exists(),
+        ),
+        "terminations": and_(pending, Action.stage == Stage.TERMINATE),
+        "value": and_(pending, Action.customer_id.in_(valuable) if valuable else false()),
+        "calls": and_(pending, awake, Action.kind == ActionKind.CALL),
+        "snoozed": and_(pending, Action.snoozed_until > scope.today),
+        "all": and_(
+            _seen(scope), Action.state.in_([ActionState.PENDING_APPROVAL, ActionState.APPROVED])
+        ),
+    }
+
+
+def _seen(scope: Scope) -> Condition:
+    return true() if scope.sees is None else Action.owner.in_(sorted(scope.sees))
+
+
+def _waits_for(scope: Scope) -> Condition:
+    """What this person can do something about now: log it, post it, or approve it in some role."""
+    theirs = Action.owner.in_(sorted(scope.works_for))
+    by_hand = and_(
+        Action.state == ActionState.PENDING_APPROVAL,
+        Action.kind.in_([ActionKind.CALL, ActionKind.REVIEW]),
+    )
+    to_post = and_(Action.state == ActionState.APPROVED, Action.kind == ActionKind.LETTER)
+    asked = and_(
+        Action.state == ActionState.PENDING_APPROVAL,
+        Action.kind.in_([ActionKind.EMAIL, ActionKind.LETTER]),
+        or_(*(_asks(capacity) for capacity in scope.capacities), false()),
+        Action.proposed_by != scope.person_id,
+        func.coalesce(Action.edited_by, "") != scope.person_id,
+        ~_has_approved(scope),
+    )
+    return or_(and_(theirs, or_(by_hand, to_post)), asked)
+
+
+def _asks(capacity: Capacity) -> Condition:
+    slots = cast(Action.required_roles, String)
+    named = slots.contains(capacity.role)
+    if capacity.role == "director":
+        named = or_(named, Action.escalated_on.is_not(None))
+    return named if capacity.owner is None else and_(named, Action.owner == capacity.owner)
+
+
+def _has_approved(scope: Scope) -> Condition:
+    """Their approval counts until the message is edited, or for as long as the guards say."""
+    edited = (
+        select(func.coalesce(Rendering.edited_at, _LEAST))
+        .where(Rendering.action_id == Approval.action_id)
+        .scalar_subquery()
+    )
+    return (
+        select(Approval.id)
+        .where(
+            Approval.action_id == Action.id,
+            Approval.person_id == scope.person_id,
+            Approval.approved,
+            Approval.withdrawn_at.is_(None),
+            Approval.decided_at > scope.counts_since,
+            Approval.decided_at > edited,
+        )
+        .exists()
+    )
+
+
+def count(session: Session, conditions: dict[str, Condition]) -> dict[str, int]:
+    """Return how many actions each view holds; what is over is not looked at."""
+    open_ = Action.state.in_([ActionState.PENDING_APPROVAL, ActionState.APPROVED])
+    columns = [func.count().filter(condition).label(name) for name, condition in conditions.items()]
+    row = session.execute(select(*columns).select_from(Action).where(open_)).mappings().one()
+    return {str(name): int(value) for name, value in row.items()}
+
+
+def _narrowed(condition: Condition, filters: Filters) -> Condition:
+    wanted = [condition]
+    if filters.stage is not None:
+        wanted.append(Action.stage == filters.stage)
+    if filters.owner is not None:
+        wanted.append(Action.owner == filters.owner)
+    if filters.kind is not None:
+        wanted.append(Action.kind == filters.kind)
+    if filters.customers is not None:
+        wanted.append(Action.customer_id.in_(filters.customers))
+    return and_(*wanted)
+
+
+def list_ids(
+    session: Session, condition: Condition, filters: Filters, limit: int | None, offset: int = 0
+) -> Listed:
+    """Return what a view holds, most urgent first."""
+    rows = session.execute(
+        select(Action.id, Action.customer_id)
+        .where(_narrowed(condition, filters))
+        .order_by(Action.due_on, Action.id)
+        .limit(limit)
+        .offset(offset)
+    ).all()
+    return Listed([row[0] for row in rows], [row[1] for row in rows])
+
+
+def how_many(session: Session, condition: Condition, filters: Filters) -> int:
+    """Return how many a narrowed view holds."""
+    query = select(func.count()).select_from(Action).where(_narrowed(condition, filters))
+    return session.scalar(query) or 0
+
+
+def of_ids(session: Session, ids: Sequence[str]) -> list[Action]:
+    """Return actions as a list needs them, in the order of their ids."""
+    found = session.scalars(
+        select(Action)
+        .where(Action.id.in_(ids))
+        .options(joinedload(Action.case), joinedload(Action.offer), selectinload(Action.approvals))
+    )
+    by_id = {action.id: action for action in found}
+    return [by_id[action_id] for action_id in ids if action_id in by_id]

@@ -1,0 +1,128 @@
+"""Everybody of the newest night, kept at hand: for lists, for their order, and for finding people.
+
+A process that shows pages asks for names many times a second; the night's files are read once, and
+again when there is a newer night or somebody was erased.
+"""
+
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention.scratch import scratch
+from retention.snapshots import store as snapshots
+
+_VALUABLE = ("platinum", "gold")
+_MOST_VALUABLE = 2000
+_SQL = """
+SELECT s.customer_id, p.name, p.email, p.phone, p.account_manager, s.country, s.kind, s.fit,
+       s.archetype, s.tier, s.net_profit_12m, CAST(s.net_profit_12m AS DOUBLE) AS profit,
+       lower(strip_accents(concat_ws(' ', s.customer_id, p.name, p.email,
+             regexp_replace(coalesce(p.phone, ''), '[^0-9]', '', 'g'), c.contracts))) AS words
+FROM {scores} AS s
+JOIN {people} AS p USING (customer_id)
+LEFT JOIN (SELECT customer_id, string_agg(contract_id, ' ') AS contracts
+           FROM {contracts} GROUP BY customer_id) AS c USING (customer_id)
+ORDER BY s.customer_id
+"""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The customers of one night. `table` has a row for each, in the order of their ids."""
+
+    as_of: date | None
+    table: pa.Table
+    places: dict[str, int] = field(repr=False)
+
+    def rows(self, customers: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Return name, address, telephone, manager, fit and profit of some customers, by id."""
+        places = [self.places[c] for c in customers if c in self.places]
+        found = self.table.select(self.table.column_names[:-2]).take(places).to_pylist()
+        return {row["customer_id"]: row for row in found}
+
+    def search(self, said: str, limit: int) -> list[str]:
+        """Return ids of customers in whom every word is found: id, name, address, phone, contract.
+
+        Accents and capitals do not matter; a word of a telephone number is its digits.
+        """
+        words = [_folded(word) for word in said.split()][:8]
+        if not words:
+            return []
+        hits = None
+        for word in words:
+            found = pc.match_substring(self.table["words"], word)
+            hits = found if hits is None else pc.and_(hits, found)
+        places = pc.indices_nonzero(hits).slice(0, limit)
+        return list(self.table["customer_id"].take(places).to_pylist())
+
+    def by_profit(self, customers: Sequence[str]) -> npt.NDArray[np.intp]:
+        """Return the order of these customers by what they bring: the greatest loss first."""
+        profits = self.table["profit"].to_numpy(zero_copy_only=False)
+        found = [self.places.get(customer, -1) for customer in customers]
+        values = np.array([profits[at] if at >= 0 else np.nan for at in found], dtype=np.float64)
+        return np.argsort(values, kind="stable")
+
+    def by_name(self, customers: Sequence[str]) -> npt.NDArray[np.intp]:
+        """Return the order of these customers by name, as folded; who is not known comes last."""
+        names = self.rows(set(customers))
+        keys = [_folded(names[c]["name"]) if c in names else "\uffff" for c in customers]
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
+
+    @property
+    def valuable(self) -> list[str]:
+        """The ids of those whom the company can least afford to lose: the upper two tiers."""
+        upper = pc.is_in(self.table["tier"], pa.array(_VALUABLE))
+        some = self.table.filter(upper).sort_by([("profit", "descending")])
+        return list(some["customer_id"].slice(0, _MOST_VALUABLE).to_pylist())
+
+
+def directory(root: Path) -> Directory:
+    """Return the directory of the newest night; an empty one before the first."""
+    days = snapshots.dates(root)
+    if not days:
+        return Directory(None, _NOBODY, {})
+    files = snapshots.files(root, days[-1], snapshots.PEOPLE)
+    changed = max((path.stat().st_mtime_ns for path in files), default=0)
+    return _load(root, days[-1], changed)
+
+
+_NOBODY = pa.table(
+    {name: pa.array([], pa.string()) for name in
+     ("customer_id", "name", "email", "phone", "account_manager", "country", "kind", "fit",
+      "archetype", "tier", "net_profit_12m", "profit", "words")}
+)  # fmt: skip
+
+
+@lru_cache(maxsize=2)
+def _load(root: Path, as_of: date, changed_at: int) -> Directory:  # noqa: ARG001 - part of the key
+    wanted = {
+        name: snapshots.scan(root, as_of, what)
+        for name, what in (
+            ("scores", snapshots.SCORES),
+            ("people", snapshots.PEOPLE),
+            ("contracts", snapshots.CONTRACTS),
+        )
+    }
+    with scratch() as db:
+        table = db.sql(_SQL.format(**wanted)).to_arrow_table().combine_chunks()
+    places = {customer: at for at, customer in enumerate(table["customer_id"].to_pylist())}
+    return Directory(as_of, table, places)
+
+
+def _folded(text: str) -> str:
+    """Return a text without capitals and accents; of what looks like a number, its digits."""
+    bare = "".join(
+        letter for letter in unicodedata.normalize("NFKD", text.casefold())
+        if not unicodedata.combining(letter)
+    )  # fmt: skip
+    digits = bare.strip("+()-.")
+    return digits.replace("-", "").replace(".", "") if digits[:1].isdigit() else bare

@@ -1,0 +1,1 @@
+"""The web door: the console for the team."""

@@ -1,0 +1,115 @@
+"""The web application: routes, headers, and what is answered when nothing fits."""
+
+import logging
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from retention.clock import utc_now
+from retention.db import schema
+from retention.settings import Settings
+from retention.web.answering import route
+from retention.web.console.routes import PAGES
+from retention.web.headers import SecurityHeaders
+from retention.web.oidc import IdentityProvider
+from retention.web.sign_in import SignIn
+from retention.web.visit import render
+from retention.web.wording import wording
+from retention.web.workshop import Workshop
+
+_LOG = logging.getLogger("retention.web")
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Return the application for these settings. Raises ConfigError for a broken policy file."""
+    workshop = Workshop(settings)
+    schema.upgrade(workshop.application.engine)
+    sign_in = SignIn(workshop)
+    routes: list[BaseRoute] = [
+        Route("/healthz", _alive, name="GET /healthz"),
+        Route("/readyz", _ready, name="GET /readyz"),
+        *IdentityProvider(workshop, sign_in).routes(),
+        *sign_in.routes(),
+        *(route(page, workshop) for page in PAGES),
+        Mount("/static", Kept(directory=settings.templates_dir / "web" / "static")),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=_middleware(settings),
+        exception_handlers={HTTPException: _no_page, Exception: _broken},
+    )
+    app.state.workshop = workshop
+    app.state.origin = settings.console_url
+    return app
+
+
+class Kept(StaticFiles):
+    """Files that browsers may keep, and ask whether they have changed."""
+
+    def file_response(self, *args: Any, **more: Any) -> Response:
+        """Return a file."""
+        response = super().file_response(*args, **more)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """Headers around everything; the cookie of a sign-in elsewhere only where there is one."""
+    secure = settings.console_url is not None
+    found = [Middleware(SecurityHeaders, secure=secure)]
+    if settings.oidc_issuer is not None:
+        key = sha256(b"sign-in elsewhere" + settings.token_key).hexdigest()
+        found.append(
+            Middleware(SessionMiddleware, secret_key=key, session_cookie="elsewhere", max_age=600,
+                       path="/sign-in", same_site="lax", https_only=secure)
+        )  # fmt: skip
+    return found
+
+
+def _alive(_: Request) -> Response:
+    """Say that the process answers."""
+    return PlainTextResponse("alive")
+
+
+def _ready(request: Request) -> Response:
+    """Say whether the database answers and knows this version."""
+    workshop: Workshop = request.app.state.workshop
+    try:
+        engine = workshop.application.engine
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        current = schema.is_current(engine)
+    except Exception as error:  # noqa: BLE001 - whatever it is, we are not ready
+        _LOG.warning("not ready: %s", type(error).__name__)
+        current = False
+    status = HTTPStatus.OK if current else HTTPStatus.SERVICE_UNAVAILABLE
+    return PlainTextResponse("ready" if current else "not ready", status)
+
+
+def _no_page(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+    return _plain_page(request, int(status))
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    """Say that something broke; what, stands in the log, without what people have typed."""
+    _LOG.error("%s %s: %s", request.method, request.scope.get("path"), type(error).__name__)
+    return _plain_page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _plain_page(request: Request, status: int) -> Response:
+    shop = request.app.state.workshop.current(utc_now())
+    language = request.headers.get("accept-language", "en")[:2].lower()
+    words = wording(shop.settings.templates_dir, language, shop.policies.costs.currency,
+                    shop.settings.timezone)  # fmt: skip
+    return HTMLResponse(render(shop, "nothing.html", words, status=status), status)

@@ -1,0 +1,205 @@
+"""The customer: everything that is known, what was done and said, and what keeps us away.
+
+Looking at a customer is itself in the audit.
+"""
+
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+from starlette.responses import HTMLResponse, Response
+
+from retention.audit import erasure
+from retention.db.chain import Entry, record
+from retention.db.models import Action, Case, Incoming, Message
+from retention.db.queries.audit import newest
+from retention.domain.actions import ActionState
+from retention.domain.errors import NotFoundError
+from retention.domain.exclusions import ExclusionKind, ExclusionReason
+from retention.domain.people import Permission, refuse
+from retention.people.actor import may
+from retention.reports.explain import explain
+from retention.reports.sentences import about_no_case, what_would_change
+from retention.reports.words import load_words
+from retention.safeguards import exclusions
+from retention.snapshots import store as snapshots
+from retention.snapshots.customers import read_rows
+from retention.web.console.csv import table_as_csv
+from retention.web.console.item import seen_action, waterfall
+from retention.web.console.words import word_of
+from retention.web.visit import Visit, render
+
+_SHOWN, _NIGHTS = 60, 26
+
+
+def show_customers(visit: Visit) -> Response:
+    """Find customers by name, address, telephone, contract or id."""
+    said = visit.asked("q").strip()[:200]
+    ids = visit.people.search(said, _SHOWN) if said else []
+    rows = visit.people.rows(ids)
+    seen = [rows[i] for i in ids if _may_see(visit, rows[i])]
+    return visit.page("customers.html", said=said, rows=seen, hidden=len(ids) - len(seen))
+
+
+def show_customer(visit: Visit) -> Response:
+    """Show one customer; the look is recorded."""
+    customer_id = visit.request.path_params["id"]
+    owner = _owner(visit, customer_id)
+    _require_seen(visit, owner, customer_id)
+    found = _explained(visit, customer_id)
+    told = {"by": visit.person.person_id}
+    record(visit.session, Entry(visit.now, "customer.looked_at", "a customer", told, customer_id))
+    words = load_words(visit.shop.settings.templates_dir, visit.words.language)
+    return visit.page(
+        "customer.html",
+        found=found,
+        owner=owner,
+        known=visit.people.rows([customer_id]).get(customer_id, {}),
+        waterfall=waterfall(found["scores"]),
+        greatest=float(max((abs(v) for _, v in waterfall(found["scores"])), default=1)),
+        changes=what_would_change(found, words)[1:],
+        no_case=about_no_case(found, words)[1:],
+        months=[(m["month"], m["net_profit"]) for m in reversed(found["months"])],
+        nights=_over_time(visit, customer_id),
+        timeline=_timeline(visit, customer_id),
+        holds=exclusions.list_in_force(visit.session, visit.actor.on, customer_id),
+        kinds=list(ExclusionKind),
+        reasons=list(ExclusionReason),
+        may_erase=visit.person.may(Permission.ERASE),
+        team=visit.shop.policies.team.people,
+    )
+
+
+def show_why(visit: Visit) -> Response:
+    """Return what would change a verdict, and its months: a part of the item's page."""
+    action = seen_action(visit)
+    found = explain(
+        visit.session, visit.shop.policies, visit.shop.folders, action.customer_id, None
+    )
+    words = load_words(visit.shop.settings.templates_dir, visit.words.language)
+    html = render(
+        visit.shop, "why.html", visit.words,
+        changes=what_would_change(found, words)[1:], customer_id=action.customer_id,
+        months=[(m["month"], m["net_profit"]) for m in reversed(found["months"])],
+    )  # fmt: skip
+    return HTMLResponse(html)
+
+
+def months_csv(visit: Visit) -> Response:
+    """Return a customer's profit by month as CSV."""
+    customer_id = visit.request.path_params["id"]
+    _require_seen(visit, _owner(visit, customer_id), customer_id)
+    found = _explained(visit, customer_id)
+    names = ("month", "net_profit_low", "net_profit", "net_profit_high")
+    return table_as_csv("months.csv", names, [[m[n] for n in names] for m in found["months"]])
+
+
+def place_hold(visit: Visit) -> Response:
+    """Leave a customer alone for a while."""
+    customer_id = visit.request.path_params["id"]
+    until = visit.typed("until")
+    wish = exclusions.Wish(
+        customer_id=customer_id,
+        kind=ExclusionKind(visit.typed("kind", "hold")),
+        reason=ExclusionReason(visit.typed("reason", "negotiating")),
+        starts_on=visit.actor.on,
+        ends_on=date.fromisoformat(until) if until else None,
+        scope="all",
+        note=visit.typed("note"),
+    )
+    exclusions.place(visit.session, wish, visit.person, visit.now,
+                     longest=visit.shop.policies.longest_hold,
+                     owner=_owner(visit, customer_id))  # fmt: skip
+    return visit.go(f"/customers/{customer_id}")
+
+
+def release_hold(visit: Visit) -> Response:
+    """End a hold, exemption or suppression before its time."""
+    number = int(visit.request.path_params["number"])
+    customer_id = exclusions.customer_of(visit.session, number)
+    owner = _owner(visit, customer_id)
+    exclusions.release(visit.session, number, visit.person, visit.now, owner=owner)
+    return visit.go(f"/customers/{customer_id}")
+
+
+def erase(visit: Visit) -> Response:
+    """Erase a customer's personal data; their id has to be typed."""
+    customer_id = visit.request.path_params["id"]
+    if visit.typed("confirm") != customer_id:
+        refuse("the erasure", "was not confirmed", "Type the customer's id.")
+    erasure.erase(visit.session, visit.shop.folders.snapshots, customer_id, visit.person,
+                  visit.typed("reason"), visit.now)  # fmt: skip
+    return visit.go("/customers")
+
+
+def _explained(visit: Visit, customer_id: str) -> dict[str, Any]:
+    return explain(visit.session, visit.shop.policies, visit.shop.folders, customer_id, None)
+
+
+def _owner(visit: Visit, customer_id: str) -> str:
+    known = visit.people.rows([customer_id]).get(customer_id)
+    team = visit.shop.policies.team
+    return team.account_manager_of((known or {}).get("account_manager")).person_id
+
+
+def _may_see(visit: Visit, row: dict[str, Any]) -> bool:
+    owner = visit.shop.policies.team.account_manager_of(row["account_manager"]).person_id
+    return may(visit.session, visit.actor, Permission.SEE, owner)
+
+
+def _require_seen(visit: Visit, owner: str, customer_id: str) -> None:
+    if customer_id not in visit.people.places:
+        raise NotFoundError("this customer", "is not in the newest night", "Search again.")
+    if not may(visit.session, visit.actor, Permission.SEE, owner):
+        refuse("this customer", "is not on one of your accounts", f"Ask {owner}.")
+
+
+def _over_time(visit: Visit, customer_id: str) -> list[tuple[str, float]]:
+    """Return the year's profit as each of the last nights saw it, oldest first."""
+    root = visit.shop.folders.snapshots
+    found = []
+    for day in snapshots.dates(root)[-_NIGHTS:]:
+        row = read_rows(root, day, [customer_id]).get(customer_id)
+        if row is not None and row["net_profit_12m"] is not None:
+            found.append((day.isoformat(), float(row["net_profit_12m"])))
+    return found
+
+
+def _timeline(visit: Visit, customer_id: str) -> list[dict[str, Any]]:
+    """Return what happened, newest first: messages, answers, calls, decisions, holds."""
+    events = [
+        {"at": e["at"], "what": e["kind"], "by": e["by"], "said": _said(visit, e["document"] or {})}
+        for e in newest(visit.session, customer_id, _SHOWN)
+        if e["kind"] != "customer.looked_at"
+    ]
+    zone = ZoneInfo(visit.shop.settings.timezone)
+    actions = visit.session.scalars(
+        select(Action).join(Case).where(Case.customer_id == customer_id)
+        .options(joinedload(Action.message), joinedload(Action.rendering))
+    )  # fmt: skip
+    for action in actions:
+        sent = action.message.sent_at if action.message else None
+        if sent is not None and action.rendering is not None:
+            events.append({"at": sent, "what": "message.sent", "by": "retention",
+                           "said": action.rendering.subject, "id": action.id})  # fmt: skip
+        elif action.state is ActionState.DONE and action.done_on and action.outcome:
+            events.append({"at": datetime.combine(action.done_on, time(12), zone),
+                           "what": f"{action.kind}.done", "by": action.owner,
+                           "said": action.note or word_of(visit.words, action.outcome),
+                           "id": action.id})  # fmt: skip
+    came = visit.session.execute(
+        select(Incoming.received_at, Incoming.kind, Incoming.subject, Incoming.action_id)
+        .outerjoin(Message, Message.id == Incoming.message_id)
+        .where(Incoming.customer_id == customer_id)
+    )
+    events += [{"at": at, "what": f"came.{kind}", "by": customer_id, "said": subject or "",
+                "id": action_id} for at, kind, subject, action_id in came]  # fmt: skip
+    return sorted(events, key=lambda event: event["at"], reverse=True)[:_SHOWN]
+
+
+def _said(visit: Visit, document: dict[str, Any]) -> str:
+    parts = [word_of(visit.words, document["stage"])] if document.get("stage") else []
+    parts += [str(document[name]) for name in ("reason", "note", "text") if document.get(name)]
+    return " · ".join(parts)

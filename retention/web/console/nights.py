@@ -1,0 +1,70 @@
+"""Last night: what was read, moved, proposed and held, and why; batches to release, waivers."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from retention.cases import handovers, waivers
+from retention.db.models import Case
+from retention.domain.errors import NotFoundError
+from retention.domain.handovers import HandoverState
+from retention.ladder import held_batches
+from retention.runs.history import list_nights, summary_of
+from retention.web.visit import Visit
+
+_NIGHTLY, _NIGHTS = "nightly", 14
+
+
+def show_tonight(visit: Visit) -> Response:
+    """Show the newest night beside the one before, and what it has held back."""
+    nights = list_nights(visit.session, _NIGHTLY, _NIGHTS)
+    summaries = [_summary(visit, night.as_of) for night in nights[:2]]
+    batches = held_batches.list_open(visit.session)
+    return visit.page(
+        "tonight.html",
+        nights=nights,
+        night=summaries[0] if summaries else None,
+        before=summaries[1] if len(summaries) > 1 else {},
+        batches=[(b, visit.people.rows(set(b.customers[:200]))) for b in batches],
+        waivers=waivers.list_requested(visit.session),
+        handovers=handovers.list_all(visit.session)[:50],
+        handover_states=list(HandoverState),
+        partners=visit.shop.policies.partners,
+    )
+
+
+def _summary(visit: Visit, as_of: Any) -> dict[str, Any]:
+    try:
+        return summary_of(visit.session, _NIGHTLY, as_of)
+    except NotFoundError:  # it was held or failed; the list of nights says why
+        return {}
+
+
+def decide_batch(visit: Visit) -> Response:
+    """Release a held batch, or refuse it."""
+    batch = held_batches.get(visit.session, visit.request.path_params["id"])
+    decide = held_batches.release if visit.typed("to") == "release" else held_batches.turn_down
+    decide(visit.session, batch, visit.person, visit.typed("reason"), visit.now)
+    return visit.go("/tonight#held")
+
+
+def decide_waiver(visit: Visit) -> Response:
+    """Agree that a stage is skipped, or refuse it."""
+    waiver = waivers.get(visit.session, visit.request.path_params["id"])
+    customer = visit.session.get_one(Case, waiver.case_id).customer_id
+    waivers.decide(visit.session, waiver.id, visit.actor, granted=visit.typed("to") == "grant",
+                   note=visit.typed("note"), owner=_owner(visit, customer))  # fmt: skip
+    return visit.go("/tonight#waivers")
+
+
+def move_handover(visit: Visit) -> Response:
+    """Record the next step of a hand-over."""
+    found = handovers.get(visit.session, visit.request.path_params["id"])
+    handovers.move(visit.session, found.id, visit.actor, HandoverState(visit.typed("to")),
+                   visit.typed("note"), owner=_owner(visit, found.customer_id))  # fmt: skip
+    return visit.go("/tonight#handovers")
+
+
+def _owner(visit: Visit, customer_id: str) -> str:
+    row = visit.people.rows([customer_id]).get(customer_id, {})
+    return visit.shop.policies.team.account_manager_of(row.get("account_manager")).person_id

@@ -1,0 +1,247 @@
+"""The operations team's pages: outbox, switches, data, policies, templates, team, audit."""
+
+import difflib
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from starlette.responses import HTMLResponse, Response
+
+from retention.actions import approval
+from retention.actions.leaving_times import openings
+from retention.audit import verify
+from retention.audit.replay_decisions import replay_receipts
+from retention.db.models import Case, Message, PlaybookVersion
+from retention.db.queries import audit as audit_queries
+from retention.db.queries import messages as message_queries
+from retention.delivery import circuit_breaker, settle_by_hand
+from retention.delivery.last_check import Rules
+from retention.delivery.waiting_reasons import reasons_of
+from retention.domain.approving import ReasonCode
+from retention.domain.cases import CaseState
+from retention.domain.errors import NotFoundError
+from retention.domain.messages import CLAIMABLE_STATES, MessageState
+from retention.domain.people import Permission
+from retention.messages import gallery
+from retention.messages.lint import lint
+from retention.messages.samples import SAMPLES
+from retention.messages.templates import list_templates
+from retention.nights import gate_overrides
+from retention.people import delegations
+from retention.safeguards import kill_switch
+from retention.web.headers import FRAMED
+from retention.web.visit import Visit
+
+_MANY = 200
+
+
+def show_outbox(visit: Visit) -> Response:
+    """Show what waits and for what, and what is unknown and has to be settled."""
+    state = visit.asked("state")
+    wanted = MessageState(state) if state in set(MessageState) else None
+    found = message_queries.list_messages(visit.session, wanted, _MANY)
+    seen = [(m, a) for m, a in found if _sees(visit, a.owner)]
+    waiting = [m for m, _ in seen if m.state in CLAIMABLE_STATES]
+    counts = visit.session.execute(select(Message.state, func.count()).group_by(Message.state))
+    return visit.page(
+        "outbox.html",
+        rows=seen,
+        reasons=reasons_of(visit.session, waiting, visit.now, rules_of(visit),
+                           visit.shop.policies.sending) if waiting else {},
+        people=visit.people.rows({a.customer_id for _, a in seen}),
+        counts={str(name): n for name, n in counts},
+        state=state,
+        states=list(MessageState),
+        mail_stopped=circuit_breaker.why_stopped(visit.session),
+    )  # fmt: skip
+
+
+def rules_of(visit: Visit) -> Rules:
+    """Return the rules of delivery, to say why a message waits."""
+    policies, zone = visit.shop.policies, visit.shop.settings.timezone
+    sending = policies.sending
+    return Rules(
+        zone,
+        timedelta(hours=policies.approvals.valid_hours),
+        policies.team,
+        opens_at=openings(policies.calendars, sending.hours, zone),
+        fresh_days=sending.newest_night,
+        at_once=sending.dead_at_once,
+    )
+
+
+def _sees(visit: Visit, owner: str) -> bool:
+    return visit.person.may(Permission.SEE, owner)
+
+
+def move_message(visit: Visit) -> Response:
+    """Settle, retry, hold, release or cancel a message."""
+    message_id, to = visit.request.path_params["id"], visit.typed("to")
+    reason, session, actor = visit.typed("reason"), visit.session, visit.actor
+    if to in ("sent", "not_sent"):
+        settle_by_hand.settle(session, message_id, actor, settle_by_hand.Fate(to), reason=reason,
+                              timezone=visit.shop.settings.timezone)  # fmt: skip
+    elif to == "retry":
+        settle_by_hand.retry(session, message_id, actor, reason=reason)
+    elif to == "hold":
+        settle_by_hand.hold(session, message_id, actor, reason=reason)
+    elif to == "release":
+        settle_by_hand.release(session, message_id, actor)
+    elif to == "cancel":
+        _, action = message_queries.get(session, message_id)
+        approval.reject(session, action.id, actor, code=ReasonCode.OTHER, reason=reason)
+    else:
+        raise NotFoundError("the deed", "is none of those shown", "Choose one.")
+    return visit.go("/outbox")
+
+
+def show_switches(visit: Visit) -> Response:
+    """Show what is stopped, and stop or start it."""
+    return visit.page("switches.html", scopes=kill_switch.SCOPES,
+                      may_stop=visit.person.may(Permission.STOP),
+                      may_start=visit.person.may(Permission.START))  # fmt: skip
+
+
+def turn_switch(visit: Visit) -> Response:
+    """Stop something, or start it again."""
+    scope, reason = visit.typed("scope"), visit.typed("reason")
+    turn = kill_switch.start if visit.typed("to") == "start" else kill_switch.stop
+    turn(visit.session, scope, visit.person, reason, visit.now)
+    return visit.go("/switches")
+
+
+def show_data(visit: Visit) -> Response:
+    """Show how the company's tables were, night by night, and what people have accepted."""
+    from retention.runs.history import list_nights, summary_of
+
+    nights = list_nights(visit.session, "nightly", 14)
+    try:
+        pull = summary_of(visit.session, "nightly", nights[0].as_of)["pull"] if nights else {}
+    except NotFoundError:  # it was held or failed; the list of nights says why
+        pull = {}
+    return visit.page("data.html", nights=nights, pull=pull,
+                      doubt=gate_overrides.doubt_of(visit.session))  # fmt: skip
+
+
+def show_policies(visit: Visit) -> Response:
+    """Show every policy file as it is read, the versions of playbooks, and who runs on which."""
+    config = visit.shop.settings.config_dir
+    files = sorted(path.relative_to(config) for path in config.rglob("*.yaml"))
+    chosen = next((f for f in files if str(f) == visit.asked("file")), None)
+    versions = list(visit.session.scalars(
+        select(PlaybookVersion).order_by(PlaybookVersion.first_used_on.desc())
+    ))  # fmt: skip
+    running = visit.session.execute(
+        select(Case.version, func.count()).where(Case.state == CaseState.OPEN)
+        .group_by(Case.version)
+    )  # fmt: skip
+    return visit.page(
+        "policies.html",
+        files=[str(f) for f in files],
+        chosen=str(chosen) if chosen else "",
+        text=(config / chosen).read_text("utf-8") if chosen else "",
+        versions=versions,
+        running={version: n for version, n in running},  # noqa: C416 - rows are no pairs to a checker
+        diff=_diff(versions, visit.asked("version")),
+        in_force={str(book.name): book.version for book in visit.shop.policies.playbooks.values()},
+    )
+
+
+def _diff(versions: list[PlaybookVersion], asked: str) -> list[str]:
+    """Return how a version of a playbook differs from the one before it."""
+    at = next((v for v in versions if v.version == asked), None)
+    if at is None:
+        return []
+    older = [
+        v
+        for v in versions
+        if v.playbook == at.playbook and v.first_used_on <= at.first_used_on and v is not at
+    ]
+    before = older[0].document if older else ""
+    return list(difflib.unified_diff(before.splitlines(), at.document.splitlines(), "before",
+                                     at.version[:8], lineterm=""))  # fmt: skip
+
+
+def show_templates(visit: Visit) -> Response:
+    """Show the gallery: each template with sample customers, and what its reading finds."""
+    templates = visit.shop.settings.templates_dir
+    names = list_templates(templates)
+    purpose, language = visit.asked("purpose"), visit.asked("language")
+    if (purpose, language) not in names:
+        purpose, language = names[0] if names else ("", "")
+    sample = visit.asked("sample", SAMPLES[0].name)
+    used = {
+        str(step.template): str(book.name)
+        for book in visit.shop.policies.playbooks.values()
+        for rule in book.stages for step in rule.steps if step.template
+    }  # fmt: skip
+    made = gallery.show(visit.shop.sender, purpose, language, sample)
+    return visit.page("templates.html", names=names, purpose=purpose, language=language,
+                      sample=sample, samples=[s.name for s in SAMPLES], used=used, made=made,
+                      source=(templates / "email" / purpose / f"{language}.md").read_text("utf-8"),
+                      findings=_findings(visit, f"{purpose}/{language}", purpose))  # fmt: skip
+
+
+def _findings(visit: Visit, *names: str) -> list[str]:
+    found = lint(visit.shop.settings.templates_dir, visit.actor.on, visit.shop.sender.own_hosts)
+    return [finding.what for finding in found if finding.template in names]
+
+
+def show_sample(visit: Visit) -> Response:
+    """Show a template with a sample customer, in a frame of its own."""
+    params = visit.request.path_params
+    made = gallery.show(visit.shop.sender, params["purpose"], params["language"],
+                        visit.asked("sample"))  # fmt: skip
+    return HTMLResponse(made.html, headers={"Content-Security-Policy": FRAMED})
+
+
+def show_team(visit: Visit) -> Response:
+    """Show people, roles, and who acts for whom."""
+    return visit.page("team.html", team=visit.shop.policies.team.people,
+                      lent=delegations.list_delegations(visit.session, visit.actor.on))  # fmt: skip
+
+
+def delegate(visit: Visit) -> Response:
+    """Let somebody act for one's own accounts between two days."""
+    team, instead = visit.shop.policies.team, visit.typed("for")
+    delegations.delegate(
+        visit.session, visit.actor, team.get(visit.typed("to")), _day(visit.typed("starts")),
+        _day(visit.typed("ends")), principal=team.get(instead) if instead else None,
+        reason=visit.typed("reason"),
+    )  # fmt: skip
+    return visit.go("/team")
+
+
+def revoke(visit: Visit) -> Response:
+    """End a delegation before its time."""
+    delegations.revoke(visit.session, visit.actor, int(visit.request.path_params["number"]))
+    return visit.go("/team")
+
+
+def _day(said: str) -> date:
+    try:
+        return date.fromisoformat(said)
+    except ValueError:
+        raise NotFoundError("the day", "is no date", "Choose a day.") from None
+
+
+def show_audit(visit: Visit) -> Response:
+    """Show the newest events, of one customer if asked, and whether the chain holds."""
+    customer = visit.asked("customer").strip() or None
+    verdict = verify.verify(visit.session, []) if visit.asked("verify") else None
+    return visit.page("audit.html", events=audit_queries.newest(visit.session, customer, _MANY),
+                      customer=customer or "", verdict=verdict,
+                      last_export=verify.last_export(visit.session))  # fmt: skip
+
+
+def show_replay(visit: Visit) -> Response:
+    """Decide a night again from its receipts, and say what differs."""
+    from retention.runs.history import list_nights
+
+    nights = list_nights(visit.session, "nightly", 60)
+    asked = visit.asked("night")
+    day = next((night.as_of for night in nights if night.as_of.isoformat() == asked), None)
+    found: Any = None
+    if day is not None:
+        found = replay_receipts(visit.session, visit.shop.policies.calendars, day)
+    return visit.page("replay.html", nights=nights, day=day, found=found)

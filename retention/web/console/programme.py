@@ -1,0 +1,116 @@
+"""The programme: who earns and who costs, what it has achieved, and how people decide."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import func, select
+from starlette.responses import Response
+
+from retention.actions.approval_statistics import how_people_decide
+from retention.db.models import Case
+from retention.domain.cases import CaseState
+from retention.domain.people import Role
+from retention.domain.stages import LADDERS
+from retention.reports.gather import gather
+from retention.reports.programme_effect import measure_programme
+from retention.reports.whale import whale_curve
+from retention.snapshots.folders import Folders
+from retention.web.console.csv import table_as_csv
+from retention.web.visit import Visit
+
+_POINTS = 120
+_KEPT: dict[tuple[Path, date], dict[str, Any]] = {}
+SEES_ALL = (Role.FINANCE, Role.DIRECTOR, Role.OPS, Role.AUDITOR)
+
+
+def show_programme(visit: Visit) -> Response:
+    """Show the whale curve, tiers and patterns, and where the cases stand."""
+    day = visit.people.as_of
+    data = _figures(visit.shop.folders, day) if day else None
+    return visit.page("programme.html", data=data, day=day, funnel=_funnel(visit),
+                      ladders=LADDERS)  # fmt: skip
+
+
+def programme_csv(visit: Visit) -> Response:
+    """Return tiers and patterns as CSV."""
+    day = visit.people.as_of
+    data = _figures(visit.shop.folders, day) if day else {"tiers": [], "archetypes": []}
+    rows = [["tier", *row] for row in data["tiers"]] + [["pattern", *r] for r in data["archetypes"]]
+    return table_as_csv("programme.csv", ("what", "name", "customers", "net_profit_12m"), rows)
+
+
+def _figures(folders: Folders, day: date) -> dict[str, Any]:
+    """Return a night's figures; they are the same until there is a newer night."""
+    key = (folders.snapshots, day)
+    if key not in _KEPT:
+        _KEPT.clear()
+        _KEPT[key] = _gathered(folders, day)
+    return _KEPT[key]
+
+
+def _gathered(folders: Folders, day: date) -> dict[str, Any]:
+    data = gather(folders, day)
+    curve = whale_curve(data.profits)
+    points: list[tuple[float, float]] = []
+    peak = (0.0, 0.0)
+    if curve is not None:
+        step = max(len(curve.customers) // _POINTS, 1)
+        points = list(zip(curve.customers[::step].tolist(), curve.profit[::step].tolist(),
+                          strict=True))  # fmt: skip
+        peak = curve.peak
+    return {
+        "customers": data.customers,
+        "poor": data.poor,
+        "points": points,
+        "peak": peak,
+        "total": float(np.sum(data.profits)) if len(data.profits) else 0.0,
+        "tiers": data.tiers,
+        "archetypes": data.archetypes,
+        "ageing": data.ageing,
+    }
+
+
+def _funnel(visit: Visit) -> dict[str, dict[str, int]]:
+    """Return how many open cases stand at each stage, and how many ended in which way."""
+    found: dict[str, dict[str, int]] = {}
+    rows = visit.session.execute(
+        select(Case.playbook, Case.state, Case.stage, func.count())
+        .group_by(Case.playbook, Case.state, Case.stage)
+    )  # fmt: skip
+    for playbook, state, stage, count in rows:
+        key = str(stage) if state is CaseState.OPEN else str(state)
+        of = found.setdefault(str(playbook), {})
+        of[key] = of.get(key, 0) + count
+    return found
+
+
+def show_results(visit: Visit) -> Response:
+    """Show what the programme has achieved against those who were left untreated."""
+    day = visit.people.as_of
+    found = measure_programme(visit.session, visit.shop.folders.snapshots, day) if day else None
+    return visit.page("results.html", found=found)
+
+
+def results_csv(visit: Visit) -> Response:
+    """Return the results as CSV."""
+    day = visit.people.as_of
+    rows: list[list[object]] = []
+    if day is not None:
+        found = measure_programme(visit.session, visit.shop.folders.snapshots, day)
+        for name, playbook in found["playbooks"].items():
+            for what, figures in playbook["effect"].items():
+                one = figures["difference"]
+                rows.append([name, what, playbook["treated"], playbook["held_out"], one["value"],
+                             one["low"], one["high"]])  # fmt: skip
+    heads = ("playbook", "what", "treated", "untreated", "difference", "low", "high")
+    return table_as_csv("results.csv", heads, rows)
+
+
+def show_people(visit: Visit) -> Response:
+    """Show how people decide: everybody their own pace, who steers the programme all of them."""
+    rows = how_people_decide(visit.session, visit.shop.settings.timezone)
+    own = [row for row in rows if row["person"] == visit.person.person_id]
+    shown = rows if visit.is_one_of(*SEES_ALL) else own
+    return visit.page("people.html", rows=shown, team=visit.shop.policies.team.people)

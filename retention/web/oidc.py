@@ -1,0 +1,78 @@
+"""Signing in at the company's identity provider: OpenID Connect with PKCE.
+
+State, nonce and verifier live in a short cookie that only this console can have made; the address
+that the provider vouches for must be that of somebody in `team.yaml`.
+"""
+
+from authlib.integrations.starlette_client import OAuth, OAuthError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from retention.clock import utc_now
+from retention.db.session import writing
+from retention.domain.people import Person
+from retention.web.sign_in import SignIn
+from retention.web.workshop import Workshop
+
+_FORBIDDEN = 403
+
+
+class IdentityProvider:
+    """The two addresses of a sign-in elsewhere; none without a configured provider."""
+
+    def __init__(self, workshop: Workshop, sign_in: SignIn) -> None:
+        self._workshop, self._sign_in = workshop, sign_in
+        settings = workshop.settings
+        self._oauth = OAuth()
+        if settings.oidc_issuer is not None:
+            secret = settings.oidc_client_secret
+            self._oauth.register(
+                "company",
+                client_id=settings.oidc_client_id,
+                client_secret=secret.get_secret_value() if secret else None,
+                server_metadata_url=f"{settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration",
+                client_kwargs={"scope": "openid email", "code_challenge_method": "S256"},
+            )
+
+    def routes(self) -> list[Route]:
+        """Return the routes, if a provider is configured."""
+        if self._workshop.settings.oidc_issuer is None:
+            return []
+        return [
+            Route("/sign-in/company", self._go, methods=["GET"], name="GET /sign-in/company"),
+            Route("/sign-in/company/back", self._back, methods=["GET"],
+                  name="GET /sign-in/company/back"),
+        ]  # fmt: skip
+
+    async def _go(self, request: Request) -> Response:
+        """Send the browser to the provider."""
+        settings = self._workshop.settings
+        own = settings.console_url or f"{request.url.scheme}://{request.url.netloc}"
+        response: Response = await self._oauth.company.authorize_redirect(
+            request, f"{own}/sign-in/company/back"
+        )
+        return response
+
+    async def _back(self, request: Request) -> Response:
+        """Take what the provider says of the person, and sign them in."""
+        from starlette.concurrency import run_in_threadpool
+
+        try:
+            token = await self._oauth.company.authorize_access_token(request)
+        except OAuthError as error:
+            return self._sign_in.ask(request, str(error.error), _FORBIDDEN)
+        said = token.get("userinfo") or {}
+        person = self._named(said) if said.get("email_verified") is True else None
+        if person is None:
+            return self._sign_in.ask(request, "You are not in the team.", _FORBIDDEN)
+        return await run_in_threadpool(self._welcome, request, person)
+
+    def _named(self, said: dict[str, object]) -> Person | None:
+        team = self._workshop.current(utc_now()).policies.team
+        address = str(said.get("email", "")).casefold()
+        return next((p for p in team.people.values() if p.email.casefold() == address), None)
+
+    def _welcome(self, request: Request, person: Person) -> Response:
+        with writing(self._workshop.application.engine) as session:
+            return self._sign_in.welcome(session, request, person, "company")
