@@ -33,6 +33,7 @@ from retention.cli import (
     plan,
     queue,
     queue_calls_letters,
+    queue_deciding,
     replay,
     report,
     run,
@@ -64,6 +65,15 @@ app.command("report")(report.report)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
+queue.app.command("approve")(queue_deciding.approve)
+queue.app.command("reject")(queue_deciding.reject)
+queue.app.command("take-back")(queue_deciding.take_back)
+queue.app.command("edit")(queue_deciding.edit)
+queue.app.command("milder")(queue_deciding.milder)
+queue.app.command("complete")(queue_deciding.complete)
+queue.app.command("reassign")(queue_deciding.reassign)
+queue.app.command("snooze")(queue_deciding.snooze)
+queue.app.command("comment")(queue_deciding.comment)
 queue.app.command("letter")(queue_calls_letters.letter)
 queue.app.command("script")(queue_calls_letters.script)
 queue.app.command("agree")(queue_calls_letters.agree)

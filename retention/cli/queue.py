@@ -4,16 +4,14 @@ from typing import Annotated
 
 import typer
 
-from retention.cli.acting import Reason, Who, actor_of, answers_of, choice, looking, ready, validity
-from retention.cli.queue_printing import SHORT, deciding, print_details, waits_for
-from retention.terminal import AsJson, emit, parse_day, print_table
+from retention.cli.acting import actor_of, choice, looking, ready, validity
+from retention.cli.queue_printing import SHORT, print_details, waits_for
+from retention.terminal import AsJson, emit, print_table
 
 app = typer.Typer(help="What waits for a person: list, show, approve, reject, complete, hand on.",
                   no_args_is_help=True)  # fmt: skip
 
 ActionId = Annotated[str, typer.Argument(help="The action's id, or its first six characters.")]
-ActionIds = Annotated[list[str], typer.Argument(help="Ids of actions, or their first characters.")]
-Code = Annotated[str, typer.Option(help="Why, as a code; for example wrong_time.")]
 
 
 @app.command("list")
@@ -105,140 +103,6 @@ def show(
         emit({"action": found})
     else:
         print_details(found)
-
-
-@app.command("approve")
-def approve(
-    action_ids: ActionIds,
-    who: Who,
-    seen: Annotated[
-        str | None, typer.Option(help="Content hash you were shown; refuse if it has changed.")
-    ] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Approve messages in your role. The last needed approval lets a message go.
-
-    Several at once only after one of each kind was shown to you, and never adverse ones.
-    """
-    from retention.actions import approval as approvals
-
-    with deciding(who, as_json=as_json) as (_, actor, session, told):
-        if len(action_ids) > 1:
-            found = approvals.approve_all(session, action_ids, actor)
-        else:
-            found = [approvals.approve(session, action_ids[0], actor, seen=seen)]
-        told.extend(found)
-
-
-@app.command("reject")
-def reject(
-    action_id: ActionId,
-    who: Who,
-    reason: Reason,
-    code: Code = "other",
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Reject an action. The reason is required."""
-    from retention.actions import approval as approvals
-    from retention.domain.approving import ReasonCode
-
-    with deciding(who, as_json=as_json) as (_, actor, session, told):
-        action = approvals.reject(
-            session, action_id, actor, code=choice(ReasonCode, code), reason=reason
-        )
-        told.append(action)
-
-
-@app.command("milder")
-def milder(
-    action_id: ActionId,
-    who: Who,
-    to: Annotated[str, typer.Option(help="The milder stage to go back to, for example educate.")],
-    reason: Reason,
-    code: Code = "too_hard",
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Reject an action and send its case back to a milder stage."""
-    from retention.actions import approval as approvals
-    from retention.domain.approving import ReasonCode
-    from retention.domain.stages import Stage
-
-    with deciding(who, as_json=as_json) as (_, actor, session, told):
-        action = approvals.choose_milder(
-            session, action_id, actor, choice(Stage, to),
-            code=choice(ReasonCode, code), reason=reason,
-        )  # fmt: skip
-        told.append(action)
-
-
-@app.command("complete")
-def complete(
-    action_id: ActionId,
-    who: Who,
-    outcome: Annotated[str, typer.Option(help="What came of the call, letter or review.")],
-    note: Annotated[str, typer.Option(help="In your own words.")] = "",
-    answer: Annotated[
-        list[str] | None, typer.Option(help="What the form asks: NAME=TEXT; can be repeated.")
-    ] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Log what came of a call, a letter or a review."""
-    from retention.actions import completion as completing
-
-    with deciding(who, as_json=as_json) as (_, actor, session, told):
-        action = completing.complete(
-            session, action_id, actor, outcome=outcome, note=note, answers=answers_of(answer)
-        )
-        told.append(action)
-
-
-@app.command("reassign")
-def reassign(
-    action_id: ActionId,
-    who: Who,
-    to: Annotated[str, typer.Option(help="Id of the new owner.")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Give an action to another owner."""
-    from retention.actions import assignment as handling
-
-    with deciding(who, as_json=as_json) as (shop, actor, session, told):
-        told.append(handling.reassign(session, action_id, actor, shop.policies.team.get(to)))
-
-
-@app.command("snooze")
-def snooze(
-    action_id: ActionId,
-    who: Who,
-    until: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day it comes back.")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Hide an action until a day; its due date stays."""
-    from retention.actions import assignment as handling
-
-    with deciding(who, as_json=as_json) as (_, actor, session, told):
-        told.append(handling.snooze(session, action_id, actor, parse_day(until)))
-
-
-@app.command("comment")
-def comment(
-    action_id: ActionId,
-    who: Who,
-    text: Annotated[str, typer.Option(help="What you want to say.")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Say something about an action; everybody who looks at it sees it."""
-    from retention.actions import assignment as handling
-
-    with deciding(who, as_json=as_json) as (_, actor, session, told):
-        told.append(handling.comment(session, action_id, actor, text))
 
 
 @app.command("stats")

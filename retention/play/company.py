@@ -88,6 +88,8 @@ class DemoCompany:
             self.workforce.work()
             self._deliver(as_of)
             self._respond(as_of)
+        else:
+            self.workforce.govern()
 
     def _happen(self, as_of: date) -> None:
         while self.simulation.through <= as_of:

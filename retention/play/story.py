@@ -28,7 +28,7 @@ from retention.terminal import make_console
 
 _PLAYED_MONTHS = 7
 _DAYS_BETWEEN_NIGHTS = 7
-_QUIET_DAYS = 20
+_QUIET_DAYS = 15
 _SAID_EVERY = 5
 
 

@@ -85,6 +85,11 @@ class Workforce:
                         session, action, actor.author, Answer.ACCEPT, note="agreed on the phone"
                     )
 
+    def govern(self) -> None:
+        """Let through what was held, and nothing else: messages wait for who decides on them."""
+        with writing(self._shop.engine) as session:
+            self._govern(session)
+
     def _govern(self, session: Session) -> None:
         for batch in batches.list_open(session):
             for person in (self._one_with(Role.OPS), self._one_with(Role.DIRECTOR)):

@@ -53,7 +53,7 @@ def explain(
         "evidence": [_with_unit(e) for e in rows_of(root, day, snapshots.EVIDENCE, customer_id)],
         "churn_reasons": churn_reasons(folders, day, customer_id),
         "counterfactuals": counterfactuals(policies, row),
-        "freshness": _freshness(session, day),
+        "freshness": freshness_of(session, day),
         "no_case": why_no_case(session, policies, row, day),
         "cases": [_case(case) for case in case_queries.list_of_customer(session, customer_id)],
     }
@@ -97,7 +97,8 @@ def _sum(row: dict[str, Any], total: str) -> dict[str, Any]:
     return {"name": total, "total": plain(row[total]), "parts": parts}
 
 
-def _freshness(session: Session, as_of: date) -> dict[str, dict[str, Any]]:
+def freshness_of(session: Session, as_of: date) -> dict[str, dict[str, Any]]:
+    """Return how many rows each table had in a night, and how new the newest was."""
     summary = session.scalar(
         select(Run.summary).where(Run.flow == "nightly", Run.business_date == as_of)
     )

@@ -46,7 +46,8 @@ class Directory:
     def rows(self, customers: Collection[str]) -> dict[str, dict[str, Any]]:
         """Return name, address, telephone, manager, fit and profit of some customers, by id."""
         places = [self.places[c] for c in customers if c in self.places]
-        found = self.table.select(self.table.column_names[:-2]).take(places).to_pylist()
+        wanted = pa.array(places, pa.int64())
+        found = self.table.select(self.table.column_names[:-2]).take(wanted).to_pylist()
         return {row["customer_id"]: row for row in found}
 
     def search(self, said: str, limit: int) -> list[str]:

@@ -22,7 +22,7 @@ from retention.bootstrap import Application
 from retention.clock import utc_now
 from retention.db.models import Account, WebSession
 from retention.db.session import reading, writing
-from retention.domain.errors import NotFoundError, RetentionError
+from retention.domain.errors import NotAllowedError, NotFoundError, RetentionError
 from retention.domain.people import Role
 from retention.people import web_sessions
 from retention.web import refusals
@@ -165,9 +165,11 @@ def _refused(
     error: RetentionError,
 ) -> Response:
     """Tell what a service has refused; its transaction is already rolled back."""
-    if not isinstance(error, RetentionError):
-        raise error
-    status = HTTPStatus.NOT_FOUND if isinstance(error, NotFoundError) else HTTPStatus.CONFLICT
+    status = HTTPStatus.CONFLICT
+    if isinstance(error, NotFoundError):
+        status = HTTPStatus.NOT_FOUND
+    elif isinstance(error, NotAllowedError) and request.method != "POST":
+        status = HTTPStatus.FORBIDDEN
     now = utc_now()
     with reading(shop.engine) as session:
         found = _who(session, shop, request)

@@ -170,6 +170,8 @@ def small_config(folder: Path) -> Path:
         cap = f"    {effect}: {{share: 1.0, count: {CAP}, least: 0}}"
         text = text.replace(line, cap)
     guards.write_text(text.replace("gap_days: 7", "gap_days: 30"), "utf-8")
+    sending = folder / "sending.yaml"
+    sending.write_text(sending.read_text("utf-8").replace("undo_minutes: 10", "undo_minutes: 0"))
     team = folder / "team.yaml"
     dora = (
         '  - {id: dora, name: Dora Ibáñez, email: d@example.com, phone: "1", roles: [director]}\n'

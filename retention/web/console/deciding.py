@@ -41,7 +41,7 @@ def approve(visit: Visit) -> Response:
             "was not confirmed",
             "Say that you have read it and why it is right, and approve it then.",
         )
-    done = approval.approve(visit.session, action.id, visit.actor, seen=visit.typed("seen") or None)
+    done = approval.approve(visit.session, action.id, visit.actor, seen=visit.typed("seen"))
     if done.state is not ActionState.APPROVED:
         return _next(visit, done, "signed")
     if done.kind is ActionKind.LETTER:
@@ -88,8 +88,9 @@ def comment(visit: Visit) -> Response:
 
 def reassign(visit: Visit) -> Response:
     """Give an item to another owner."""
+    action = seen_action(visit)
     to = visit.shop.policies.team.get(visit.typed("to"))
-    done = assignment.reassign(visit.session, seen_action(visit).id, visit.actor, to)
+    done = assignment.reassign(visit.session, action.id, visit.actor, to)
     return _next(visit, done, "reassigned", at=to.name)
 
 

@@ -21,7 +21,7 @@ from retention.domain.actions import ActionKind, ActionState
 from retention.domain.approving import ReasonCode
 from retention.domain.errors import RetentionError, TemplateError
 from retention.domain.forms import FORMS
-from retention.domain.offers import Answer
+from retention.domain.offers import Answer, OfferState
 from retention.domain.people import Permission, refuse
 from retention.domain.scores import parts_of
 from retention.domain.stages import ADVERSE_STAGES, LADDERS
@@ -30,6 +30,7 @@ from retention.messages.editing import free_names
 from retention.messages.templates import load_template
 from retention.people.actor import may
 from retention.reports.evidence import evidence_of
+from retention.reports.explain import freshness_of
 from retention.snapshots.customers import read_rows
 from retention.web.console.queue import around
 from retention.web.console.words import word_of
@@ -37,6 +38,18 @@ from retention.web.visit import Visit
 
 SHOWN = ("phone", "desktop", "dark", "text", "headers")
 _MONTHS = 12
+_SHOWN_INPUTS = (
+    "net_profit_12m",
+    "net_profit_12m_low",
+    "net_profit_12m_high",
+    "ties",
+    "tied_profit_12m",
+    "churn_probability",
+    "worth_retaining",
+    "usage_change",
+)
+"""What the page shows of a receipt; older receipts may lack some of it."""
+_TOLD = frozenset(OfferState) - {OfferState.DRAFT, OfferState.APPROVED}
 
 
 def show_item(visit: Visit) -> Response:
@@ -61,7 +74,7 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
     valid = approval.validity(actor)
     shown = details(action, _people(visit, action), valid, visit.now, shop.settings.timezone)
     case = case_queries.load(visit.session, [action.case_id])[0]
-    inputs = (shown["receipt"] or {}).get("inputs") or {}
+    inputs = dict.fromkeys(_SHOWN_INPUTS) | ((shown["receipt"] or {}).get("inputs") or {})
     return {
         **shown,
         "action": action,
@@ -77,7 +90,7 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         "waterfall": waterfall(inputs),
         "greatest": float(max((abs(v) for _, v in waterfall(inputs)), default=Decimal(1))),
         "conditions": _conditions(shown, action),
-        "freshness": _freshness(shown),
+        "freshness": freshness_of(visit.session, action.proposed_on),
         "evidence": evidence_of(shop.folders.snapshots, action.customer_id)[:6],
         "background": background_of(visit.session, action),
         "said": reply_tasks.shown_said(visit.session, action.id),
@@ -131,7 +144,7 @@ def ladder_of(case: Case) -> list[dict[str, Any]]:
                 "state": "done" if at < now else "now" if at == now else "later",
                 "on": entered.get(stage, case.opened_on if at == 0 else None),
                 "done": sum(1 for a in actions if a.state is ActionState.DONE),
-                "result": (offer.state if offer else None) or outcome,
+                "result": (offer.state if offer and offer.state in _TOLD else None) or outcome,
                 "skipped": at < now and stage not in entered and not actions,
             }
         )
@@ -162,10 +175,6 @@ def _conditions(shown: dict[str, Any], action: Action) -> Sequence[dict[str, Any
     conditions = (shown["receipt"] or {}).get("conditions") or []
     wanted = {"entry", "leave", f"unless:{action.stage}"}
     return [condition for condition in conditions if condition["name"] in wanted]
-
-
-def _freshness(shown: dict[str, Any]) -> dict[str, Any]:
-    return (shown["receipt"] or {}).get("freshness") or {}
 
 
 def _departure(visit: Visit, action: Action) -> Any:

@@ -8,7 +8,9 @@ from retention.cases import handovers, waivers
 from retention.db.models import Case
 from retention.domain.errors import NotFoundError
 from retention.domain.handovers import HandoverState
+from retention.domain.people import Permission
 from retention.ladder import held_batches
+from retention.people.actor import may
 from retention.runs.history import list_nights, summary_of
 from retention.web.visit import Visit
 
@@ -25,12 +27,24 @@ def show_tonight(visit: Visit) -> Response:
         nights=nights,
         night=summaries[0] if summaries else None,
         before=summaries[1] if len(summaries) > 1 else {},
-        batches=[(b, visit.people.rows(set(b.customers[:200]))) for b in batches],
-        waivers=waivers.list_requested(visit.session),
-        handovers=handovers.list_all(visit.session)[:50],
+        batches=[(b, _seen(visit, b.customers)) for b in batches],
+        waivers=[(w, c) for w, c in waivers.list_requested(visit.session) if _sees(visit, c)],
+        handovers=[
+            h for h in handovers.list_all(visit.session)[:200] if _sees(visit, h.customer_id)
+        ],
         handover_states=list(HandoverState),
         partners=visit.shop.policies.partners,
     )
+
+
+def _sees(visit: Visit, customer_id: str) -> bool:
+    return may(visit.session, visit.actor, Permission.SEE, _owner(visit, customer_id))
+
+
+def _seen(visit: Visit, customers: list[str]) -> dict[str, dict[str, Any]]:
+    """Return those of a batch whom this person may see, at most some of them."""
+    rows = visit.people.rows(set(customers))
+    return {c: rows[c] for c in customers if c in rows and _sees(visit, c)}
 
 
 def _summary(visit: Visit, as_of: Any) -> dict[str, Any]:
