@@ -59,7 +59,10 @@ def _gather(visit: Visit) -> tuple[Dossier, dict[str, Any]]:
 
 
 def _markdown(visit: Visit, found: Dossier) -> str:
-    words, lines = visit.words, []
+    words = visit.words
+    known = visit.people.rows([found.action.customer_id]).get(found.action.customer_id, {})
+    name = str(known.get("name") or found.action.customer_id)
+    lines = [f"# {_safe(words.say('Dossier of a termination: {name}', name=name))}"]
 
     def title(text: str) -> None:
         lines.extend(["", f"## {_safe(words.say(text))}", ""])

@@ -110,6 +110,7 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         "codes": list(ReasonCode),
         "answers_": list(Answer),
         "shown_as": _shown_as(visit, action),
+        "can_sleep": action.due_on > actor.on,
         "can_decide": action.state is ActionState.PENDING_APPROVAL,
     }
 
