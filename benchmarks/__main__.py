@@ -209,7 +209,7 @@ def night(config: Path, state: Path) -> Row:
 
 
 def run(*arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, *arguments], check=True, capture_output=True, cwd=ROOT, text=True
     )
     return done.stdout

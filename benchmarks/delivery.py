@@ -103,7 +103,7 @@ def sink() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     who = ["-u", "nobody"] if os.getuid() == 0 else []
-    process = subprocess.Popen([SINK, *who, f"127.0.0.1:{port}", "100"])  # noqa: S603 - Postfix's
+    process = subprocess.Popen([SINK, *who, f"127.0.0.1:{port}", "100"])
     try:
         for _ in range(200):
             try:
@@ -213,7 +213,7 @@ def bare(messages: list[tuple[str, str, bytes]], port: int) -> None:
 def peer(count: int, port: int) -> float:
     """Seconds that django-post_office takes, in a process of its own."""
     with tempfile.TemporaryDirectory() as scratch:
-        said = subprocess.run(  # noqa: S603 - ourselves
+        said = subprocess.run(
             [sys.executable, "-m", "benchmarks.post_office", str(count), str(port), scratch],
             cwd=ROOT, capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip

@@ -8,14 +8,25 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import Action
 from retention.db.queries import queue
-from retention.db.queries.queue import Capacity, Filters, Listed, Scope
+from retention.db.queries.queue import ALL, Capacity, Filters, Scope
 from retention.domain.people import ON_OWN_ACCOUNTS, Permission, Person, Role
 from retention.people.actor import Actor, standing_in
 from retention.snapshots.directory import Directory
 
 PER_PAGE = 40
 SORTS = ("due", "value", "customer")
+_AT_ONCE = 500
 _SOMEBODY_ELSE = "\x00somebody else"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which part of which list: a view, narrowed, in an order, from its `first` item on."""
+
+    view: str = "mine"
+    filters: Filters = ALL
+    sort: str = "due"
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,37 +75,40 @@ def counts(session: Session, scope: Scope, people: Directory) -> dict[str, int]:
     return queue.count(session, queue.views(scope, people.valuable))
 
 
-def listed(
-    session: Session, scope: Scope, people: Directory, view: str, filters: Filters, sort: str
-) -> Listed:
-    """Return a view's ids, in the order that is asked for."""
-    condition = queue.views(scope, people.valuable)[view]
-    found = queue.list_ids(session, condition, filters, None)
-    if sort not in ("value", "customer"):
-        return found
-    order = (
-        people.by_profit(found.customers) if sort == "value" else people.by_name(found.customers)
-    )
-    return Listed([found.ids[at] for at in order], [found.customers[at] for at in order])
-
-
 def page(
     session: Session,
     scope: Scope,
     people: Directory,
-    view: str,
-    filters: Filters,
-    sort: str,
-    first: int,
+    asked: Asked,
+    total: int | None = None,
 ) -> Page:
-    """Return the part of a list that begins at `first`. By due date only that part is read."""
-    condition = queue.views(scope, people.valuable)[view]
-    if sort == "due":
-        found = queue.list_ids(session, condition, filters, PER_PAGE, first)
-        total = queue.how_many(session, condition, filters)
-        ids = found.ids
-    else:
-        found = listed(session, scope, people, view, filters, sort)
-        total, ids = len(found.ids), found.ids[first : first + PER_PAGE]
+    """Return a part of a list; `total` is how many the view holds, if that is known."""
+    condition = queue.views(scope, people.valuable)[asked.view]
+    if total is None or asked.filters != ALL:
+        total = queue.how_many(session, condition, asked.filters)
+    ids: Sequence[str] = ()
+    if total and asked.sort == "due":
+        ids = queue.list_ids(session, condition, asked.filters, PER_PAGE, asked.first)
+    elif total:
+        ids = _in_order(session, condition, asked, people)
     actions = queue.of_ids(session, ids)
-    return Page(ids, actions, total, first, people.rows({a.customer_id for a in actions}))
+    return Page(ids, actions, total, asked.first, people.rows({a.customer_id for a in actions}))
+
+
+def _in_order(
+    session: Session, condition: queue.Condition, asked: Asked, people: Directory
+) -> list[str]:
+    """Go through the customers in their order until the page is full; who is gone comes last."""
+    order = people.by_profit if asked.sort == "value" else people.by_name
+    found: list[str] = []
+    end = asked.first + PER_PAGE
+    for start in range(0, len(order), _AT_ONCE):
+        some = order[start : start + _AT_ONCE]
+        place = {customer: at for at, customer in enumerate(some)}
+        rows = queue.of_customers(session, condition, asked.filters, some)
+        found += [a for a, _ in sorted(rows, key=lambda row: place[row[1]])]
+        if len(found) >= end:
+            return found[asked.first : end]
+    everything = queue.of_customers(session, condition, asked.filters, None)
+    found += [a for a, customer in everything if customer not in people.places]
+    return found[asked.first : end]

@@ -5,15 +5,14 @@ again when there is a newer night or somebody was erased.
 """
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -65,20 +64,21 @@ class Directory:
         places = pc.indices_nonzero(hits).slice(0, limit)
         return list(self.table["customer_id"].take(places).to_pylist())
 
-    def by_profit(self, customers: Sequence[str]) -> npt.NDArray[np.intp]:
-        """Return the order of these customers by what they bring: the greatest loss first."""
+    @cached_property
+    def by_profit(self) -> list[str]:
+        """The ids of all, the greatest loss first; whose profit is not known comes last."""
         profits = self.table["profit"].to_numpy(zero_copy_only=False)
-        found = [self.places.get(customer, -1) for customer in customers]
-        values = np.array([profits[at] if at >= 0 else np.nan for at in found], dtype=np.float64)
-        return np.argsort(values, kind="stable")
+        order = pa.array(np.argsort(profits, kind="stable"))
+        return list(self.table["customer_id"].take(order).to_pylist())
 
-    def by_name(self, customers: Sequence[str]) -> npt.NDArray[np.intp]:
-        """Return the order of these customers by name, as folded; who is not known comes last."""
-        names = self.rows(set(customers))
-        keys = [_folded(names[c]["name"]) if c in names else "\uffff" for c in customers]
-        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
+    @cached_property
+    def by_name(self) -> list[str]:
+        """The ids of all, by name: capitals and accents do not matter."""
+        names = [_folded(name or "") for name in self.table["name"].to_pylist()]
+        order = pa.array(sorted(range(len(names)), key=names.__getitem__), pa.int64())
+        return list(self.table["customer_id"].take(order).to_pylist())
 
-    @property
+    @cached_property
     def valuable(self) -> list[str]:
         """The ids of those whom the company can least afford to lose: the upper two tiers."""
         upper = pc.is_in(self.table["tier"], pa.array(_VALUABLE))

@@ -23,7 +23,13 @@ class Action(Base):
     """One proposed piece of work for one case and step."""
 
     __tablename__ = "action"
-    __table_args__ = (Index(None, "state", "due_on", "id"),)
+    __table_args__ = (
+        Index(None, "state", "due_on", "id"),
+        Index(None, "state", "purpose", "due_on", "id"),
+        Index(None, "state", "kind", "due_on", "id"),
+        Index(None, "state", "owner", "due_on", "id"),
+        Index(None, "state", "snoozed_until"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), index=True)
@@ -101,7 +107,7 @@ class Receipt(Base):
     as_of: Mapped[date]
     customer_id: Mapped[str] = mapped_column(index=True)
     case_id: Mapped[str] = mapped_column(ForeignKey("case.id"), index=True)
-    action_id: Mapped[str | None] = mapped_column(ForeignKey("action.id"))
+    action_id: Mapped[str | None] = mapped_column(ForeignKey("action.id"), index=True)
     decision: Mapped[DecisionKind]
     reason: Mapped[str]
     document: Mapped[dict[str, Any]]

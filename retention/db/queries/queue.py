@@ -1,7 +1,7 @@
 """The queue as the console shows it: which actions a view holds, how many, and in what order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select, true
@@ -50,23 +50,23 @@ class Filters:
     customers: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The ids of a list, in their order, with the customer of each."""
-
-    ids: Sequence[str] = ()
-    customers: Sequence[str] = field(default=())
+ALL = Filters()
 
 
 def views(scope: Scope, valuable: Sequence[str]) -> dict[str, Condition]:
-    """Return the condition of each view, by name."""
+    """Return the condition of each view, by name.
+
+    Each but `all` is about one state, so that an index gives its rows in the order of a list.
+    """
     awake = or_(Action.snoozed_until.is_(None), Action.snoozed_until <= scope.today)
     pending = and_(Action.state == ActionState.PENDING_APPROVAL, _seen(scope))
-    mine = and_(_seen(scope), awake, _waits_for(scope))
+    # Of one kind there are few: their index is the one to use, not that of all of an owner's.
+    few = and_(Action.state == ActionState.PENDING_APPROVAL, _seen(scope, by_index=False))
+    mine = and_(pending, awake, _waits_for(scope))
     return {
         "mine": mine,
         "due": and_(mine, Action.due_on <= scope.today),
-        "answered": and_(pending, Action.purpose == Purpose.REPLY),
+        "answered": and_(few, Action.purpose == Purpose.REPLY),
         "approved": and_(
             _seen(scope),
             Action.state == ActionState.APPROVED,
@@ -77,7 +77,12 @@ def views(scope: Scope, valuable: Sequence[str]) -> dict[str, Condition]:
         ),
         "terminations": and_(pending, Action.stage == Stage.TERMINATE),
         "value": and_(pending, Action.customer_id.in_(valuable) if valuable else false()),
-        "calls": and_(pending, awake, Action.kind == ActionKind.CALL),
+        "to_post": and_(
+            Action.state == ActionState.APPROVED,
+            Action.kind == ActionKind.LETTER,
+            Action.owner.in_(sorted(scope.works_for)),
+        ),
+        "calls": and_(few, awake, Action.kind == ActionKind.CALL),
         "snoozed": and_(pending, Action.snoozed_until > scope.today),
         "all": and_(
             _seen(scope), Action.state.in_([ActionState.PENDING_APPROVAL, ActionState.APPROVED])
@@ -85,27 +90,27 @@ def views(scope: Scope, valuable: Sequence[str]) -> dict[str, Condition]:
     }
 
 
-def _seen(scope: Scope) -> Condition:
-    return true() if scope.sees is None else Action.owner.in_(sorted(scope.sees))
+def _seen(scope: Scope, *, by_index: bool = True) -> Condition:
+    if scope.sees is None:
+        return true()
+    owner = Action.owner if by_index else func.coalesce(Action.owner, "")
+    return owner.in_(sorted(scope.sees))
 
 
 def _waits_for(scope: Scope) -> Condition:
-    """What this person can do something about now: log it, post it, or approve it in some role."""
-    theirs = Action.owner.in_(sorted(scope.works_for))
+    """What this person can do something about now: log it, or approve it in some role."""
     by_hand = and_(
-        Action.state == ActionState.PENDING_APPROVAL,
+        Action.owner.in_(sorted(scope.works_for)),
         Action.kind.in_([ActionKind.CALL, ActionKind.REVIEW]),
     )
-    to_post = and_(Action.state == ActionState.APPROVED, Action.kind == ActionKind.LETTER)
     asked = and_(
-        Action.state == ActionState.PENDING_APPROVAL,
         Action.kind.in_([ActionKind.EMAIL, ActionKind.LETTER]),
         or_(*(_asks(capacity) for capacity in scope.capacities), false()),
         Action.proposed_by != scope.person_id,
         func.coalesce(Action.edited_by, "") != scope.person_id,
         ~_has_approved(scope),
     )
-    return or_(and_(theirs, or_(by_hand, to_post)), asked)
+    return or_(by_hand, asked)
 
 
 def _asks(capacity: Capacity) -> Condition:
@@ -159,17 +164,28 @@ def _narrowed(condition: Condition, filters: Filters) -> Condition:
 
 
 def list_ids(
-    session: Session, condition: Condition, filters: Filters, limit: int | None, offset: int = 0
-) -> Listed:
-    """Return what a view holds, most urgent first."""
-    rows = session.execute(
-        select(Action.id, Action.customer_id)
+    session: Session, condition: Condition, filters: Filters, limit: int, offset: int = 0
+) -> Sequence[str]:
+    """Return the ids of what a view holds, most urgent first."""
+    query = (
+        select(Action.id)
         .where(_narrowed(condition, filters))
         .order_by(Action.due_on, Action.id)
         .limit(limit)
         .offset(offset)
-    ).all()
-    return Listed([row[0] for row in rows], [row[1] for row in rows])
+    )
+    return session.scalars(query).all()
+
+
+def of_customers(
+    session: Session, condition: Condition, filters: Filters, customers: Sequence[str] | None
+) -> list[tuple[str, str]]:
+    """Return the ids and customers of what a view holds, of some customers or of all."""
+    query = select(Action.id, Action.customer_id).where(_narrowed(condition, filters))
+    if customers is not None:
+        query = query.where(Action.customer_id.in_(customers))
+    rows = session.execute(query.order_by(Action.due_on, Action.id))
+    return [(action_id, customer_id) for action_id, customer_id in rows]
 
 
 def how_many(session: Session, condition: Condition, filters: Filters) -> int:

@@ -20,6 +20,7 @@ from retention.domain.errors import NotFoundError
 from retention.domain.exclusions import ExclusionKind, ExclusionReason
 from retention.domain.people import Permission, refuse
 from retention.people.actor import may
+from retention.reports.evidence import evidence_of
 from retention.reports.explain import explain
 from retention.reports.sentences import about_no_case, what_would_change
 from retention.reports.words import load_words
@@ -31,7 +32,7 @@ from retention.web.console.item import seen_action, waterfall
 from retention.web.console.words import word_of
 from retention.web.visit import Visit, render
 
-_SHOWN, _NIGHTS = 60, 26
+_SHOWN, _NIGHTS, _ROWS = 60, 26, 8
 
 
 def show_customers(visit: Visit) -> Response:
@@ -82,6 +83,7 @@ def show_why(visit: Visit) -> Response:
     html = render(
         visit.shop, "why.html", visit.words,
         changes=what_would_change(found, words)[1:], customer_id=action.customer_id,
+        evidence=evidence_of(visit.shop.folders.snapshots, action.customer_id)[:_ROWS],
         months=[(m["month"], m["net_profit"]) for m in reversed(found["months"])],
     )  # fmt: skip
     return HTMLResponse(html)

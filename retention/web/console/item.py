@@ -37,7 +37,7 @@ from retention.web.console.words import word_of
 from retention.web.visit import Visit
 
 SHOWN = ("phone", "desktop", "dark", "text", "headers")
-_MONTHS = 12
+_MONTHS, _ROWS = 12, 6
 _SHOWN_INPUTS = (
     "net_profit_12m",
     "net_profit_12m_low",
@@ -91,7 +91,9 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         "greatest": float(max((abs(v) for _, v in waterfall(inputs)), default=Decimal(1))),
         "conditions": _conditions(shown, action),
         "freshness": freshness_of(visit.session, action.proposed_on),
-        "evidence": evidence_of(shop.folders.snapshots, action.customer_id)[:6],
+        "evidence": evidence_of(shop.folders.snapshots, action.customer_id)[:_ROWS]
+        if action.form == "reassessment"
+        else [],
         "background": background_of(visit.session, action),
         "said": reply_tasks.shown_said(visit.session, action.id),
         "departure": _departure(visit, action),

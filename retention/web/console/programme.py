@@ -13,9 +13,7 @@ from retention.db.models import Case
 from retention.domain.cases import CaseState
 from retention.domain.people import Role
 from retention.domain.stages import LADDERS
-from retention.reports.gather import gather
 from retention.reports.programme_effect import measure_programme
-from retention.reports.whale import whale_curve
 from retention.snapshots.folders import Folders
 from retention.web.console.csv import table_as_csv
 from retention.web.visit import Visit
@@ -51,6 +49,9 @@ def _figures(folders: Folders, day: date) -> dict[str, Any]:
 
 
 def _gathered(folders: Folders, day: date) -> dict[str, Any]:
+    from retention.reports.gather import gather  # its pictures take a quarter of a second to load
+    from retention.reports.whale import whale_curve
+
     data = gather(folders, day)
     curve = whale_curve(data.profits)
     points: list[tuple[float, float]] = []

@@ -13,6 +13,7 @@ from retention.db.queries.queue import Filters
 from retention.domain.actions import ActionKind
 from retention.domain.stages import ADVERSE_STAGES, Stage
 from retention.people import saved_views
+from retention.web.console.counting import COUNTS
 from retention.web.visit import Visit
 from retention.web.wording import N_
 
@@ -24,6 +25,7 @@ VIEWS: dict[str, str] = {
     "terminations": N_("Terminations"),
     "value": N_("High value"),
     "calls": N_("Calls to make"),
+    "to_post": N_("Letters to post"),
     "snoozed": N_("Asleep"),
     "all": N_("Everything open"),
 }
@@ -88,10 +90,10 @@ def around(visit: Visit, open_id: str | None) -> dict[str, Any]:
     if asked.said:
         hits = visit.people.search(asked.said, _MOST_FOUND)
         found = tuple(dict.fromkeys([*hits, asked.said]))
+    counts = COUNTS.of(visit.session, visit.shop.engine, scope, visit.people, visit.now)
     filters = Filters(asked.stage, asked.owner or None, asked.kind, found)
-    page = queue_views.page(
-        visit.session, scope, visit.people, asked.view, filters, asked.sort, asked.first
-    )
+    wanted = queue_views.Asked(asked.view, filters, asked.sort, asked.first)
+    page = queue_views.page(visit.session, scope, visit.people, wanted, counts[asked.view])
     ids = list(page.ids)
     at = ids.index(open_id) if open_id in ids else None
     after = _neighbour(ids, at, 1)
@@ -99,7 +101,7 @@ def around(visit: Visit, open_id: str | None) -> dict[str, Any]:
         "asked": asked,
         "views": VIEWS,
         "mine": MINE,
-        "counts": queue_views.counts(visit.session, scope, visit.people),
+        "counts": counts,
         "saved": saved_views.list_for(visit.session, visit.person.person_id),
         "rows": [row_of(visit, action, page.people) for action in page.actions],
         "total": page.total,

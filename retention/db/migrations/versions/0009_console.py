@@ -96,7 +96,15 @@ def upgrade() -> None:
     op.add_column("approval", sa.Column("withdrawn_at", _MOMENT, nullable=True))
     op.add_column("rendering", sa.Column("edits", sa.JSON(), nullable=True))
     op.add_column("rendering", sa.Column("edited_at", _MOMENT, nullable=True))
-    op.create_index(op.f("ix_action_state_due_on_id"), "action", ["state", "due_on", "id"])
+    for columns in (
+        ["state", "due_on", "id"],
+        ["state", "purpose", "due_on", "id"],
+        ["state", "kind", "due_on", "id"],
+        ["state", "owner", "due_on", "id"],
+        ["state", "snoozed_until"],
+    ):
+        op.create_index(op.f(f"ix_action_{'_'.join(columns)}"), "action", columns)
+    op.create_index(op.f("ix_receipt_action_id"), "receipt", ["action_id"])
 
 
 def downgrade() -> None:
