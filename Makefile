@@ -7,6 +7,7 @@ DEV := $(VENV)/.dev-installed
 NODE := node_modules/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SIZE ?= 1000
+PORT ?= 4200
 # Four at once on two cores: one of them waits for a schedule, others for a server or a disk.
 PYTEST := -n 4 --dist loadfile --no-loadscope-reorder
 # Where `make serve` works: here, or in the demo once there is one.
@@ -15,7 +16,7 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test gate check fmt serve bench lock clean
+.PHONY: help install demo test gate check fmt serve bench pictures lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2}'
@@ -62,11 +63,14 @@ fmt: $(DEV) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-serve: $(RUNTIME) ## Prefect server, deployments and a worker on this machine
-	@cd $(HOME_OF_SERVE) && $(abspath $(BIN))/retention serve
+serve: $(RUNTIME) ## Prefect server, worker and console on this machine
+	@cd $(HOME_OF_SERVE) && $(abspath $(BIN))/retention serve --port $(PORT)
 
 bench: $(DEV) ## Measure speed against named bounds; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
+
+pictures: $(DEV) ## Take the manual's pictures of the console, from demo-company
+	@$(BIN)/python -m tests.browser.pictures demo-company
 
 lock: $(DEV) ## Resolve both lock files anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade --extra postgres --extra mysql --extra charts --extra models --extra dask --extra demo --extra build pyproject.toml -o requirements.lock

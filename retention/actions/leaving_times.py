@@ -44,7 +44,8 @@ def departure(session: Session, action: Action, actor: Actor) -> Departure:
     if rendering is None or action.kind is not ActionKind.EMAIL:
         raise AssertionError(f"action {action.id} is no e-mail")
     opening = openings(actor.policies.calendars, sending.hours, actor.zone)
-    at = max(actor.now, action.message.not_before) if action.message else actor.now
+    soonest = action.message.not_before if action.message else actor.now + sending.undo
+    at = max(actor.now, soonest)
     cap = sending.frequency.get(rendering.message_class)
     if cap is not None and action.purpose is not Purpose.RECEIPT:
         theirs = sent_lately(session, [action.customer_id], sending, actor.now)

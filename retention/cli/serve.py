@@ -1,4 +1,4 @@
-"""`retention serve`: a Prefect server, the deployments and a worker, on this machine."""
+"""`retention serve`: a Prefect server, its worker and the console, on this machine."""
 
 import signal
 import sys
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from retention.scheduling.deploying import Files
     from retention.scheduling.differences import Difference
     from retention.scheduling.processes import Watched
+    from retention.settings import Settings
 
 Port = Annotated[int, typer.Option(min=1024, max=65535, help="Port of the Prefect server.")]
 _SCHEDULED_SECONDS = 60
@@ -53,8 +54,31 @@ def serve(port: Port = 4200) -> None:
         _catch_mail_of_the_demo(stack, settings.mail_port)
         working = ("worker", "start", "--pool", POOL, "--name", f"retention-{port}")
         worker = stack.enter_context(Watched("worker", *working, env=variables))
+        console = _start_console(stack, settings, variables)
         make_console(stderr=True).print(f"Prefect: http://127.0.0.1:{port}   Stop with Ctrl-C.")
-        _watch_over(server, worker)
+        _watch_over(server, worker, *console)
+
+
+def _start_console(
+    stack: ExitStack, settings: "Settings", variables: "Mapping[str, str]"
+) -> list["Watched"]:
+    """Start the team's pages; where their port is taken, say so and go on without them."""
+    from retention.cli.console import address_of
+    from retention.scheduling.processes import Watched, is_free
+
+    told = make_console(stderr=True)
+    if not is_free(settings.console_port):
+        told.print(
+            f"Port {settings.console_port} is taken: no console. RETENTION_CONSOLE_PORT is another."
+        )
+        return []
+    started = Watched("console", "console", env=variables, chatty=False, module="retention")
+    stack.enter_context(started)
+    told.print(
+        f"The console: {address_of(settings)}   A link to sign in: retention console link PERSON",
+        soft_wrap=True,
+    )
+    return [started]
 
 
 def _catch_mail_of_the_demo(stack: ExitStack, port: int) -> None:
@@ -119,12 +143,12 @@ def described(found: "Iterable[Difference]") -> list[str]:
     return [f"{d.kind}: {d.name} {d.detail}".rstrip() for d in found]
 
 
-def _watch_over(server: "Watched", worker: "Watched") -> None:
+def _watch_over(*processes: "Watched") -> None:
     """Start what dies again, until Ctrl-C."""
     console = make_console(stderr=True)
     try:
         while True:
-            for process in (server, worker):
+            for process in processes:
                 code = process.revive()
                 if code is not None:
                     console.print(f"The {process.name} has died ({code}); it is started again.")

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from retention import bootstrap as workshop
 from retention.audit.fingerprint import fingerprint
+from retention.cli.console import make_link
 from retention.clock import travel
 from retention.db.session import reading
 from retention.demo.catcher import MARK, MailCatcher
@@ -197,3 +198,10 @@ def _where_to_look(home: Path, caught: int, pages: list[Path], company: DemoComp
     ):
         console.print(f"    {command}", soft_wrap=True)
     console.print("  [bold]make serve[/] works on from here: schedules run, mail is caught.")
+    console.print(
+        "  [bold]retention console[/] there opens the team's pages; each link signs in once:"
+    )
+    for person in company.shop.policies.team.people.values():
+        roles = ", ".join(role.replace("_", " ") for role in sorted(person.roles))
+        console.print(f"    {person.name}, {roles}: {make_link(person.person_id, 'once')}",
+                      soft_wrap=True)  # fmt: skip

@@ -18,14 +18,19 @@ _WITHIN_SECONDS = 120.0
 
 
 class Watched:
-    """A Prefect process that is started again when it dies, and ended by its own id."""
+    """A process of Prefect, or of ours, that is started again when it dies, and ended by its id."""
 
     def __init__(
-        self, name: str, *arguments: str, env: Mapping[str, str], chatty: bool = True
+        self,
+        name: str,
+        *arguments: str,
+        env: Mapping[str, str],
+        chatty: bool = True,
+        module: str = "prefect",
     ) -> None:
         self._stdout = None if chatty else subprocess.DEVNULL
         self.name = name
-        self._command = [sys.executable, "-m", "prefect", *arguments]
+        self._command = [sys.executable, "-m", module, *arguments]
         self._env = dict(env)
         self._starts: deque[float] = deque(maxlen=_TOO_OFTEN)
         self._process: Any = None
@@ -94,6 +99,15 @@ def require_free(port: int) -> None:
             raise ConfigError(
                 f"port {port}", f"cannot be used: {error.strerror}", "Choose another with --port."
             ) from error
+
+
+def is_free(port: int) -> bool:
+    """Return whether a port of loopback can be listened on."""
+    try:
+        require_free(port)
+    except ConfigError:
+        return False
+    return True
 
 
 def free_port() -> int:

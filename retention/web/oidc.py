@@ -5,6 +5,7 @@ that the provider vouches for must be that of somebody in `team.yaml`.
 """
 
 from authlib.integrations.starlette_client import OAuth, OAuthError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -56,16 +57,17 @@ class IdentityProvider:
 
     async def _back(self, request: Request) -> Response:
         """Take what the provider says of the person, and sign them in."""
-        from starlette.concurrency import run_in_threadpool
-
+        words = self._sign_in.words(request)
         try:
             token = await self._oauth.company.authorize_access_token(request)
-        except OAuthError as error:
-            return self._sign_in.ask(request, str(error.error), _FORBIDDEN)
-        said = token.get("userinfo") or {}
-        person = self._named(said) if said.get("email_verified") is True else None
+        except OAuthError:
+            said = words.say("The company's account was not accepted. Try again.")
+            return self._sign_in.ask(request, said, _FORBIDDEN)
+        claims = token.get("userinfo") or {}
+        person = self._named(claims) if claims.get("email_verified") is True else None
         if person is None:
-            return self._sign_in.ask(request, "You are not in the team.", _FORBIDDEN)
+            refusal = words.say("This account belongs to nobody of the team.")
+            return self._sign_in.ask(request, refusal, _FORBIDDEN)
         return await run_in_threadpool(self._welcome, request, person)
 
     def _named(self, said: dict[str, object]) -> Person | None:

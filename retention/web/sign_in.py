@@ -63,12 +63,12 @@ class SignIn:
 
     def ask(self, request: Request, problem: str = "", status: int = 200) -> Response:
         """Return the page that asks who it is."""
-        shop, words = self._shop(), self._words(request)
+        shop, words = self._shop(), self.words(request)
         return self._page(request, "sign_in.html", status, words=words, problem=problem,
                           provider=shop.settings.oidc_issuer is not None)  # fmt: skip
 
     def _check(self, request: Request, form: FormData) -> Response:
-        words = self._words(request)
+        words = self.words(request)
         if not self._is_genuine(request, form):
             return self.ask(request, words.say("The page was too old. Try again."),
                             HTTPStatus.FORBIDDEN)  # fmt: skip
@@ -110,16 +110,16 @@ class SignIn:
             link = sign_in_links.look(session, request.path_params["token"], utc_now())
         person = shop.policies.team.people.get(link.person_id) if link else None
         if link is None or person is None:
-            words = self._words(request)
+            words = self.words(request)
             problem = words.say("This link was used, or is too old. Ask the operations team.")
             return self.ask(request, problem, HTTPStatus.NOT_FOUND)
         return self._page(
-            request, "link.html", words=self._words(request), person=person,
+            request, "link.html", words=self.words(request), person=person,
             purpose=link.purpose, shortest=passwords.SHORTEST, problem="",
         )  # fmt: skip
 
     def _use_link(self, request: Request, form: FormData) -> Response:
-        shop, now, words = self._shop(), utc_now(), self._words(request)
+        shop, now, words = self._shop(), utc_now(), self.words(request)
         if not self._is_genuine(request, form):
             return self.ask(request, words.say("The page was too old. Try again."),
                             HTTPStatus.FORBIDDEN)  # fmt: skip
@@ -174,7 +174,7 @@ class SignIn:
     def _shop(self) -> Application:
         return self._workshop.current(utc_now())
 
-    def _words(self, request: Request) -> Wording:
+    def words(self, request: Request) -> Wording:
         """Speak the language that the browser asks for, or that was chosen on the page."""
         shop = self._shop()
         asked = request.query_params.get("language") or request.headers.get("accept-language", "en")

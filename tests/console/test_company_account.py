@@ -1,0 +1,110 @@
+"""Signing in at the company's identity provider: a real one, on loopback, that the test starts."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from retention.clock import travel
+from retention.web.app import create_app
+from tests.factories.consoles import ConsoleWorld
+
+# The provider's own libraries warn of their age; ours do not.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:authlib.jose", "ignore::authlib.deprecate.AuthlibDeprecationWarning",
+    "ignore::DeprecationWarning", "ignore::ResourceWarning",
+)  # fmt: skip
+
+MARTA = {"email": "marta.ruiz@example.com", "email_verified": True}
+
+
+@contextmanager
+def provider(claims: dict[str, object]) -> Iterator[str]:
+    from oidc_provider_mock import User, run_server_in_thread
+
+    with run_server_in_thread(user_claims=(User(sub="a-subject", claims=claims),)) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
+
+
+@contextmanager
+def console_with(world: ConsoleWorld, claims: dict[str, object]) -> Iterator[Starlette]:
+    with ExitStack() as stack:
+        issuer = stack.enter_context(provider(claims))
+        settings = world.shop.settings.model_copy(
+            update={"oidc_issuer": issuer, "oidc_client_id": "retention",
+                    "oidc_client_secret": SecretStr("between us")}
+        )  # fmt: skip
+        stack.enter_context(travel(world.now))
+        app = create_app(settings)
+        yield app
+        app.state.workshop.application.engine.dispose()
+
+
+def go(client: TestClient) -> tuple[str, str]:
+    """Go to the provider and agree there; return where it was, and where it sends the browser."""
+    there = client.get("/sign-in/company").headers["location"]
+    answer = httpx2.post(there, data={"sub": "a-subject"})
+    assert answer.status_code == 302, answer.text
+    back = urlsplit(answer.headers["location"])
+    return there, f"{back.path}?{back.query}"
+
+
+def browser(app: Starlette) -> TestClient:
+    return TestClient(app, follow_redirects=False)
+
+
+def test_somebody_of_the_team_signs_in(world: ConsoleWorld) -> None:
+    with console_with(world, MARTA) as app:
+        client = browser(app)
+        assert "Sign in with the company" in client.get("/sign-in").text
+        there, back = go(client)
+        asked = parse_qs(urlsplit(there).query)
+        assert asked["code_challenge_method"] == ["S256"]
+        assert {"state", "nonce", "code_challenge"} <= asked.keys()
+        answer = client.get(back)
+        assert answer.status_code == 303, answer.text
+        assert "Marta Ruiz" in client.get("/queue").text
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"email": "stranger@example.com", "email_verified": True},
+     {"email": "marta.ruiz@example.com", "email_verified": False},
+     {"email": "marta.ruiz@example.com"}, {}],
+)  # fmt: skip
+def test_nobody_else_does(world: ConsoleWorld, claims: dict[str, object]) -> None:
+    with console_with(world, claims) as app:
+        client = browser(app)
+        _, back = go(client)
+        assert client.get(back).status_code == 403
+        assert client.get("/queue").status_code == 303
+
+
+def test_an_answer_for_another_browser_is_refused(world: ConsoleWorld) -> None:
+    with console_with(world, MARTA) as app:
+        mine, thief = browser(app), browser(app)
+        _, back = go(mine)
+        assert thief.get(back).status_code == 403, "its state is in my browser only"
+        assert mine.get(back.replace("state=", "state=x")).status_code == 403
+        assert thief.get("/queue").status_code == 303
+
+
+def test_an_answer_counts_once(world: ConsoleWorld) -> None:
+    with console_with(world, MARTA) as app:
+        client = browser(app)
+        _, back = go(client)
+        assert client.get(back).status_code == 303
+        again = browser(app)
+        again.cookies = client.cookies
+        assert client.get(back).status_code == 403
+
+
+def test_without_a_provider_there_is_no_such_page(app: Starlette) -> None:
+    client = browser(app)
+    assert "company" not in client.get("/sign-in").text.lower().replace("example company", "")
+    assert client.get("/sign-in/company/back").status_code == 404
