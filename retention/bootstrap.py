@@ -72,6 +72,7 @@ def make_sender(settings: Settings, policies: Policies) -> Sender:
         bounces_to=settings.mail_bounces_to,
         postal_address=settings.mail_postal_address,
         public_url=settings.public_url,
+        console_url=settings.console_url,
         hosts=policies.sending.hosts,
         brand=policies.brand,
     )

@@ -29,6 +29,7 @@ class Sample:
         """Return everything a template may ask for."""
         return {
             "company": "Example Company",
+            "console": "",
             "customer": {
                 "name": self.customer,
                 "number": "C-10045",

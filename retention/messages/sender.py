@@ -29,6 +29,7 @@ class Sender:
     bounces_to: str | None = None
     postal_address: str = ""
     public_url: str | None = None
+    console_url: str | None = None
     hosts: frozenset[str] = frozenset()
     brand: Brand = USUAL_BRAND
 

@@ -1,6 +1,7 @@
 """A message to one of our own people: rendered from a template, finished to the byte."""
 
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from retention.domain.people import Person
 from retention.messages.mime import Envelope, build_bytes
@@ -23,10 +24,12 @@ def compose_for(
     ours: dict[str, dict[str, Plain] | Plain] = {
         "company": sender.company,
         "customer": {"name": person.name},
+        "console": f"{sender.console_url}/queue?view=mine" if sender.console_url else "",
     }
-    made = render(
-        sender.templates, template, ours | values, Manner(template.language, sender.currency)
-    )
+    console = urlsplit(sender.console_url or "").hostname
+    hosts = frozenset({console} if console else ())
+    manner = Manner(template.language, sender.currency, hosts)
+    made = render(sender.templates, template, ours | values, manner)
     envelope = Envelope(
         company=sender.company,
         sender=sender.address,

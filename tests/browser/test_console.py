@@ -198,13 +198,13 @@ def test_a_bag_of_mild_messages(world: ConsoleWorld, open_as: SignIn) -> None:
     page.goto("/queue?view=all&stage=renegotiate")
     for box in page.locator(".pick input").all():
         box.check()
-    page.click("text=Look at what I chose")
+    page.click("text=Review what I chose")
     expect(page.locator("h1")).to_contain_text("4 messages in the bag")
     page.click("section:has-text('Samples') a >> nth=0")
     page.goto("/queue?view=all&stage=renegotiate")
     for box in page.locator(".pick input").all():
         box.check()
-    page.click("text=Look at what I chose")
+    page.click("text=Review what I chose")
     page.click("button:has-text('Approve 4 messages')")
     expect(page.locator(".banner.good")).to_contain_text("4 messages are approved")
 

@@ -1,7 +1,7 @@
-"""The counts beside the views: always of now where that is quick, else a few seconds old.
+"""The counts beside the views: of now, but where there is very much to count, a little older.
 
-A queue of a hundred thousand takes a tenth of a second to count. Then a page shows what was counted
-last, and the count of now is made meanwhile for the next page.
+A queue of a hundred thousand takes a tenth of a second to count: there a page shows what was last
+counted, and the count of now is made meanwhile for the next page.
 """
 
 import threading
@@ -17,7 +17,7 @@ from retention.db.queries.queue import Scope
 from retention.db.session import reading
 from retention.snapshots.directory import Directory
 
-_QUICK = 0.015
+_QUICK, _MANY = 0.015, 5000
 _FRESH, _OLD = timedelta(seconds=1), timedelta(minutes=2)
 
 
@@ -27,6 +27,11 @@ class _Counted:
     at: datetime
     took: float
     busy: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there is so much to count that a page should not wait for it."""
+        return self.took >= _QUICK and self.counts["all"] >= _MANY
 
 
 @dataclass
@@ -42,7 +47,7 @@ class Counts:
         """Return how many items each view of somebody holds."""
         key = (id(engine), scope.person_id)
         kept = self._kept.get(key)
-        if kept is None or kept.took < _QUICK or not timedelta(0) <= now - kept.at < _OLD:
+        if kept is None or not kept.is_long or not timedelta(0) <= now - kept.at < _OLD:
             return self._count(key, session, scope, people, now)
         with self._lock:
             again = not kept.busy and now - kept.at >= _FRESH

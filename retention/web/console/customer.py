@@ -22,13 +22,14 @@ from retention.domain.people import Permission, refuse
 from retention.people.actor import may
 from retention.reports.evidence import evidence_of
 from retention.reports.explain import explain
-from retention.reports.sentences import about_no_case, what_would_change
+from retention.reports.sentences import about_no_case
 from retention.reports.words import load_words
 from retention.safeguards import exclusions
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows
 from retention.web.console.csv import table_as_csv
 from retention.web.console.item import seen_action, waterfall
+from retention.web.console.sentences import changes_of
 from retention.web.console.words import word_of
 from retention.web.visit import Visit, render
 
@@ -60,7 +61,7 @@ def show_customer(visit: Visit) -> Response:
         known=visit.people.rows([customer_id]).get(customer_id, {}),
         waterfall=waterfall(found["scores"]),
         greatest=float(max((abs(v) for _, v in waterfall(found["scores"])), default=1)),
-        changes=what_would_change(found, words)[1:],
+        changes=changes_of(visit.words, found["counterfactuals"]),
         no_case=about_no_case(found, words)[1:],
         months=[(m["month"], m["net_profit"]) for m in reversed(found["months"])],
         nights=_over_time(visit, customer_id),
@@ -79,10 +80,9 @@ def show_why(visit: Visit) -> Response:
     found = explain(
         visit.session, visit.shop.policies, visit.shop.folders, action.customer_id, None
     )
-    words = load_words(visit.shop.settings.templates_dir, visit.words.language)
     html = render(
         visit.shop, "why.html", visit.words,
-        changes=what_would_change(found, words)[1:], customer_id=action.customer_id,
+        changes=changes_of(visit.words, found["counterfactuals"]), customer_id=action.customer_id,
         evidence=evidence_of(visit.shop.folders.snapshots, action.customer_id)[:_ROWS],
         months=[(m["month"], m["net_profit"]) for m in reversed(found["months"])],
     )  # fmt: skip

@@ -8,7 +8,7 @@ from retention.cases import handovers, waivers
 from retention.db.models import Case
 from retention.domain.errors import NotFoundError
 from retention.domain.handovers import HandoverState
-from retention.domain.people import Permission
+from retention.domain.people import Permission, refuse
 from retention.ladder import held_batches
 from retention.people.actor import may
 from retention.runs.history import list_nights, summary_of
@@ -57,6 +57,8 @@ def _summary(visit: Visit, as_of: Any) -> dict[str, Any]:
 def decide_batch(visit: Visit) -> Response:
     """Release a held batch, or refuse it."""
     batch = held_batches.get(visit.session, visit.request.path_params["id"])
+    if visit.typed("to") == "release" and visit.typed("deliberate") != "yes":
+        refuse("the batch", "was not confirmed", "Say that you have looked at all of them.")
     decide = held_batches.release if visit.typed("to") == "release" else held_batches.turn_down
     decide(visit.session, batch, visit.person, visit.typed("reason"), visit.now)
     return visit.go("/tonight#held")

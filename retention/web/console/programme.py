@@ -19,6 +19,7 @@ from retention.web.console.csv import table_as_csv
 from retention.web.visit import Visit
 
 _POINTS = 120
+_TIERS = ("platinum", "gold", "iron", "lead", "unknown")
 _KEPT: dict[tuple[Path, date], dict[str, Any]] = {}
 SEES_ALL = (Role.FINANCE, Role.DIRECTOR, Role.OPS, Role.AUDITOR)
 
@@ -67,7 +68,7 @@ def _gathered(folders: Folders, day: date) -> dict[str, Any]:
         "points": points,
         "peak": peak,
         "total": float(np.sum(data.profits)) if len(data.profits) else 0.0,
-        "tiers": data.tiers,
+        "tiers": sorted(data.tiers, key=lambda row: _TIERS.index(row[0])),
         "archetypes": data.archetypes,
         "ageing": data.ageing,
     }

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from retention.domain.scores import parts_of
+from retention.domain.scores import BY_NAME, Kind, parts_of
 from retention.web.console.words import word_of
 from retention.web.wording import N_, Wording
 
@@ -26,7 +26,7 @@ def sentence_of(words: Wording, item: dict[str, Any]) -> str:
     use = inputs.get("usage_change")
     if use is not None and float(use) < 0:
         fall = words.percent(-float(use))
-        return f"{told} " + words.say("Its use has fallen by {fall}.", fall=fall)
+        return f"{told} " + words.say("Their use has fallen by {fall}.", fall=fall)
     return told
 
 
@@ -41,9 +41,9 @@ def _of_loss(words: Wording, inputs: dict[str, Any], profit: Decimal) -> str:
     high = inputs.get("net_profit_12m_high")
     sure = high is not None and Decimal(str(high)) < 0
     told = (
-        words.say("Costs {loss} a year more than it brings, whatever the unit costs.", loss=loss)
+        words.say("Costs {loss} a year more than they bring, whatever the unit costs.", loss=loss)
         if sure
-        else words.say("Costs {loss} a year more than it brings, as far as is known.", loss=loss)
+        else words.say("Costs {loss} a year more than they bring, as far as is known.", loss=loss)
     )
     if not parts or costs <= 0:
         return told
@@ -56,6 +56,33 @@ def _of_loss(words: Wording, inputs: dict[str, Any], profit: Decimal) -> str:
         else "The greatest part of the cost is {what}, {share}."
     )
     return f"{told} {words.say(key, what=what, share=share)}"
+
+
+def changes_of(words: Wording, changes: list[dict[str, Any]]) -> list[str]:
+    """Say which single figure would give another verdict, and what it would have to be."""
+    told = [
+        words.say(
+            "With {what} of {value} instead of {now} the verdict would be: {fit}.",
+            what=word_of(words, change["column"]),
+            value=_figure(words, change["column"], change["value"]),
+            now=_figure(words, change["column"], change["now"]),
+            fit=word_of(words, change["becomes"]),
+        )
+        for change in changes
+        if change["question"] == "fit"
+    ]
+    return told or [words.say("No single figure would change the verdict.")]
+
+
+def _figure(words: Wording, column: str, value: Any) -> str:
+    """Costs are told as what they are, not as losses."""
+    if value is None or isinstance(value, bool | str):
+        return str(value)
+    known = BY_NAME.get(column)
+    if known is not None and known.kind is Kind.MONEY:
+        amount = Decimal(str(value))
+        return words.money(abs(amount) if column.startswith("profit_") else amount)
+    return words.number(value)
 
 
 def quantity_of(words: Wording, row: dict[str, Any]) -> str:

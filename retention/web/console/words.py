@@ -37,7 +37,7 @@ CODES: dict[str, str] = {
     "operations": N_("operations"),
     # cases
     "open": N_("open"), "restored": N_("restored"), "migrated": N_("migrated"),
-    "terminated": N_("terminated"), "self_churned": N_("left by itself"),
+    "terminated": N_("terminated"), "self_churned": N_("left of their own accord"),
     "cleared": N_("cleared: our fault"), "exempt": N_("exempt"),
     "opened": N_("case opened"), "stage_entered": N_("stage entered"), "reviewed": N_("reviewed"),
     "notice_voided": N_("notice voided"), "closed": N_("case closed"),
@@ -72,8 +72,8 @@ CODES: dict[str, str] = {
     "nothing_to_do": N_("nothing to do"), "mended": N_("mended"), "goes_on": N_("goes on"),
     "settled": N_("settled"), "yes": N_("yes"), "no": N_("no"), "none": N_("there are none"),
     "own_fault": N_("our own fault"), "data_error": N_("our data is wrong"),
-    "unaware": N_("does not know what it bought"), "unable": N_("cannot pay more"),
-    "unwilling": N_("will not pay more"), "need_changed": N_("its needs have changed"),
+    "unaware": N_("does not know what they bought"), "unable": N_("cannot pay more"),
+    "unwilling": N_("will not pay more"), "need_changed": N_("their needs have changed"),
     "company_drifted": N_("we have changed"), "drifted": N_("has drifted away"),
     # runs and batches
     "running": N_("running"), "completed": N_("completed"), "skipped_late": N_("left out"),
@@ -89,6 +89,7 @@ CODES: dict[str, str] = {
     "no_data": N_("not known yet"), "non_payer": N_("does not pay"),
     "chronically_dissatisfied": N_("never satisfied"), "time_drain": N_("takes up our time"),
     "underpriced": N_("pays less than it costs"),
+    "platinum": N_("platinum"), "gold": N_("gold"), "iron": N_("iron"), "lead": N_("lead"),
     # parts of the profit
     "revenue_12m": N_("invoiced"), "profit_direct_cost": N_("direct cost"),
     "profit_service": N_("service"), "profit_events": N_("orders, returns, visits"),
