@@ -73,7 +73,7 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
         slots_of(action),
         counts,
         owner=action.owner,
-        authors=frozenset(filter(None, (action.proposed_by, action.edited_by))),
+        authors=editors_of(action) | {action.proposed_by},
         standing_in=standing_in(session, actor),
         subject=subject,
     )
@@ -85,6 +85,11 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
         if action.kind is ActionKind.EMAIL:
             outbox.enqueue(session, action, actor.now + actor.policies.sending.undo)
     return action
+
+
+def editors_of(action: Action) -> frozenset[str]:
+    """Return everybody who has written parts of a message: none of them approves it."""
+    return frozenset(filter(None, (action.edited_by or "").split(",")))
 
 
 def _require_viewing(
@@ -145,6 +150,13 @@ def _require_samples(session: Session, found: Sequence[Action], actor: Actor) ->
         )
     )
     shown = {(action_id, content) for action_id, content in viewings}
+    for action in found:
+        if action.edited_by and (action.id, content_of(action)) not in shown:
+            refuse(
+                f"action {action.id[:8]}",
+                "somebody has edited it, and you have not opened it",
+                f"Look at it with 'retention queue show {action.id[:8]} --as YOU' first.",
+            )
     opened = {a.template for a in found if (a.id, content_of(a)) in shown}
     for template in sorted({a.template or "" for a in found} - opened):
         refuse(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from retention.actions.approval import lock_waiting
+from retention.actions.approval import editors_of, lock_waiting
 from retention.actions.completion import playbook_of
 from retention.actions.step_terms import terms_of
 from retention.db.models import Action, Rendering
@@ -51,7 +51,12 @@ def edit(
     if before is None:
         refuse(subject, f"is a {action.kind}, not a message", "Only messages are edited.")
     row, terms = made_of(session, action, actor, folders)
-    edits = (before.edits or {}) | {name: check_typed(name, text) for name, text in typed.items()}
+    if not typed:
+        refuse(subject, "nothing of it was written anew", "Change a sentence, or leave it.")
+    stood = _parts(before, row, terms, action, actor, sender)
+    edits = (before.edits or {}) | {
+        name: check_typed(name, text, stood.get(name, "")) for name, text in typed.items()
+    }
     manager = actor.policies.team.get(action.owner)
     same = compose(action, row, manager, sender, terms, edits=before.edits)
     if (same.text, same.subject) != (before.text, before.subject):
@@ -62,7 +67,7 @@ def edit(
         )
     _replace(before, compose(action, row, manager, sender, terms, edits=edits))
     before.edited_at = actor.now
-    action.edited_by = actor.person.person_id
+    action.edited_by = ",".join(sorted(editors_of(action) | {actor.person.person_id}))
     session.flush()
     actor.tell(session, "action.edited", action, parts=sorted(typed))
     return action
@@ -75,18 +80,30 @@ def parts_of_message(
 
     Raises NotFoundError when the night it rests on is not kept any more.
     """
-    if action.rendering is None:
+    rendering = action.rendering
+    if rendering is None:
         return {}
-    template = load_template(sender.templates, action.template or "", action.rendering.language)
-    names = free_names(template)
-    if not names:
+    template = load_template(sender.templates, action.template or "", rendering.language)
+    if not free_names(template):
         return {}
     row, terms = made_of(session, action, actor, folders)
-    edits = action.rendering.edits or {}
+    stood = _parts(rendering, row, terms, action, actor, sender)
+    return stood | (rendering.edits or {})
+
+
+def _parts(
+    rendering: Rendering,
+    row: dict[str, object],
+    terms: Terms,
+    action: Action,
+    actor: Actor,
+    sender: Sender,
+) -> dict[str, str]:
+    """Return the free parts as their template writes them."""
+    template = load_template(sender.templates, action.template or "", rendering.language)
     values = values_of(row, actor.policies.team.get(action.owner), sender.company, terms,
                        action.proposed_on)  # fmt: skip
-    return {name: edits.get(name) or _written(template, name, row, values, sender)
-            for name in names}  # fmt: skip
+    return {name: _written(template, name, row, values, sender) for name in free_names(template)}
 
 
 def _written(

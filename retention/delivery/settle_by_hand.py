@@ -89,6 +89,8 @@ def hold(session: Session, message_id: str, actor: Actor, *, reason: str) -> Mes
     said = require_reason(subject, reason)
     if message.state not in CLAIMABLE_STATES:
         refuse(subject, f"is {message.state}", "Only what waits can be held.")
+    if message.held_by not in (None, actor.person.person_id):
+        refuse(subject, f"is held by '{message.held_by}'", "Ask them; it leaves for nobody.")
     message.held_by, message.last_text = actor.person.person_id, said
     message.waiting_since = message.waiting_since or actor.now
     actor.tell(session, "message.held", action, reason=said)
@@ -112,6 +114,5 @@ def _require_owner_or(
     session: Session, actor: Actor, action: Action, permission: Permission, subject: str
 ) -> None:
     """The account's own people may, and who has the permission for everything."""
-    if may(session, actor, Permission.REVIEW, action.owner) or actor.person.may(permission):
-        return
-    require(actor.person, permission, subject=subject)
+    if not may(session, actor, Permission.REVIEW, action.owner):
+        require(actor.person, permission, subject=subject, owner=action.owner)

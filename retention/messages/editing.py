@@ -7,8 +7,10 @@ language, no address of another host, no figures that the rest of the message wo
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from unicodedata import category
 
 from retention.domain.errors import TemplateError
+from retention.messages.markdown import parse
 from retention.messages.templates import Template
 
 MOST = 1500
@@ -17,6 +19,10 @@ MOST = 1500
 _PART = re.compile(r"\{# free: ([a-z_]+) #\}\n?(.*?)\{# end #\}\n?", re.DOTALL)
 _LANGUAGE = ("{{", "{%", "{#", "}}", "%}", "#}")
 _PLACES = re.compile(r"zq[vx]", re.IGNORECASE)
+_ADDRESS = re.compile(r"://|www\.|@|\b[\w-]+\.(?:com|es|net|org|eu|io|info)\b", re.IGNORECASE)
+_FIGURE = re.compile(r"\d+")
+_BLOCKS = frozenset({"paragraph_open", "paragraph_close", "inline"})
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 
 
 def free_names(template: Template) -> list[str]:
@@ -32,18 +38,37 @@ def source_of(template: Template, name: str) -> str:
     return found.strip()
 
 
-def check_typed(name: str, typed: str) -> str:
-    """Return what was typed for a part, as it will stand. Raises TemplateError."""
+def check_typed(name: str, typed: str, before: str | None = None) -> str:
+    """Return what was typed for a part, as it will stand. Raises TemplateError.
+
+    What counts is what Markdown makes of it: sentences only, no headings, lists or links, nothing
+    that mail programs make a link of, and no figure that did not stand there `before`.
+    """
     where = f"the part '{name}'"
     text = "\n".join(line.rstrip() for line in typed.replace("\r\n", "\n").strip().split("\n"))
     if not text:
         raise TemplateError(where, "is empty", "Write a sentence, or leave it as it was.")
     if len(text) > MOST:
         raise TemplateError(where, f"has {len(text)} characters", f"Use at most {MOST}.")
-    if any(sign in text for sign in _LANGUAGE) or _PLACES.search(text):
+    try:
+        tokens = parse(text)
+    except ValueError as error:
+        raise TemplateError(where, str(error), "Write sentences.") from error
+    if {token.type for token in tokens} - _BLOCKS:
+        raise TemplateError(where, "has a heading or a list", "Write sentences.")
+    children = [child for token in tokens for child in token.children or ()]
+    shown = "".join(child.content for child in children)
+    if any(child.type == "link_open" for child in children) or _ADDRESS.search(shown):
+        raise TemplateError(where, "has an address in it", "Leave links and addresses out.")
+    if any(sign in words for sign in _LANGUAGE for words in (text, shown)) or any(
+        _PLACES.search(words) for words in (text, shown)
+    ):
         raise TemplateError(where, "holds signs of templates", "Write plain text.")
-    if any(line.lstrip().startswith("#") for line in text.split("\n")):
-        raise TemplateError(where, "has a heading of its own", "Leave out the '#'.")
+    if any(category(letter) in _UNSEEN for letter in shown if letter != "\n"):
+        raise TemplateError(where, "has letters that nobody sees", "Type it anew.")
+    new = set(_FIGURE.findall(shown)) - set(_FIGURE.findall(before or ""))
+    if before is not None and new:
+        raise TemplateError(where, f"names the figure {min(new)}", "Figures are locked.")
     return text
 
 

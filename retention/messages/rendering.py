@@ -46,7 +46,13 @@ _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 _ANY = re.compile(r'href="([^"]*)"|zqv(\d{4})vqz|zqx(subject|preheader|company)xqz')
 _SCHEMES = ("mailto:", "tel:", "https://")
 MAX_HTML_BYTES = 60 * 1024
-_BROKEN = (JinjaError, ValueError, TypeError, ArithmeticError)  # what a template can come to
+_BROKEN = (
+    JinjaError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+)  # what a template can come to
 _OUTER = "zqx{}xqz"  # the places of _ANY
 
 Plain = str | int | Decimal | date | datetime | None

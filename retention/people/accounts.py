@@ -49,9 +49,11 @@ def sign_in(
     Raises WrongError when there were too many wrong ones: from this address, or for this person
     from browsers that were never theirs. A browser of their own is not locked out by others.
     """
-    key, address = _key(who), _key(visitor.address)
-    _refuse_too_many(session, key, address, visitor, now)
     person = _named(team, who)
+    key = _key(person.person_id if person else who)
+    # A browser that was theirs before is counted by itself: neighbours do not lock it out.
+    address = _key(f"{visitor.address} {key}" if visitor.known else visitor.address)
+    _refuse_too_many(session, key, address, visitor, now)
     account = session.get(Account, person.person_id) if person else None
     kept = account.password_hash if account else None
     if not passwords.is_right(kept, password) or person is None or account is None:
@@ -64,6 +66,24 @@ def sign_in(
         delete(SignInAttempt).where(SignInAttempt.who == key, SignInAttempt.address == address)
     )
     return person
+
+
+def require_own(
+    session: Session, person: Person, password: str, visitor: Visitor, now: datetime
+) -> bool:
+    """Return whether a password is the person's present one; wrong ones are counted as well.
+
+    Without one nothing is asked. Raises WrongError when there were too many wrong ones.
+    """
+    account = of(session, person.person_id)
+    if account.password_hash is None:
+        return True
+    key, address = _key(person.person_id), _key(f"{visitor.address} own {person.person_id}")
+    _refuse_too_many(session, key, address, visitor, now)
+    if passwords.is_right(account.password_hash, password):
+        return True
+    session.add(SignInAttempt(who=key, address=address, at=now))
+    return False
 
 
 def _refuse_too_many(

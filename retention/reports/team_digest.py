@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from retention.actions.approval import editors_of
 from retention.actions.needed import slots_of, still_needed
 from retention.db.models import Action, Message
 from retention.delivery import circuit_breaker as health
@@ -103,7 +104,7 @@ def _of(
         action
         for action, slots in asked
         if any(_is_asked(one, action, slots) for one in selves)
-        and person.person_id not in (action.proposed_by, action.edited_by)
+        and person.person_id not in editors_of(action) | {action.proposed_by}
     ]
     return Digest(
         person=person.person_id,

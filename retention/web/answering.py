@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from retention.audit import looks
 from retention.bootstrap import Application
 from retention.clock import utc_now
 from retention.db.models import Account, WebSession
@@ -44,7 +45,8 @@ class Page:
     """A page or a deed: its address, who may open it, and what makes it.
 
     The roles keep people from pages that are not for them; whose object it is, and what may be done
-    with it, the services say.
+    with it, the services say. A deed that `waits` for another server holds no transaction that
+    writes meanwhile.
     """
 
     path: str
@@ -52,6 +54,7 @@ class Page:
     method: str = "GET"
     roles: frozenset[Role] = EVERYBODY
     writes: bool = False
+    waits: bool = False
 
     @property
     def name(self) -> str:
@@ -80,8 +83,10 @@ def route(page: Page, workshop: "Workshop") -> Route:
 def _answer(page: Page, workshop: "Workshop", request: Request, form: FormData) -> Response:
     now = utc_now()
     shop = workshop.current(now)
-    opening = writing if page.method == "POST" or page.writes else reading
+    keeps = (page.method == "POST" and not page.waits) or page.writes
+    opening = writing if keeps else reading
     stale: str | None = None
+    looked: set[str] = set()
     try:
         with opening(shop.engine) as session:
             found = _who(session, shop, request)
@@ -93,11 +98,14 @@ def _answer(page: Page, workshop: "Workshop", request: Request, form: FormData) 
             if web_sessions.is_stale(signed_in, now):
                 stale = signed_in.token_hash
             response = _made(page, visit)
+            looked = visit.looked
     except RetentionError as error:
         response = _refused(workshop, shop, request, form, error)
-    if stale is not None:
+    if stale is not None or looked:
         with writing(shop.engine) as session:
-            web_sessions.note_use(session, stale, now)
+            if stale is not None:
+                web_sessions.note_use(session, stale, now)
+            looks.note(session, looked, person.person_id, now)
     return response
 
 
@@ -125,7 +133,7 @@ def _who(
 def _to_sign_in(request: Request) -> Response:
     """Ask for a sign-in, and come back to the page that was wanted."""
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    if request.method != "GET" or not is_ours(wanted):
+    if request.method != "GET" or not is_ours(wanted) or "q" in request.query_params:
         wanted = "/"
     response = RedirectResponse("/sign-in", SEE_OTHER)
     secure = request.url.scheme == "https"
@@ -135,7 +143,9 @@ def _to_sign_in(request: Request) -> Response:
 
 def is_ours(address: str) -> bool:
     """Return whether an address is a page of this console, never one of another host."""
-    return address.startswith("/") and not address.startswith(("//", "/\\")) and "\n" not in address
+    return (
+        address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    )
 
 
 def is_genuine(request: Request, form: FormData, csrf: str) -> bool:

@@ -3,12 +3,14 @@
 import logging
 from hashlib import sha256
 from http import HTTPStatus
+from traceback import extract_tb
 from typing import Any
 
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -18,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from retention.clock import utc_now
 from retention.db import schema
 from retention.settings import Settings
-from retention.web.answering import route
+from retention.web.answering import MOST_BYTES, route
 from retention.web.console.routes import PAGES
 from retention.web.headers import SecurityHeaders
 from retention.web.oidc import IdentityProvider
@@ -28,10 +30,12 @@ from retention.web.wording import wording
 from retention.web.workshop import Workshop
 
 _LOG = logging.getLogger("retention.web")
+_FRAMES = 4
 
 
 def create_app(settings: Settings) -> Starlette:
     """Return the application for these settings. Raises ConfigError for a broken policy file."""
+    _LOG.setLevel(logging.WARNING)  # whatever else of this process keeps quiet
     workshop = Workshop(settings)
     schema.upgrade(workshop.application.engine)
     sign_in = SignIn(workshop)
@@ -46,7 +50,7 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=routes,
         middleware=_middleware(settings),
-        exception_handlers={HTTPException: _no_page, Exception: _broken},
+        exception_handlers={HTTPException: _no_page},
     )
     app.state.workshop = workshop
     app.state.origin = settings.console_url
@@ -66,7 +70,10 @@ class Kept(StaticFiles):
 def _middleware(settings: Settings) -> list[Middleware]:
     """Headers around everything; the cookie of a sign-in elsewhere only where there is one."""
     secure = settings.console_url is not None
-    found = [Middleware(SecurityHeaders, secure=secure)]
+    found = [
+        Middleware(SecurityHeaders, secure=secure, broken=_broken),
+        Middleware(RequestBodyLimitMiddleware, max_body_size=MOST_BYTES),
+    ]
     if settings.oidc_issuer is not None:
         key = sha256(b"sign-in elsewhere" + settings.token_key).hexdigest()
         found.append(
@@ -102,8 +109,13 @@ def _no_page(request: Request, error: Exception) -> Response:
 
 
 def _broken(request: Request, error: Exception) -> Response:
-    """Say that something broke; what, stands in the log, without what people have typed."""
-    _LOG.error("%s %s: %s", request.method, request.scope.get("path"), type(error).__name__)
+    """Say that something broke.
+
+    The log gets the route and where it broke, never an address or what people have typed.
+    """
+    route = getattr(request.scope.get("route"), "name", "no route")
+    lines = [f"{frame.filename}:{frame.lineno}" for frame in extract_tb(error.__traceback__)]
+    _LOG.error("%s: %s at %s", route, type(error).__name__, ", ".join(lines[-_FRAMES:]))
     return _plain_page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

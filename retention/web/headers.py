@@ -4,8 +4,14 @@ No script, style or picture of anybody else is ever loaded, and nothing stands i
 message is shown in a frame of its own, without scripts, under a policy of its own.
 """
 
+from collections.abc import Callable
+
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Broken = Callable[[Request, Exception], Response]
 
 PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -20,7 +26,7 @@ FRAMED = (
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
@@ -29,10 +35,10 @@ _ALWAYS = {
 
 
 class SecurityHeaders:
-    """Adds the headers to whatever the application answers."""
+    """Adds the headers to whatever the application answers; `broken` answers what it cannot."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, secure: bool, broken: Broken) -> None:
+        self._app, self._broken = app, broken
         self._more = {"Strict-Transport-Security": "max-age=63072000"} if secure else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,8 +47,11 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
 
+        begun: list[bool] = []
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                begun.append(True)
                 headers = MutableHeaders(scope=message)
                 for name, value in {**_ALWAYS, **self._more}.items():
                     headers[name] = value
@@ -52,4 +61,10 @@ class SecurityHeaders:
                     headers["X-Frame-Options"] = "DENY"
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        try:
+            await self._app(scope, receive, with_headers)
+        except Exception as error:
+            if begun:
+                raise
+            answer = self._broken(Request(scope), error)
+            await answer(scope, receive, with_headers)

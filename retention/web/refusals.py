@@ -10,7 +10,7 @@ from retention.web.visit import Visit
 
 __all__ = ["Person", "not_for_you", "not_from_here", "refused"]
 
-_NOT_SHOWN = frozenset({"csrf", "password", "again", "seen", "next", "back"})
+_NOT_SHOWN = frozenset({"csrf", "password", "old", "again", "token", "seen", "next", "back"})
 _FORBIDDEN = 403
 
 

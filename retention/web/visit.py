@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from retention.audit import looks
 from retention.bootstrap import Application
 from retention.db.models import Account, WebSession
 from retention.domain.dates import date_in
@@ -26,7 +27,10 @@ SEE_OTHER = 303
 
 @dataclass
 class Visit:
-    """What a page knows. `form` is what was posted, `session` the transaction it works in."""
+    """What a page knows. `form` is what was posted, `session` the transaction it works in.
+
+    `looked` are the customers that it shows and whose look is not in the audit yet today.
+    """
 
     request: Request
     shop: Application
@@ -37,6 +41,7 @@ class Visit:
     now: datetime
     broken: str | None = None
     form: FormData = field(default_factory=FormData)
+    looked: set[str] = field(default_factory=set)
 
     @cached_property
     def actor(self) -> Actor:
@@ -59,6 +64,12 @@ class Visit:
     def people(self) -> Directory:
         """The customers of the newest night."""
         return directory(self.shop.folders.snapshots)
+
+    def note_look(self, customer_id: str) -> None:
+        """Say that this person is shown a customer: once a day it goes into the audit."""
+        zone = self.shop.settings.timezone
+        if not looks.is_noted(self.session, customer_id, self.person.person_id, self.now, zone):
+            self.looked.add(customer_id)
 
     def is_one_of(self, *roles: Role) -> bool:
         """Return whether this person has one of these roles."""

@@ -168,7 +168,10 @@ def test_an_edit_voids_approvals_and_its_author_cannot_approve_it(
 
 @pytest.mark.parametrize(
     "typed", ["{{ customer.name }}", "{% raw %}", "", "x" * 1501, "# A heading", "zqv0001vqz",
-              "[here](https://evil.example/)"],
+              "[here](https://evil.example/)", "[I accept](mailto:x@evil.example)",
+              "See https://evil.example/pay", "Write to x@evil.example.",
+              "- **Today:** 1.00 EUR a month", "Free of charge\n===", "Only 1 EUR a month.",
+              "turned \u202e round", "&#122;qv0000vqz", "&#122;qv9999vqz"],
 )  # fmt: skip
 def test_what_cannot_stand_in_a_message_is_refused(
     world: ConsoleWorld, app: Starlette, typed: str
@@ -324,3 +327,67 @@ def test_every_deed_is_in_the_audit(world: ConsoleWorld, app: Starlette) -> None
     with reading(world.shop.engine) as session:
         kinds = set(session.scalars(select(AuditEvent.kind)))
     assert {"account.signed_in", "action.approved", "action.taken_back"} <= kinds
+
+
+def test_nobody_who_has_edited_a_message_approves_it(world: ConsoleWorld, app: Starlette) -> None:
+    marta, diana = signed_in(app, "marta"), signed_in(app, "diana")
+    action_id = world.waiting(PROPOSAL)
+    for client, words in ((marta, "Le escribo yo misma."), (diana, "Le escribo yo misma, Diana.")):
+        asked = fields_of(client, action_id) | {"part.opening": words}
+        assert client.post(f"/queue/{action_id}/edit", data=asked).status_code == 303
+    for client in (marta, diana):
+        asked = fields_of(client, action_id)
+        assert client.post(f"/queue/{action_id}/approve", data=asked).status_code == 409
+
+
+def test_an_edit_that_holds_nothing_is_refused(world: ConsoleWorld, app: Starlette) -> None:
+    marta, action_id = signed_in(app, "marta"), world.waiting(PROPOSAL)
+    asked = {"csrf": token_of(marta)}
+    assert marta.post(f"/queue/{action_id}/edit", data=asked).status_code == 409
+    assert action_of(world, action_id).edited_by is None
+
+
+def test_an_edited_message_is_in_no_bag_of_who_has_not_opened_it(
+    world: ConsoleWorld, app: Starlette
+) -> None:
+    marta, dora = signed_in(app, "marta"), signed_in(app, "dora")
+    edited = world.waiting(PROPOSAL)
+    asked = fields_of(marta, edited) | {"part.opening": "Le escribo yo misma."}
+    marta.post(f"/queue/{edited}/edit", data=asked)
+    page = marta.get("/queue?view=all&stage=renegotiate").text
+    other = next(i for i in re.findall(r'name="pick" value="([^"]+)"', page) if i != edited)
+    dora.get(f"/queue/{other}")
+    answer = dora.post("/bulk/approve", data={"csrf": token_of(dora), "pick": [edited, other]})
+    assert answer.status_code == 409
+    assert not action_of(world, other).approvals
+
+
+def test_a_bag_tells_nothing_of_what_is_on_other_accounts(
+    world: ConsoleWorld, app: Starlette
+) -> None:
+    james = signed_in(app, "james")
+    asked = {"csrf": token_of(james), "pick": [world.waiting(PROPOSAL)[:8]]}
+    answer = james.post("/bulk", data=asked)
+    assert answer.status_code == 409
+    assert "Ana Peña" not in answer.text
+
+
+def test_a_search_tells_nothing_of_other_accounts(app: Starlette) -> None:
+    found, hidden = (signed_in(app, who).get("/customers?q=ana").text for who in ("marta", "james"))
+    assert "Ana Peña" in found
+    assert "Ana Peña" not in hidden
+    assert "0 customers found" in hidden
+
+
+def test_a_look_is_in_the_audit_once_a_day(world: ConsoleWorld, app: Starlette) -> None:
+    fran, action_id = signed_in(app, "fran"), world.waiting("conversation")
+    for path in (f"/queue/{action_id}", f"/queue/{action_id}", f"/queue/{action_id}/dossier"):
+        assert fran.get(path).status_code == 200
+    with reading(world.shop.engine) as session:
+        query = select(AuditEvent.number).where(AuditEvent.kind == "customer.looked_at")
+        assert len(session.scalars(query).all()) == 1
+        customer = queries.get(session, action_id).customer_id
+    with travel(utc_now() + timedelta(hours=20)):
+        signed_in(app, "fran").get(f"/customers/{customer}/months.csv")
+    with reading(world.shop.engine) as session:
+        assert len(session.scalars(query).all()) == 2

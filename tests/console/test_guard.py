@@ -1,5 +1,6 @@
 """What keeps the console: headers, tokens, origins, and who may open what."""
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,3 +191,53 @@ def test_words_of_others_are_shown_as_words(app: Starlette, ids: dict[str, str])
     page = client.get(f"/queue/{ids['id']}").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_many_fields_that_weigh_too_much_together_are_refused(app: Starlette) -> None:
+    client = TestClient(app, follow_redirects=False)
+    answer = client.post("/sign-out", data={f"f{n}": "x" * 100_000 for n in range(20)})
+    assert answer.status_code == 413
+    assert set(answer.headers.keys()) >= HEADERS
+
+
+def test_what_breaks_is_told_with_headers_and_without_words(
+    app: Starlette, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    told: list[logging.LogRecord] = []
+    log = logging.getLogger("retention.web")
+    monkeypatch.setattr(log, "handle", told.append)
+
+    def broken(*_: object) -> None:
+        raise KeyError("what Ana has typed")
+
+    monkeypatch.setattr("retention.actions.assignment.comment", broken)
+    client = signed_in(app, "marta")
+    answer = client.post(
+        f"/queue/{ids['id']}/comment", data={"csrf": token_of(client), "text": "hello"}
+    )
+    assert answer.status_code == 500
+    assert set(answer.headers.keys()) >= HEADERS
+    said = " ".join(record.getMessage() for record in told)
+    assert "KeyError" in said
+    for secret in ("Ana", ids["id"], "hello"):
+        assert secret not in said + answer.text
+
+
+def test_what_was_typed_as_a_password_is_shown_nowhere(app: Starlette) -> None:
+    client = signed_in(app, "marta")
+    typed = {"old": "my real password", "password": "short", "again": "short"}
+    answer = client.post("/me/password", data={"csrf": token_of(client)} | typed)
+    assert answer.status_code == 409
+    assert "my real password" not in answer.text
+
+
+def test_a_choice_that_is_not_there_is_refused(app: Starlette, ids: dict[str, str]) -> None:
+    client = signed_in(app, "marta")
+    csrf = {"csrf": token_of(client)}
+    for path, said in (
+        ("/customers/C00/hold", {"kind": "forever"}), ("/customers/C00/hold", {"until": "soon"}),
+        (f"/queue/{ids['id']}/revise", {"fee": "nan"}),
+        (f"/queue/{ids['id']}/answer", {"said": "?"}),
+        (f"/queue/{ids['id']}/snooze", {"until": "0000-00-00"}),
+    ):  # fmt: skip
+        assert client.post(path, data=csrf | said).status_code == 409, path

@@ -236,3 +236,29 @@ def test_behind_a_proxy_cookies_are_for_this_host_and_https_only(world: ConsoleW
         assert "Domain" not in cookie
         assert "max-age" in client.get("/queue").headers["strict-transport-security"]
         app.state.workshop.application.engine.dispose()
+
+
+def test_a_neighbour_does_not_lock_a_known_browser_out(with_password: Starlette) -> None:
+    marta = browser(with_password, "10.0.0.7")
+    assert attempt(marta, "marta", PASSWORD) == 303
+    marta.post("/sign-out", data={"csrf": token_of(marta)})
+    for _ in range(6):
+        attempt(browser(with_password, "10.0.0.7"), "marta", "wrong")
+    assert attempt(browser(with_password, "10.0.0.7"), "marta", PASSWORD) == 429
+    assert attempt(marta, "marta", PASSWORD) == 303
+
+
+def test_an_id_and_an_address_are_one_person(with_password: Starlette) -> None:
+    client = browser(with_password)
+    tries = ["marta", "marta.ruiz@example.com"] * 3
+    assert [attempt(client, who, "wrong") for who in tries] == [403] * 5 + [429]
+
+
+def test_a_stolen_session_cannot_guess_the_password(with_password: Starlette) -> None:
+    client = signed_in(with_password, "marta")
+    csrf = token_of(client)
+    new = {"csrf": csrf, "password": "another good sentence", "again": "another good sentence"}
+    for number in range(5):
+        answer = client.post("/me/password", data=new | {"old": f"guess {number}"})
+        assert answer.headers["location"] == "/me?done=wrong"
+    assert client.post("/me/password", data=new | {"old": PASSWORD}).status_code == 409

@@ -107,7 +107,7 @@ def _waits_for(scope: Scope) -> Condition:
         Action.kind.in_([ActionKind.EMAIL, ActionKind.LETTER]),
         or_(*(_asks(capacity) for capacity in scope.capacities), false()),
         Action.proposed_by != scope.person_id,
-        func.coalesce(Action.edited_by, "") != scope.person_id,
+        ~("," + func.coalesce(Action.edited_by, "") + ",").contains(f",{scope.person_id},"),
         ~_has_approved(scope),
     )
     return or_(by_hand, asked)

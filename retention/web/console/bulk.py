@@ -21,7 +21,6 @@ _SAMPLES = 3
 WHY_NOT: dict[str, str] = {
     "adverse": N_("is adverse: each is looked at by itself"),
     "not_waiting": N_("does not wait for an approval"),
-    "not_yours": N_("is not on one of your accounts"),
     "too_many": N_("is over the limit of one bag"),
 }
 
@@ -59,7 +58,7 @@ def _sorted_out(visit: Visit, ids: list[str]) -> tuple[list[Action], list[tuple[
     kept: list[Action] = []
     out: list[tuple[Action, str]] = []
     for action_id in dict.fromkeys(ids):
-        action = action_queries.get(visit.session, action_id)
+        action = _seen(visit, action_id)
         why = _why_not(visit, action, len(kept))
         if why is None:
             kept.append(action)
@@ -69,8 +68,6 @@ def _sorted_out(visit: Visit, ids: list[str]) -> tuple[list[Action], list[tuple[
 
 
 def _why_not(visit: Visit, action: Action, kept: int) -> str | None:
-    if not may(visit.session, visit.actor, Permission.SEE, action.owner):
-        return "not_yours"
     if action.state is not ActionState.PENDING_APPROVAL or action.rendering is None:
         return "not_waiting"
     if action.stage in ADVERSE_STAGES:

@@ -3,7 +3,7 @@
 Looking at a customer is itself in the audit.
 """
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from starlette.responses import HTMLResponse, Response
 
+from retention.actions import queue_views
 from retention.audit import erasure
-from retention.db.chain import Entry, record
+from retention.audit.looks import LOOKED
 from retention.db.models import Action, Case, Incoming, Message
 from retention.db.queries.audit import newest
 from retention.domain.actions import ActionState
@@ -28,6 +29,7 @@ from retention.safeguards import exclusions
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows
 from retention.web.console.csv import table_as_csv
+from retention.web.console.deciding import day_of, one_of
 from retention.web.console.item import seen_action, waterfall
 from retention.web.console.sentences import changes_of
 from retention.web.console.words import word_of
@@ -39,10 +41,15 @@ _SHOWN, _NIGHTS, _ROWS = 60, 26, 8
 def show_customers(visit: Visit) -> Response:
     """Find customers by name, address, telephone, contract or id."""
     said = visit.asked("q").strip()[:200]
-    ids = visit.people.search(said, _SHOWN) if said else []
+    ids = visit.people.search(said, _SHOWN, _managers(visit)) if said else []
     rows = visit.people.rows(ids)
     seen = [rows[i] for i in ids if _may_see(visit, rows[i])]
-    return visit.page("customers.html", said=said, rows=seen, hidden=len(ids) - len(seen))
+    return visit.page("customers.html", said=said, rows=seen)
+
+
+def _managers(visit: Visit) -> frozenset[str] | None:
+    """Return whose customers this person may find; None for everybody's."""
+    return queue_views.scope_of(visit.session, visit.actor).sees
 
 
 def show_customer(visit: Visit) -> Response:
@@ -51,8 +58,6 @@ def show_customer(visit: Visit) -> Response:
     owner = _owner(visit, customer_id)
     _require_seen(visit, owner, customer_id)
     found = _explained(visit, customer_id)
-    told = {"by": visit.person.person_id}
-    record(visit.session, Entry(visit.now, "customer.looked_at", "a customer", told, customer_id))
     words = load_words(visit.shop.settings.templates_dir, visit.words.language)
     return visit.page(
         "customer.html",
@@ -104,10 +109,10 @@ def place_hold(visit: Visit) -> Response:
     until = visit.typed("until")
     wish = exclusions.Wish(
         customer_id=customer_id,
-        kind=ExclusionKind(visit.typed("kind", "hold")),
-        reason=ExclusionReason(visit.typed("reason", "negotiating")),
+        kind=one_of(ExclusionKind, visit.typed("kind", "hold")),
+        reason=one_of(ExclusionReason, visit.typed("reason", "negotiating")),
         starts_on=visit.actor.on,
-        ends_on=date.fromisoformat(until) if until else None,
+        ends_on=day_of(until, "the day") if until else None,
         scope="all",
         note=visit.typed("note"),
     )
@@ -156,6 +161,7 @@ def _require_seen(visit: Visit, owner: str, customer_id: str) -> None:
         raise NotFoundError("this customer", "is not in the newest night", "Search again.")
     if not may(visit.session, visit.actor, Permission.SEE, owner):
         refuse("this customer", "is not on one of your accounts", f"Ask {owner}.")
+    visit.note_look(customer_id)
 
 
 def _over_time(visit: Visit, customer_id: str) -> list[tuple[str, float]]:
@@ -174,7 +180,7 @@ def _timeline(visit: Visit, customer_id: str) -> list[dict[str, Any]]:
     events = [
         {"at": e["at"], "what": e["kind"], "by": e["by"], "said": _said(visit, e["document"] or {})}
         for e in newest(visit.session, customer_id, _SHOWN)
-        if e["kind"] != "customer.looked_at"
+        if e["kind"] != LOOKED
     ]
     zone = ZoneInfo(visit.shop.settings.timezone)
     actions = visit.session.scalars(

@@ -29,6 +29,7 @@ from retention.web.console.item import seen_action
 from retention.web.console.queue import Asked
 from retention.web.visit import Visit
 
+_MOST = Decimal(1_000_000)
 Kind = TypeVar("Kind", bound=StrEnum)
 
 
@@ -52,12 +53,12 @@ def approve(visit: Visit) -> Response:
 
 def reject(visit: Visit) -> Response:
     """Reject an action, or send its case back to a milder stage; why is required."""
-    code = _one_of(ReasonCode, visit.typed("code", "other"))
+    code = one_of(ReasonCode, visit.typed("code", "other"))
     action_id, reason = seen_action(visit).id, visit.typed("reason")
     to = visit.typed("to")
     if to:
         done = approval.choose_milder(
-            visit.session, action_id, visit.actor, _one_of(Stage, to), code=code, reason=reason
+            visit.session, action_id, visit.actor, one_of(Stage, to), code=code, reason=reason
         )
         return _next(visit, done, "milder")
     done = approval.reject(visit.session, action_id, visit.actor, code=code, reason=reason)
@@ -72,7 +73,7 @@ def take_back(visit: Visit) -> Response:
 
 def snooze(visit: Visit) -> Response:
     """Let an item sleep until a day."""
-    until = _day(visit.typed("until"), "the day")
+    until = day_of(visit.typed("until"), "the day")
     done = assignment.snooze(visit.session, seen_action(visit).id, visit.actor, until)
     return _next(visit, done, "snoozed", at=visit.words.day(until))
 
@@ -126,7 +127,7 @@ def edit(visit: Visit) -> Response:
 def answer_offer(visit: Visit) -> Response:
     """Record what a customer has said to an offer."""
     done = told_to_team.record_answer(
-        visit.session, seen_action(visit).id, visit.actor, _one_of(Answer, visit.typed("said")),
+        visit.session, seen_action(visit).id, visit.actor, one_of(Answer, visit.typed("said")),
         visit.shop.sender, visit.shop.folders,
         counter_fee=_amount(visit.typed("fee")), note=visit.typed("note"),
     )  # fmt: skip
@@ -189,14 +190,16 @@ def _stay(visit: Visit, action: Action, said: str) -> Response:
     return visit.go(f"/queue/{action.id}?{Asked.of(visit).query(done=said)}")
 
 
-def _one_of(kind: type[Kind], said: str) -> Kind:
+def one_of(kind: type[Kind], said: str) -> Kind:
+    """Return the choice that was sent. Raises NotAllowedError for one that is not there."""
     try:
         return kind(said)
     except ValueError:
         refuse("the form", f"'{said[:20]}' is no choice of it", "Choose one of those shown.")
 
 
-def _day(said: str, what: str) -> date:
+def day_of(said: str, what: str) -> date:
+    """Return the day that was typed. Raises NotAllowedError."""
     try:
         return date.fromisoformat(said)
     except ValueError:
@@ -207,6 +210,9 @@ def _amount(said: str) -> Decimal | None:
     if not said.strip():
         return None
     try:
-        return Decimal(said.strip().replace(",", ".")).quantize(Decimal("0.01"))
+        found = Decimal(said.strip().replace(",", "."))
+        if abs(found) < _MOST:
+            return found.quantize(Decimal("0.01"))
+        refuse("the fee", "is no fee", "Write for example 89.50.")
     except InvalidOperation:
         refuse("the fee", "is no amount", "Write for example 89.50.")

@@ -65,6 +65,8 @@ def seen_action(visit: Visit) -> Action:
     action = action_queries.get(visit.session, visit.request.path_params["id"])
     if not may(visit.session, visit.actor, Permission.SEE, action.owner):
         refuse(f"action {action.id[:8]}", "is not on one of your accounts", f"Ask {action.owner}.")
+    if visit.request.method != "POST":
+        visit.note_look(action.customer_id)
     return action
 
 
@@ -84,7 +86,9 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         "ladder": ladder_of(case),
         "playbook_word": word_of(visit.words, case.playbook),
         "choices": FORMS[action.form].choices if action.form in FORMS else {},
-        "has_mine": has_language(shop.sender, action.template, visit.words.language),
+        "has_mine": action.step is not None
+        and action.effective_on is None
+        and has_language(shop.sender, action.template, visit.words.language),
         "margin": margin_of(action, inputs),
         "inputs": inputs,
         "waterfall": waterfall(inputs),

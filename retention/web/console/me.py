@@ -1,5 +1,7 @@
 """My settings: language, colours, keys; where I am signed in; my password; my views."""
 
+from urllib.parse import parse_qsl, urlencode
+
 from starlette.responses import RedirectResponse, Response
 
 from retention.domain.people import refuse
@@ -38,10 +40,11 @@ def save_me(visit: Visit) -> Response:
 
 def change_password(visit: Visit) -> Response:
     """Change one's password; the old one is asked again, and other sessions end."""
-    account = accounts.of(visit.session, visit.person.person_id)
-    has_one = account.password_hash is not None
-    if has_one and not passwords.is_right(account.password_hash, visit.typed("old")):
-        refuse("the password", "is not your present one", "Type it again.")
+    host = visit.request.client.host if visit.request.client else ""
+    visitor = accounts.Visitor(host, known=True)
+    old = visit.typed("old")
+    if not accounts.require_own(visit.session, visit.person, old, visitor, visit.now):
+        return visit.go("/me?done=wrong")  # kept: the wrong one is counted
     if visit.typed("password") != visit.typed("again"):
         refuse("the password", "was not typed twice alike", "Type it again.")
     accounts.set_password(visit.session, visit.person, visit.typed("password"), visit.now)
@@ -69,7 +72,8 @@ def sign_out(visit: Visit) -> Response:
 
 def save_view(visit: Visit) -> Response:
     """Keep a view of the queue under a name."""
-    query = visit.typed("query")
+    asked = parse_qsl(visit.typed("query"))
+    query = urlencode([(name, value) for name, value in asked if name != "q"])
     saved_views.save(visit.session, visit.person.person_id, visit.typed("name"), query,
                      shared=visit.typed("shared") == "yes")  # fmt: skip
     return visit.go(f"/queue?{query}")

@@ -12,6 +12,7 @@ from retention.domain.people import Permission, refuse
 from retention.ladder import held_batches
 from retention.people.actor import may
 from retention.runs.history import list_nights, summary_of
+from retention.web.console.deciding import one_of
 from retention.web.visit import Visit
 
 _NIGHTLY, _NIGHTS = "nightly", 14
@@ -76,7 +77,7 @@ def decide_waiver(visit: Visit) -> Response:
 def move_handover(visit: Visit) -> Response:
     """Record the next step of a hand-over."""
     found = handovers.get(visit.session, visit.request.path_params["id"])
-    handovers.move(visit.session, found.id, visit.actor, HandoverState(visit.typed("to")),
+    handovers.move(visit.session, found.id, visit.actor, one_of(HandoverState, visit.typed("to")),
                    visit.typed("note"), owner=_owner(visit, found.customer_id))  # fmt: skip
     return visit.go("/tonight#handovers")
 

@@ -1,7 +1,7 @@
 """The operations team's pages: outbox, switches, data, policies, templates, team, audit."""
 
 import difflib
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -29,6 +29,7 @@ from retention.messages.templates import list_templates
 from retention.nights import gate_overrides
 from retention.people import delegations
 from retention.safeguards import kill_switch
+from retention.web.console.deciding import day_of
 from retention.web.headers import FRAMED
 from retention.web.visit import Visit
 
@@ -204,10 +205,10 @@ def show_team(visit: Visit) -> Response:
 def delegate(visit: Visit) -> Response:
     """Let somebody act for one's own accounts between two days."""
     team, instead = visit.shop.policies.team, visit.typed("for")
+    first, last = (day_of(visit.typed(name), "the day") for name in ("starts", "ends"))
     delegations.delegate(
-        visit.session, visit.actor, team.get(visit.typed("to")), _day(visit.typed("starts")),
-        _day(visit.typed("ends")), principal=team.get(instead) if instead else None,
-        reason=visit.typed("reason"),
+        visit.session, visit.actor, team.get(visit.typed("to")), first, last,
+        principal=team.get(instead) if instead else None, reason=visit.typed("reason"),
     )  # fmt: skip
     return visit.go("/team")
 
@@ -216,13 +217,6 @@ def revoke(visit: Visit) -> Response:
     """End a delegation before its time."""
     delegations.revoke(visit.session, visit.actor, int(visit.request.path_params["number"]))
     return visit.go("/team")
-
-
-def _day(said: str) -> date:
-    try:
-        return date.fromisoformat(said)
-    except ValueError:
-        raise NotFoundError("the day", "is no date", "Choose a day.") from None
 
 
 def show_audit(visit: Visit) -> Response:
