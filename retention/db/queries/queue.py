@@ -13,6 +13,7 @@ from retention.domain.messages import CLAIMABLE_STATES
 from retention.domain.stages import Stage
 
 Condition = ColumnElement[bool]
+_STATES = (ActionState.PENDING_APPROVAL, ActionState.APPROVED)
 _LEAST = datetime(1, 1, 1)  # noqa: DTZ001 - only ever compared inside the database
 
 
@@ -84,9 +85,7 @@ def views(scope: Scope, valuable: Sequence[str]) -> dict[str, Condition]:
         ),
         "calls": and_(few, awake, Action.kind == ActionKind.CALL),
         "snoozed": and_(pending, Action.snoozed_until > scope.today),
-        "all": and_(
-            _seen(scope), Action.state.in_([ActionState.PENDING_APPROVAL, ActionState.APPROVED])
-        ),
+        "all": and_(_seen(scope), Action.state.in_(_STATES)),
     }
 
 
@@ -144,7 +143,7 @@ def _has_approved(scope: Scope) -> Condition:
 
 def count(session: Session, conditions: dict[str, Condition]) -> dict[str, int]:
     """Return how many actions each view holds; what is over is not looked at."""
-    open_ = Action.state.in_([ActionState.PENDING_APPROVAL, ActionState.APPROVED])
+    open_ = Action.state.in_(_STATES)
     columns = [func.count().filter(condition).label(name) for name, condition in conditions.items()]
     row = session.execute(select(*columns).select_from(Action).where(open_)).mappings().one()
     return {str(name): int(value) for name, value in row.items()}
@@ -166,15 +165,22 @@ def _narrowed(condition: Condition, filters: Filters) -> Condition:
 def list_ids(
     session: Session, condition: Condition, filters: Filters, limit: int, offset: int = 0
 ) -> Sequence[str]:
-    """Return the ids of what a view holds, most urgent first."""
-    query = (
-        select(Action.id)
-        .where(_narrowed(condition, filters))
-        .order_by(Action.due_on, Action.id)
-        .limit(limit)
-        .offset(offset)
-    )
-    return session.scalars(query).all()
+    """Return the ids of what a view holds, most urgent first.
+
+    Each state is asked for by itself: so an index gives its rows in this order, and no more of them
+    than are wanted.
+    """
+    asked = select(Action.due_on, Action.id).where(_narrowed(condition, filters))
+    queries = [
+        asked.where(Action.state == state).order_by(Action.due_on, Action.id).limit(offset + limit)
+        for state in _STATES
+    ]
+    if filters.customers is not None:  # they are few, and the index of customers is the one to use
+        queries = [asked]
+    found: list[tuple[date, str]] = []
+    for query in queries:
+        found += [(due_on, action_id) for due_on, action_id in session.execute(query)]
+    return [action_id for _, action_id in sorted(found)[offset : offset + limit]]
 
 
 def of_customers(
