@@ -32,6 +32,7 @@ def main(home: Path) -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         page = signed_in(browser.new_page(viewport={"width": 1440, "height": 900}), env)
+        speak(page, port, "en")
         page.goto(f"http://127.0.0.1:{port}/queue?view=terminations")
         page.click(".list li:has-text('notice') a >> nth=0")
         page.wait_for_selector("#more-why .chart")
@@ -40,13 +41,17 @@ def main(home: Path) -> None:
         page.screenshot(path=DOCS / "console.png")
         phone = browser.new_context(viewport={"width": 375, "height": 760}, color_scheme="dark")
         page = signed_in(phone.new_page(), env)
-        page.goto(f"http://127.0.0.1:{port}/me")
-        page.select_option("select[name=language]", "es")
-        page.click("form[action='/me'] button")
+        speak(page, port, "es")
         page.goto(address)
         page.wait_for_function("document.querySelector('iframe').contentDocument.body.innerText")
         page.screenshot(path=DOCS / "console-phone.png")
         browser.close()
+
+
+def speak(page: Page, port: int, language: str) -> None:
+    page.goto(f"http://127.0.0.1:{port}/me")
+    page.select_option("select[name=language]", language)
+    page.click("form[action='/me'] button")
 
 
 def signed_in(page: Page, env: dict[str, Any]) -> Page:
