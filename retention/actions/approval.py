@@ -3,10 +3,8 @@
 Every decision is bound to the hash of what the person saw, and is worth something only for a while.
 """
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.actions import offers
@@ -121,51 +119,6 @@ def refuse_letter(session: Session, action: Action, on: date) -> None:
         refuse(subject, f"it may not be posted: {reason}", "Wait until that is over.")
 
 
-def approve_all(session: Session, action_ids: Sequence[str], actor: Actor) -> list[Action]:
-    """Approve several messages at once, or none of them.
-
-    Never adverse ones, no more than the guards allow, and of each template one must have been
-    opened. Raises NotAllowedError.
-    """
-    limit = actor.policies.approvals.bulk
-    if len(action_ids) > limit:
-        refuse("a bulk approval", f"has {len(action_ids)} messages", f"At most {limit} at once.")
-    found = [lock_waiting(session, action_id) for action_id in action_ids]
-    for action in found:
-        if action.stage in ADVERSE_STAGES:
-            refuse(
-                f"action {action.id[:8]}",
-                f"'{action.stage}' is never approved in bulk",
-                "Look at each one and approve it by itself.",
-            )
-    _require_samples(session, found, actor)
-    return [approve(session, action.id, actor) for action in found]
-
-
-def _require_samples(session: Session, found: Sequence[Action], actor: Actor) -> None:
-    viewings = session.execute(
-        select(Viewing.action_id, Viewing.content_hash).where(
-            Viewing.person_id == actor.person.person_id,
-            Viewing.action_id.in_([action.id for action in found]),
-        )
-    )
-    shown = {(action_id, content) for action_id, content in viewings}
-    for action in found:
-        if action.edited_by and (action.id, content_of(action)) not in shown:
-            refuse(
-                f"action {action.id[:8]}",
-                "somebody has edited it, and you have not opened it",
-                f"Look at it with 'retention queue show {action.id[:8]} --as YOU' first.",
-            )
-    opened = {a.template for a in found if (a.id, content_of(a)) in shown}
-    for template in sorted({a.template or "" for a in found} - opened):
-        refuse(
-            f"template '{template}'",
-            f"'{actor.person.person_id}' has opened none of these messages",
-            "Look at one with 'retention queue show ID --as YOU' first.",
-        )
-
-
 def reject(
     session: Session, action_id: str, actor: Actor, *, code: ReasonCode, reason: str
 ) -> Action:
@@ -187,33 +140,6 @@ def reject(
     _decide(session, action, actor, role, approved=False, code=code, reason=reason.strip())
     set_state(action, ActionState.CANCELLED if taken_back else ActionState.REJECTED)
     offers.void(action, VoidReason.MANUAL)
-    return action
-
-
-def take_back(session: Session, action_id: str, actor: Actor) -> Action:
-    """Withdraw one's own approval while nothing has left; the action waits for a decision again.
-
-    Raises NotAllowedError for who has not approved it, and for what has left or is leaving.
-    """
-    action = action_queries.get(session, action_id, lock=True)
-    subject, who = f"action {action.id[:8]}", actor.person.person_id
-    if action.state not in (ActionState.APPROVED, ActionState.PENDING_APPROVAL):
-        refuse(subject, f"is {action.state}", "Only an approval that waits can be taken back.")
-    own = [a for a in action.approvals
-           if a.approved and a.withdrawn_at is None and a.person_id == who]  # fmt: skip
-    if not own:
-        refuse(
-            subject, f"'{who}' has not approved it", "Whoever may approve it may also reject it."
-        )
-    tried = action.message is not None and action.message.attempts > 0
-    if tried or not outbox.withdraw(session, action.message, MessageState.CANCELLED):
-        refuse(subject, "its message has left or is leaving", "Talk to the customer.")
-    for approval in own:
-        approval.withdrawn_at = actor.now
-    if action.state is ActionState.APPROVED:
-        set_state(action, ActionState.PENDING_APPROVAL)
-        offers.follow(action, OfferState.DRAFT)
-    actor.tell(session, "action.taken_back", action, content=content_of(action))
     return action
 
 

@@ -96,6 +96,29 @@ def show(
     print_table("Events", ("number", "at", "what", "subject", "by"), rows, right=(0,))
 
 
+@app.command("export")
+def export(
+    customer_id: Annotated[str, typer.Argument(help="The customer who asks for their data.")],
+    who: Who,
+    reason: Reason,
+    out: Annotated[Path | None, typer.Option(help="Write it there; else it is printed.")] = None,
+) -> None:
+    """Export everything that is kept of one customer, as JSON."""
+    import json
+
+    from retention.audit import export as exporting
+
+    with acting(who) as (shop, actor, session):
+        found = exporting.export(
+            session, shop.folders.snapshots, customer_id, actor.person, reason, actor.now
+        )
+    if out is None:
+        emit(found)
+        return
+    out.write_text(json.dumps(found, ensure_ascii=False, indent=1), "utf-8")
+    make_console(stderr=True).print(f"{out}: {len(found['action'])} actions, and the rest.")
+
+
 @app.command("erase")
 def erase(
     customer_id: Annotated[str, typer.Argument(help="The customer whose data is erased.")],

@@ -27,10 +27,11 @@ def approve(
     Several at once only after one of each kind was shown to you, and never adverse ones.
     """
     from retention.actions import approval as approvals
+    from retention.actions import bulk_approval
 
     with deciding(who, as_json=as_json) as (_, actor, session, told):
         if len(action_ids) > 1:
-            found = approvals.approve_all(session, action_ids, actor)
+            found = bulk_approval.approve_all(session, action_ids, actor)
         else:
             found = [approvals.approve(session, action_ids[0], actor, seen=seen)]
         told.extend(found)
@@ -57,10 +58,10 @@ def reject(
 
 def take_back(action_id: ActionId, who: Who, *, as_json: AsJson = False) -> None:
     """Withdraw your own approval while nothing has left; it waits for a decision again."""
-    from retention.actions import approval as approvals
+    from retention.actions import taking_back
 
     with deciding(who, as_json=as_json) as (_, actor, session, told):
-        told.append(approvals.take_back(session, action_id, actor))
+        told.append(taking_back.take_back(session, action_id, actor))
 
 
 def edit(

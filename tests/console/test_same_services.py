@@ -30,6 +30,7 @@ BOTH = [
     ("customer.place_hold", "hold.place", "place"),
     ("customer.release_hold", "hold.release", "release"),
     ("customer.erase", "audit.erase", "erase"),
+    ("customer.export", "audit.export", "export"),
     ("customer._explained", "explain.explain", "explain"),
     ("nights.decide_batch", "batch.release", "release"),
     ("nights.decide_batch", "batch.refuse_batch", "turn_down"),

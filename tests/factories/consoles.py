@@ -61,7 +61,7 @@ class ConsoleWorld(World):
             if number <= _WORKED:
                 self.everybody_does_their_work()
                 self.post("sent")
-        self._write_what_pages_read()
+        self.write_what_pages_read()
         self.shop.engine.dispose()
         shutil.copytree(self.home, folder / "home")
         (folder / "today").write_text(self.today.isoformat(), "utf-8")
@@ -75,7 +75,7 @@ class ConsoleWorld(World):
                         person = self.shop.policies.team.get(who)
                         held_batches.release(session, batch, person, "looked at them", self.now)
 
-    def _write_what_pages_read(self) -> None:
+    def write_what_pages_read(self) -> None:
         ids = [person.customer_id for person in self.people]
         contracts = pa.table({"customer_id": ids, "contract_id": [f"K-{i}" for i in ids]})
         root = self.shop.folders.snapshots

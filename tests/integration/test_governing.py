@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.actions import approval as approvals
 from retention.actions import assignment as handling
+from retention.actions import bulk_approval, needed, offers
 from retention.actions import completion as completing
-from retention.actions import needed, offers
 from retention.actions.approval_statistics import how_people_decide
 from retention.actions.offer_revision import revise
 from retention.audit import erasure
@@ -375,13 +375,13 @@ def test_adverse_messages_are_never_approved_in_bulk_and_others_only_when_seen(
     action = waiting(world, template="renegotiation_proposal")
     with pytest.raises(NotAllowedError, match="has opened none"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        approvals.approve_all(session, [action.id], world.actor("marta"))
+        bulk_approval.approve_all(session, [action.id], world.actor("marta"))
     with writing(world.shop.engine) as session:
         approvals.note_viewing(
             session, action_queries.get(session, action.id), world.actor("marta")
         )
     with writing(world.shop.engine) as session:
-        approvals.approve_all(session, [action.id], world.actor("marta"))
+        bulk_approval.approve_all(session, [action.id], world.actor("marta"))
     with reading(world.shop.engine) as session:
         given = session.scalars(select(Approval).where(Approval.action_id == action.id)).one()
         assert given.dwell_seconds == 0
@@ -390,13 +390,13 @@ def test_adverse_messages_are_never_approved_in_bulk_and_others_only_when_seen(
         assert row["median_hours_waited"] == 3.0
     with pytest.raises(NotAllowedError, match="At most 20"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        approvals.approve_all(session, [action.id] * 21, world.actor("marta"))
+        bulk_approval.approve_all(session, [action.id] * 21, world.actor("marta"))
     world.post("sent")
     walk_to(world, Stage.MIGRATE, "prepaid_migration_offer")
     offer = waiting(world, template="prepaid_migration_offer")
     with pytest.raises(NotAllowedError, match="never approved in bulk"), \
             writing(world.shop.engine) as session:  # fmt: skip
-        approvals.approve_all(session, [offer.id, offer.id], world.actor("marta"))
+        bulk_approval.approve_all(session, [offer.id, offer.id], world.actor("marta"))
 
 
 def test_what_nobody_decides_goes_to_a_director(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from retention.actions import approval
+from retention.actions import bulk_approval
 from retention.db.models import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionState
@@ -50,7 +50,7 @@ def approve_bulk(visit: Visit) -> Response:
     ids = [str(value) for name, value in visit.form.multi_items() if name == "pick"]
     for action_id in ids:
         _seen(visit, action_id)
-    approval.approve_all(visit.session, ids, visit.actor)
+    bulk_approval.approve_all(visit.session, ids, visit.actor)
     return visit.go(f"/queue?{Asked.of(visit).query(done='bulk', n=len(ids))}")
 
 

@@ -3,6 +3,7 @@
 Looking at a customer is itself in the audit.
 """
 
+import json
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from retention.actions import queue_views
 from retention.audit import erasure
+from retention.audit import export as exporting
 from retention.audit.looks import LOOKED
 from retention.db.models import Action, Case, Incoming, Message
 from retention.db.queries.audit import newest
@@ -74,6 +76,7 @@ def show_customer(visit: Visit) -> Response:
         holds=exclusions.list_in_force(visit.session, visit.actor.on, customer_id),
         kinds=list(ExclusionKind),
         reasons=list(ExclusionReason),
+        may_export=bool(visit.person.roles & exporting.MAY_EXPORT),
         may_erase=visit.person.may(Permission.ERASE),
         team=visit.shop.policies.team.people,
     )
@@ -129,6 +132,18 @@ def release_hold(visit: Visit) -> Response:
     owner = _owner(visit, customer_id)
     exclusions.release(visit.session, number, visit.person, visit.now, owner=owner)
     return visit.go(f"/customers/{customer_id}")
+
+
+def export(visit: Visit) -> Response:
+    """Return everything that is kept of a customer, as a file for them."""
+    customer_id = visit.request.path_params["id"]
+    found = exporting.export(visit.session, visit.shop.folders.snapshots, customer_id,
+                             visit.person, visit.typed("reason"), visit.now)  # fmt: skip
+    text = json.dumps(found, ensure_ascii=False, indent=1)
+    name = "".join(letter if letter.isalnum() else "-" for letter in customer_id)[:60]
+    disposition = f'attachment; filename="{name.encode("ascii", "replace").decode()}.json"'
+    return Response(text, media_type="application/json",
+                    headers={"Content-Disposition": disposition})  # fmt: skip
 
 
 def erase(visit: Visit) -> Response:

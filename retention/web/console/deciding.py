@@ -16,6 +16,7 @@ from retention.actions import (
     drafts,
     message_edit,
     offer_revision,
+    taking_back,
     told_to_team,
 )
 from retention.actions.leaving_times import departure
@@ -67,7 +68,7 @@ def reject(visit: Visit) -> Response:
 
 def take_back(visit: Visit) -> Response:
     """Withdraw one's own approval while nothing has left."""
-    done = approval.take_back(visit.session, seen_action(visit).id, visit.actor)
+    done = taking_back.take_back(visit.session, seen_action(visit).id, visit.actor)
     return _stay(visit, done, "taken_back")
 
 

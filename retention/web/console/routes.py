@@ -76,6 +76,7 @@ PAGES: tuple[Page, ...] = (
     _get("/customers", customer.show_customers),
     _get("/customers/{id:path}/months.csv", customer.months_csv),
     _post("/customers/{id:path}/hold", customer.place_hold),
+    _post("/customers/{id:path}/export", customer.export, RUN),
     _post("/customers/{id:path}/erase", customer.erase, frozenset({Role.DIRECTOR})),
     _post("/holds/{number:int}/release", customer.release_hold),
     _get("/customers/{id:path}", customer.show_customer),

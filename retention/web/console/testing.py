@@ -15,7 +15,8 @@ from retention.web.console.item import seen_action
 from retention.web.console.queue import Asked
 from retention.web.visit import Visit
 
-_NOT_FOR_US = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Reply-To", "Message-ID")
+_NOT_FOR_US = ("List-Unsubscribe", "List-Unsubscribe-Post", "List-Id", "Reply-To", "Message-ID",
+               "X-Entity-Ref-ID")  # fmt: skip
 
 
 def send_test(visit: Visit) -> Response:

@@ -1,0 +1,96 @@
+"""Everything that is kept of one customer, for them to have: who asked for it is in the audit."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from retention.db.chain import Entry, record
+from retention.db.models import (
+    Action,
+    AgreedCall,
+    Approval,
+    AuditRecord,
+    Base,
+    Case,
+    CaseEvent,
+    Comment,
+    DeadAddress,
+    DeliveryAttempt,
+    Exclusion,
+    Handover,
+    Holdout,
+    Incoming,
+    Message,
+    Offer,
+    Receipt,
+    Rendering,
+    Waiver,
+)
+from retention.domain.people import Person, Role, refuse, require_reason
+from retention.snapshots import store as snapshots
+from retention.snapshots.customers import read_rows
+
+EXPORTED = "customer.exported"
+MAY_EXPORT = frozenset({Role.DIRECTOR, Role.OPS})
+_LEFT_OUT = frozenset({"raw", "token", "salt", "letter"})
+
+
+def export(
+    session: Session, root: Path, customer_id: str, person: Person, reason: str, now: datetime
+) -> dict[str, Any]:
+    """Return all rows about a customer by table, and what the newest night knows of them.
+
+    Raises NotAllowedError for who is neither a director nor of the operations team.
+    """
+    if not person.roles & MAY_EXPORT:
+        refuse("an export", f"'{person.person_id}' may not make one", "Ask ops or a director.")
+    said = require_reason("an export", reason)
+    found: dict[str, Any] = {"customer_id": customer_id, "made_at": now.isoformat()}
+    days = snapshots.dates(root)
+    if days:
+        row = read_rows(root, days[-1], [customer_id]).get(customer_id)
+        found["newest_night"] = {"as_of": days[-1].isoformat(), **_plain(row or {})}
+    for model, whose in _theirs(customer_id):
+        rows = session.scalars(select(model).where(whose)).all()
+        found[model.__tablename__] = [_row(one) for one in rows]
+    document = {"by": person.person_id, "reason": said}
+    record(session, Entry(now, EXPORTED, "a customer", document, customer_id))
+    return found
+
+
+def _theirs(customer_id: str) -> Iterator[tuple[type[Base], ColumnElement[bool]]]:
+    actions = select(Action.id).where(Action.customer_id == customer_id).scalar_subquery()
+    messages = select(Message.id).where(Message.action_id.in_(actions)).scalar_subquery()
+    cases = select(Case.id).where(Case.customer_id == customer_id).scalar_subquery()
+    for model in (Case, Action, Receipt, Exclusion, Handover, Holdout, Incoming, DeadAddress,
+                  AuditRecord):  # fmt: skip
+        yield model, model.customer_id == customer_id
+    for about in (Rendering, Approval, Offer, AgreedCall, Comment, Message):
+        yield about, about.action_id.in_(actions)
+    yield DeliveryAttempt, DeliveryAttempt.message_id.in_(messages)
+    yield CaseEvent, CaseEvent.case_id.in_(cases)
+    yield Waiver, Waiver.case_id.in_(cases)
+
+
+def _row(one: Base) -> dict[str, Any]:
+    names = [column.key for column in one.__table__.columns if column.key not in _LEFT_OUT]
+    return _plain({name: getattr(one, name) for name in names})
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Return values that JSON knows, without rounding any."""
+    return {name: _value(value) for name, value in row.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal | Enum):
+        return str(value)
+    return value
