@@ -124,8 +124,9 @@ def as_sent(purpose: str, language: str, folder: Path) -> Path:
         id="0ebb5216-a5e9-5941-873c-a8c8539aa6e1", template=purpose, kind=ActionKind.EMAIL,
         proposed_on=NIGHT,
     )  # fmt: skip
-    if purpose == "ops_alert":
-        who, told = replace(MARTA, language=language), {n: values[n] for n in ("began", "over")}
+    of_team = {"ops_alert": ("began", "over"), "digest": ("digest",)}
+    if purpose in of_team:
+        who, told = replace(MARTA, language=language), {n: values[n] for n in of_team[purpose]}
         raw = compose_for(
             who, purpose, told, SENDER, datetime(2026, 6, 1, 9, 30, tzinfo=UTC), "alert-1"
         )
