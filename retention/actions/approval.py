@@ -35,6 +35,12 @@ def validity(actor: Actor) -> timedelta:
     return timedelta(hours=actor.policies.approvals.valid_hours)
 
 
+def has_viewed(session: Session, action: Action, actor: Actor) -> bool:
+    """Return whether a person was shown this very content before."""
+    key = (action.id, actor.person.person_id, content_of(action))
+    return session.get(Viewing, key) is not None
+
+
 def note_viewing(session: Session, action: Action, actor: Actor) -> None:
     """Write down when a person was first shown this very content."""
     key = (action.id, actor.person.person_id, content_of(action))

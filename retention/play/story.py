@@ -54,6 +54,7 @@ def tell(home: Path, *, size: int, seed: int, until: date) -> dict[str, Any]:
         console.rule("[bold]The same night again")
         unchanged = _again(company, until)
         pages = company.write_report(until, home)
+        _give_time_to_undo(home / "config" / "sending.yaml")
         _where_to_look(home, catcher.caught, pages, company)
     return {
         "as_of": until.isoformat(),
@@ -134,10 +135,14 @@ def _quicken(sending: Path) -> None:
     document["pace"] = {"per_second": 1000, "per_domain": 1000, "connections": 2}
     document["daily_quota"] = 100_000
     document["undo_minutes"] = 0
-    head = (
-        "# As shipped, but for the pace, the quota and the undo time: the mail catcher takes all.\n"
-    )
+    head = "# As shipped, but for the pace and the quota: the mail catcher takes everything.\n"
     sending.write_text(head + yaml.safe_dump(document, sort_keys=False), "utf-8")
+
+
+def _give_time_to_undo(sending: Path) -> None:
+    """While the months were played nobody changed their mind; who opens the console may."""
+    text = sending.read_text("utf-8")
+    sending.write_text(text.replace("undo_minutes: 0", "undo_minutes: 10"), "utf-8")
 
 
 def _make_company(home: Path, size: int, seed: int, until: date) -> DemoCompany:

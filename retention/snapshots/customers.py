@@ -1,6 +1,6 @@
 """Who customers are, by the newest snapshot: what a list of work shows beside their ids."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,20 @@ def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
     with scratch() as db:
         found = db.execute(_PEOPLE, [files, sorted(customer_ids)]).fetchall()
     return {row[0]: dict(zip(_COLUMNS, row, strict=True)) for row in found}
+
+
+def profit_by_night(root: Path, days: Sequence[date], customer_id: str) -> list[tuple[str, float]]:
+    """Return a customer's profit of a year as each of these nights saw it, oldest first."""
+    files = [str(f) for day in days for f in snapshots.files(root, day, snapshots.SCORES)]
+    if not files:
+        return []
+    query = (
+        "SELECT CAST(as_of AS VARCHAR), CAST(net_profit_12m AS DOUBLE) FROM read_parquet(?, "
+        "hive_partitioning = true, union_by_name = true) "
+        "WHERE customer_id = ? AND net_profit_12m IS NOT NULL ORDER BY 1"
+    )
+    with scratch() as db:
+        return db.execute(query, [files, customer_id]).fetchall()
 
 
 _FACTS = (

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from retention.actions import approval
 from retention.audit import looks
 from retention.bootstrap import Application
 from retention.clock import utc_now
@@ -53,7 +54,6 @@ class Page:
     handler: Handler
     method: str = "GET"
     roles: frozenset[Role] = EVERYBODY
-    writes: bool = False
     waits: bool = False
 
     @property
@@ -83,10 +83,10 @@ def route(page: Page, workshop: "Workshop") -> Route:
 def _answer(page: Page, workshop: "Workshop", request: Request, form: FormData) -> Response:
     now = utc_now()
     shop = workshop.current(now)
-    keeps = (page.method == "POST" and not page.waits) or page.writes
+    keeps = page.method == "POST" and not page.waits
     opening = writing if keeps else reading
     stale: str | None = None
-    looked: set[str] = set()
+    noted: Visit | None = None
     try:
         with opening(shop.engine) as session:
             found = _who(session, shop, request)
@@ -98,15 +98,23 @@ def _answer(page: Page, workshop: "Workshop", request: Request, form: FormData) 
             if web_sessions.is_stale(signed_in, now):
                 stale = signed_in.token_hash
             response = _made(page, visit)
-            looked = visit.looked
+            noted = visit
     except RetentionError as error:
         response = _refused(workshop, shop, request, form, error)
-    if stale is not None or looked:
+    if stale is not None or (noted is not None and (noted.looked or noted.viewed)):
         with writing(shop.engine) as session:
             if stale is not None:
                 web_sessions.note_use(session, stale, now)
-            looks.note(session, looked, person.person_id, now)
+            if noted is not None:
+                _note(session, noted)
     return response
+
+
+def _note(session: Session, visit: Visit) -> None:
+    """Note what a page has shown for the first time; one that shows nothing new writes nothing."""
+    looks.note(session, visit.looked, visit.person.person_id, visit.now)
+    for action in visit.viewed:
+        approval.note_viewing(session, action, visit.actor)
 
 
 def _made(page: Page, visit: Visit) -> Response:

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from retention.audit import looks
 from retention.bootstrap import Application
-from retention.db.models import Account, WebSession
+from retention.db.models import Account, Action, WebSession
 from retention.domain.dates import date_in
 from retention.domain.people import Person, Role
 from retention.people.actor import Actor
@@ -29,7 +29,8 @@ SEE_OTHER = 303
 class Visit:
     """What a page knows. `form` is what was posted, `session` the transaction it works in.
 
-    `looked` are the customers that it shows and whose look is not in the audit yet today.
+    `looked` are the customers that it shows and whose look is not in the audit yet today, `viewed`
+    the messages that it shows for the first time: both are noted when the page is made.
     """
 
     request: Request
@@ -42,6 +43,7 @@ class Visit:
     broken: str | None = None
     form: FormData = field(default_factory=FormData)
     looked: set[str] = field(default_factory=set)
+    viewed: list[Action] = field(default_factory=list)
 
     @cached_property
     def actor(self) -> Actor:
@@ -64,6 +66,11 @@ class Visit:
     def people(self) -> Directory:
         """The customers of the newest night."""
         return directory(self.shop.folders.snapshots)
+
+    def owner_of(self, customer_id: str) -> str:
+        """Return the id of a customer's account manager, by the newest night."""
+        known = self.people.rows([customer_id]).get(customer_id, {})
+        return self.shop.policies.team.account_manager_of(known.get("account_manager")).person_id
 
     def note_look(self, customer_id: str) -> None:
         """Say that this person is shown a customer: once a day it goes into the audit."""

@@ -17,7 +17,7 @@ SignIn = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed (Debian: chromium)")
     with sync_playwright() as playwright:
@@ -50,13 +50,13 @@ def console(world: ConsoleWorld) -> Iterator[tuple[Starlette, str]]:
 
 
 @pytest.fixture
-def open_as(console: tuple[Starlette, str], chromium: Browser) -> Iterator[SignIn]:
+def open_as(console: tuple[Starlette, str], browser: Browser) -> Iterator[SignIn]:
     """Sign somebody in; every error that the browser tells of fails the test."""
     app, base = console
     contexts, errors = [], []
 
     def sign_in(person: str, *, keys: bool = False, width: int = 1440, **more: object) -> Page:
-        context = chromium.new_context(
+        context = browser.new_context(
             base_url=base,
             viewport={"width": width, "height": 900},
             **more,  # type: ignore[arg-type]

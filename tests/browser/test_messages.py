@@ -2,12 +2,11 @@
 
 import re
 import shutil
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from retention.messages.rendering import Rendered, render
 from retention.messages.template_filters import Manner
@@ -18,16 +17,6 @@ from tests.factories.values import EVERY_CASE, LONG_NAME, make_values
 TEMPLATES = ROOT / "templates"
 CHROMIUM = shutil.which("chromium")
 WIDTHS = {"phone": 375, "desktop": 900}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed (Debian: chromium)")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 def rendered(purpose: str, language: str, **facts: Any) -> Rendered:

@@ -25,7 +25,7 @@ BOTH = [
     ("deciding.answer_offer", "offer.answer", "record_answer"),
     ("deciding.revise_offer", "offer.revise", "revise"),
     ("deciding.agree_call", "queue_calls_letters.agree", "agree_on_call"),
-    ("item.show_item", "queue.show", "note_viewing"),
+    ("answering._note", "queue.show", "note_viewing"),
     ("item.item_of", "queue.show", "details"),
     ("customer.place_hold", "hold.place", "place"),
     ("customer.release_hold", "hold.release", "release"),
@@ -52,8 +52,9 @@ BOTH = [
 
 def called(room: str, where: str) -> set[str]:
     """Return the services that a function of a door uses, by their place in the house."""
-    folder = CONSOLE if room == "console" else CLI
     module, _, name = where.partition(".")
+    folder = CONSOLE if (CONSOLE / f"{module}.py").exists() else CONSOLE.parent
+    folder = folder if room == "console" else CLI
     tree = ast.parse((folder / f"{module}.py").read_text("utf-8"))
     names = dict(imports(tree))
     function = next(

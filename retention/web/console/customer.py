@@ -29,7 +29,7 @@ from retention.reports.sentences import about_no_case
 from retention.reports.words import load_words
 from retention.safeguards import exclusions
 from retention.snapshots import store as snapshots
-from retention.snapshots.customers import read_rows
+from retention.snapshots.customers import profit_by_night
 from retention.web.console.csv import table_as_csv
 from retention.web.console.deciding import day_of, one_of
 from retention.web.console.item import seen_action, waterfall
@@ -57,10 +57,11 @@ def _managers(visit: Visit) -> frozenset[str] | None:
 def show_customer(visit: Visit) -> Response:
     """Show one customer; the look is recorded."""
     customer_id = visit.request.path_params["id"]
-    owner = _owner(visit, customer_id)
+    owner = visit.owner_of(customer_id)
     _require_seen(visit, owner, customer_id)
     found = _explained(visit, customer_id)
     words = load_words(visit.shop.settings.templates_dir, visit.words.language)
+    root = visit.shop.folders.snapshots
     return visit.page(
         "customer.html",
         found=found,
@@ -71,7 +72,7 @@ def show_customer(visit: Visit) -> Response:
         changes=changes_of(visit.words, found["counterfactuals"]),
         no_case=about_no_case(found, words)[1:],
         months=[(m["month"], m["net_profit"]) for m in reversed(found["months"])],
-        nights=_over_time(visit, customer_id),
+        nights=profit_by_night(root, snapshots.dates(root)[-_NIGHTS:], customer_id),
         timeline=_timeline(visit, customer_id),
         holds=exclusions.list_in_force(visit.session, visit.actor.on, customer_id),
         kinds=list(ExclusionKind),
@@ -100,7 +101,7 @@ def show_why(visit: Visit) -> Response:
 def months_csv(visit: Visit) -> Response:
     """Return a customer's profit by month as CSV."""
     customer_id = visit.request.path_params["id"]
-    _require_seen(visit, _owner(visit, customer_id), customer_id)
+    _require_seen(visit, visit.owner_of(customer_id), customer_id)
     found = _explained(visit, customer_id)
     names = ("month", "net_profit_low", "net_profit", "net_profit_high")
     return table_as_csv("months.csv", names, [[m[n] for n in names] for m in found["months"]])
@@ -121,7 +122,7 @@ def place_hold(visit: Visit) -> Response:
     )
     exclusions.place(visit.session, wish, visit.person, visit.now,
                      longest=visit.shop.policies.longest_hold,
-                     owner=_owner(visit, customer_id))  # fmt: skip
+                     owner=visit.owner_of(customer_id))  # fmt: skip
     return visit.go(f"/customers/{customer_id}")
 
 
@@ -129,7 +130,7 @@ def release_hold(visit: Visit) -> Response:
     """End a hold, exemption or suppression before its time."""
     number = int(visit.request.path_params["number"])
     customer_id = exclusions.customer_of(visit.session, number)
-    owner = _owner(visit, customer_id)
+    owner = visit.owner_of(customer_id)
     exclusions.release(visit.session, number, visit.person, visit.now, owner=owner)
     return visit.go(f"/customers/{customer_id}")
 
@@ -160,12 +161,6 @@ def _explained(visit: Visit, customer_id: str) -> dict[str, Any]:
     return explain(visit.session, visit.shop.policies, visit.shop.folders, customer_id, None)
 
 
-def _owner(visit: Visit, customer_id: str) -> str:
-    known = visit.people.rows([customer_id]).get(customer_id)
-    team = visit.shop.policies.team
-    return team.account_manager_of((known or {}).get("account_manager")).person_id
-
-
 def _may_see(visit: Visit, row: dict[str, Any]) -> bool:
     owner = visit.shop.policies.team.account_manager_of(row["account_manager"]).person_id
     return may(visit.session, visit.actor, Permission.SEE, owner)
@@ -177,17 +172,6 @@ def _require_seen(visit: Visit, owner: str, customer_id: str) -> None:
     if not may(visit.session, visit.actor, Permission.SEE, owner):
         refuse("this customer", "is not on one of your accounts", f"Ask {owner}.")
     visit.note_look(customer_id)
-
-
-def _over_time(visit: Visit, customer_id: str) -> list[tuple[str, float]]:
-    """Return the year's profit as each of the last nights saw it, oldest first."""
-    root = visit.shop.folders.snapshots
-    found = []
-    for day in snapshots.dates(root)[-_NIGHTS:]:
-        row = read_rows(root, day, [customer_id]).get(customer_id)
-        if row is not None and row["net_profit_12m"] is not None:
-            found.append((day.isoformat(), float(row["net_profit_12m"])))
-    return found
 
 
 def _timeline(visit: Visit, customer_id: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from retention.actions.background import background_of
 from retention.actions.call_script import script_of
 from retention.actions.leaving_times import departure
 from retention.actions.message_in_other_words import has_language
-from retention.actions.needed import given, slots_of
+from retention.actions.needed import slots_of
 from retention.actions.views import details
 from retention.db.models import Action, Case
 from retention.db.queries import actions as action_queries
@@ -55,8 +55,8 @@ _TOLD = frozenset(OfferState) - {OfferState.DRAFT, OfferState.APPROVED}
 def show_item(visit: Visit) -> Response:
     """Show an item of the queue, with the list beside it. Being shown it starts one's time."""
     action = seen_action(visit)
-    if action.rendering is not None:
-        approval.note_viewing(visit.session, action, visit.actor)
+    if action.rendering is not None and not approval.has_viewed(visit.session, action, visit.actor):
+        visit.viewed.append(action)
     return visit.page("queue.html", **around(visit, action.id), item=item_of(visit, action))
 
 
@@ -101,7 +101,6 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         "background": background_of(visit.session, action),
         "said": reply_tasks.shown_said(visit.session, action.id),
         "departure": _departure(visit, action),
-        "signatures": given(action, visit.now, valid),
         "slots": slots_of(action),
         "milder": _milder(action),
         "outcomes": _outcomes(visit, action),
@@ -129,7 +128,7 @@ def _people(visit: Visit, action: Action) -> dict[str, dict[str, Any]]:
 
 def _shown_as(visit: Visit, action: Action) -> str:
     wanted = visit.asked("as", "pdf" if action.kind is ActionKind.LETTER else "phone")
-    return wanted if wanted in (*SHOWN, "pdf", "calendar", "mine") else "phone"
+    return wanted if wanted in (*SHOWN, "pdf", "mine") else "phone"
 
 
 def ladder_of(case: Case) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def show_tonight(visit: Visit) -> Response:
 
 
 def _sees(visit: Visit, customer_id: str) -> bool:
-    return may(visit.session, visit.actor, Permission.SEE, _owner(visit, customer_id))
+    return may(visit.session, visit.actor, Permission.SEE, visit.owner_of(customer_id))
 
 
 def _seen(visit: Visit, customers: list[str]) -> dict[str, dict[str, Any]]:
@@ -70,7 +70,7 @@ def decide_waiver(visit: Visit) -> Response:
     waiver = waivers.get(visit.session, visit.request.path_params["id"])
     customer = visit.session.get_one(Case, waiver.case_id).customer_id
     waivers.decide(visit.session, waiver.id, visit.actor, granted=visit.typed("to") == "grant",
-                   note=visit.typed("note"), owner=_owner(visit, customer))  # fmt: skip
+                   note=visit.typed("note"), owner=visit.owner_of(customer))  # fmt: skip
     return visit.go("/tonight#waivers")
 
 
@@ -78,10 +78,5 @@ def move_handover(visit: Visit) -> Response:
     """Record the next step of a hand-over."""
     found = handovers.get(visit.session, visit.request.path_params["id"])
     handovers.move(visit.session, found.id, visit.actor, one_of(HandoverState, visit.typed("to")),
-                   visit.typed("note"), owner=_owner(visit, found.customer_id))  # fmt: skip
+                   visit.typed("note"), owner=visit.owner_of(found.customer_id))  # fmt: skip
     return visit.go("/tonight#handovers")
-
-
-def _owner(visit: Visit, customer_id: str) -> str:
-    row = visit.people.rows([customer_id]).get(customer_id, {})
-    return visit.shop.policies.team.account_manager_of(row.get("account_manager")).person_id

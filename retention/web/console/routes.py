@@ -34,8 +34,8 @@ def _home(visit: Visit) -> Response:
     return visit.go("/queue" if visit.person.roles & DECIDE else "/tonight")
 
 
-def _get(path: str, handler: object, roles: frozenset[Role] = EVERYBODY, **more: bool) -> Page:
-    return Page(path, handler, roles=roles, **more)  # type: ignore[arg-type]
+def _get(path: str, handler: object, roles: frozenset[Role] = EVERYBODY) -> Page:
+    return Page(path, handler, roles=roles)  # type: ignore[arg-type]
 
 
 def _post(path: str, handler: object, roles: frozenset[Role] = DECIDE) -> Page:
@@ -45,7 +45,7 @@ def _post(path: str, handler: object, roles: frozenset[Role] = DECIDE) -> Page:
 PAGES: tuple[Page, ...] = (
     _get("/", _home),
     _get("/queue", queue.show_queue),
-    _get("/queue/{id}", item.show_item, writes=True),
+    _get("/queue/{id}", item.show_item),
     _get("/queue/{id}/message", message_frame.show_message),
     _get("/queue/{id}/message.eml", message_frame.show_eml),
     _get("/queue/{id}/letter.pdf", message_frame.show_pdf),
