@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     )
     mail_postal_address: str = Field("", description="ours, shown in commercial messages")
     public_url: str | None = Field(
-        None, pattern=r"^https://[a-z0-9.-]+(:\d+)?(/.*)?$", description="of the customer pages"
+        None,
+        pattern=r"^(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:\d+)?(/.*)?$",
+        description="of the customers' pages; plain http only on this machine",
     )
     secret_key: SecretStr | None = Field(
         None, description="makes the tokens in messages; kept in the state folder if unset"

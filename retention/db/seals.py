@@ -29,11 +29,14 @@ SILENT: dict[type[m.Base], frozenset[str]] = {
     m.GateOverride: frozenset(),
     m.Handover: frozenset(),
     m.Holdout: frozenset(),
+    m.InstalmentPlan: frozenset(),
     m.Message: frozenset({"lease_until", "waiting_for", "waiting_since", "not_before"}),
     m.Offer: frozenset(),
     m.Receipt: frozenset(),
+    m.ReceivedEvent: frozenset(),
     m.Rendering: frozenset(),
     m.Run: frozenset({"lease_until"}),
+    m.Submission: frozenset(),
     m.Switch: frozenset(),
     m.Viewing: frozenset(),
     m.Waiver: frozenset(),
@@ -44,7 +47,8 @@ LATER: dict[type[m.Base], dict[str, object]] = {
     m.AgreedCall: {"cancelled_at": None},
     m.Approval: {"withdrawn_at": None},
     m.Message: {"waited": 0},
-    m.Rendering: {"letter": None, "edits": None, "edited_at": None},
+    m.Offer: {"confirmed_on": None},
+    m.Rendering: {"letter": None, "edits": None, "edited_at": None, "pages": None, "topic": None},
 }
 """Columns that came when there were hashes, with what rows of before hold: that is not hashed."""
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
-from retention.db.models import DeliveryAttempt, Message, Rendering
+from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.db.seals import touch
 from retention.domain.messages import (
     AttemptStage,
@@ -21,15 +21,16 @@ from retention.domain.messages import (
     verdict_of,
     wait_before_retry,
 )
-from retention.messages import outbox
+from retention.messages import customer_links, outbox
+from retention.messages.customer_links import Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A message that this process alone may send now. `attempt` is its fence.
 
-    It is dated by `claimed_at`; `letter` is what its PDF is made of. `waited` are the seconds that
-    rules have kept it until then.
+    It is dated by `claimed_at`; `letter` is what its PDF is made of, `tokens` are of its
+    links. `waited` are the seconds that rules have kept it until then.
     """
 
     message_id: str
@@ -43,6 +44,7 @@ class Claimed:
     claimed_at: datetime
     letter: str | None = None
     waited: int = 0
+    tokens: Tokens = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,14 @@ def claim(session: Session, ids: Sequence[str], now: datetime, lease: timedelta)
     if not numbers:
         return []
     connection.execute(_BEGIN, [{"key": key, "n": n, "at": now} for key, n in numbers.items()])
+    rows = connection.execute(_TAKEN, {"ids": list(numbers)}).all()
+    leaving = ((row.action_id, row.customer_id, row.pages) for row in rows if row.pages)
+    tokens = customer_links.mint(session, leaving, now)
     found = {
         row.id: Claimed(row.id, numbers[row.id], row.action_id, row.policy, row.return_path,
                         row.recipient, row.raw, row.content_hash, now, row.letter,
-                        _waited(row, now))
-        for row in connection.execute(_TAKEN, {"ids": list(numbers)})
+                        _waited(row, now), tokens.get(row.action_id, {}))
+        for row in rows
     }  # fmt: skip
     return [found[message_id] for message_id in ids if message_id in found]
 
@@ -89,7 +94,9 @@ _BEGIN = insert(DeliveryAttempt.__table__).values(  # type: ignore[arg-type]
 _TAKEN = (
     select(Message.id, Message.action_id, Message.policy, Message.content_hash,
            Message.waited, Message.waiting_since,
-           Rendering.return_path, Rendering.recipient, Rendering.raw, Rendering.letter)
+           Rendering.return_path, Rendering.recipient, Rendering.raw, Rendering.letter,
+           Rendering.pages, Action.customer_id)
+    .join(Action, Action.id == Message.action_id)
     .join(Rendering, Rendering.action_id == Message.action_id)
     .where(Message.id.in_(bindparam("ids", expanding=True)))
 )  # fmt: skip

@@ -164,6 +164,7 @@ class PostOffice:
             self._rules.timezone,
             self._templates,
             self._logo,
+            claimed.tokens,
         )
 
     def _end(

@@ -10,6 +10,7 @@ class ActionKind(StrEnum):
     CALL = "call"
     LETTER = "letter"
     REVIEW = "review"
+    SMS = "sms"
 
 
 class Purpose(StrEnum):
@@ -22,6 +23,7 @@ class Purpose(StrEnum):
     NOTICE_CHECK = "notice_check"
     RETRACTION = "retraction"
     STUCK = "stuck"
+    CALLBACK = "callback"
 
 
 Part = int | Purpose
@@ -63,3 +65,6 @@ OPEN_ACTION_STATES: frozenset[ActionState] = frozenset(
     {_S.PROPOSED, _S.HELD, _S.PENDING_APPROVAL, _S.APPROVED}
 )
 """States in which an action still waits for somebody or something."""
+
+SENT_KINDS = frozenset({ActionKind.EMAIL, ActionKind.SMS})
+"""What leaves by itself once it is approved."""

@@ -33,6 +33,9 @@ class ExclusionReason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     BOUNCED = "bounced"
     OTHER = "other"
+    PAID = "paid"
+    PAUSED = "paused"
+    ADDRESS_CHANGED = "address_changed"
 
 
 ALL = "all"

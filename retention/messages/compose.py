@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 from retention.db.models import Action, Rendering
 from retention.domain.actions import ActionKind
+from retention.domain.customer_pages import PagePurpose
 from retention.domain.errors import TemplateError
 from retention.domain.messages import MessageClass
 from retention.domain.people import Person
+from retention.messages.customer_links import place_of as token_place
 from retention.messages.editing import with_edits
 from retention.messages.invitations import Appointment, Words, make_invitation
 from retention.messages.leaving import letter_text, pdf_of
@@ -66,6 +68,11 @@ def compose(
     envelope = _envelope(action, row, manager, sender, template, token)
     values = values_of(row, manager, sender.company, terms, action.proposed_on)
     values["sender"] = _about_us(action, manager, sender, envelope)
+    pages = _pages(action, template, sender)
+    values["page"] = {
+        "answer": _address(sender, template.front.page, pages),
+        "preferences": _address(sender, PagePurpose.PREFERENCES, pages),
+    }
     manner = manner_of(template, row, sender)
     rendered = render(sender.templates, template, values, manner)
     by_post = action.kind is ActionKind.LETTER
@@ -101,7 +108,25 @@ def compose(
         else build_bytes(rendered, envelope, tuple(files), invitation, inline_logo(logo)),
         letter=letter,
         edits=edits or None,
+        pages=pages or None,
+        topic=template.front.topic,
     )
+
+
+def _pages(action: Action, template: Template, sender: Sender) -> list[str]:
+    """Which links a message gets when it leaves: nothing on paper can be touched."""
+    if sender.public_url is None or action.kind is ActionKind.LETTER:
+        return []
+    found = [str(template.front.page)] if template.front.page else []
+    legal = template.customer_class is MessageClass.LEGAL_NOTICE
+    return found if legal else [*found, str(PagePurpose.PREFERENCES)]
+
+
+def _address(sender: Sender, purpose: PagePurpose | None, pages: list[str]) -> str:
+    """Return where a page will be, with a place for its token; nothing without one."""
+    if purpose is None or purpose not in pages:
+        return ""
+    return f"{(sender.public_url or '').rstrip('/')}/c/{purpose}/{token_place(purpose)}"
 
 
 def _about_us(
@@ -161,19 +186,20 @@ def _envelope(
         message_id=message_id_for(token, address),
         written_at=None,
         language=template.language,
-        unsubscribe=_ways_out(sender, token) if commercial else (),
+        unsubscribe=_ways_out(action, template, sender, token) if commercial else (),
         list_id=f"news.{address.rpartition('@')[2]}" if commercial else None,
     )
 
 
-def _ways_out(sender: Sender, token: str) -> tuple[str, ...]:
+def _ways_out(action: Action, template: Template, sender: Sender, token: str) -> tuple[str, ...]:
     """How to stop what can be declined: by a page and by mail, where something answers them.
 
     Without a mailbox that is read there is no header: what stands in it must work.
     """
     ways = []
-    if sender.public_url:
-        ways.append(f"{sender.public_url.rstrip('/')}/u/{token}")
+    page = _address(sender, PagePurpose.PREFERENCES, _pages(action, template, sender))
+    if page:
+        ways.append(page)
     if sender.replies_to:
         box = quote(tagged(sender.replies_to, token), safe="@+")
         ways.append(f"mailto:{box}?subject=unsubscribe")

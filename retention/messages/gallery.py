@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from retention.messages.compose import letterhead
 from retention.messages.letters import make_pdf
 from retention.messages.rendering import Rendered, render
-from retention.messages.samples import SAMPLES, Sample
+from retention.messages.samples import PAGES_HOST, SAMPLES, Sample
 from retention.messages.sender import Sender
 from retention.messages.template_filters import Manner, long_date
 from retention.messages.templates import Template, list_templates, load_template
@@ -33,7 +33,9 @@ def show(sender: Sender, purpose: str, language: str, sample_name: str) -> Rende
     """Return a template with a sample. Raises TemplateError."""
     template = load_template(sender.templates, purpose, language)
     sample = next((s for s in SAMPLES if s.name == sample_name), SAMPLES[0])
-    return render(sender.templates, template, sample.values(), _manner(sender, template, sample))
+    return render(
+        sender.templates, template, sample.values(pages=True), _manner(sender, template, sample)
+    )
 
 
 def write_gallery(sender: Sender, folder: Path) -> int:
@@ -55,7 +57,7 @@ def write_gallery(sender: Sender, folder: Path) -> int:
 
 def _exhibit(sender: Sender, folder: Path, template: Template, sample: Sample) -> Exhibit:
     manner = _manner(sender, template, sample)
-    values = sample.values() | {"company": sender.company}
+    values = sample.values(pages=True) | {"company": sender.company}
     made = render(sender.templates, template, values, manner)
     stem = f"{template.purpose}-{template.language}-{sample.name.replace(' ', '-')}"
     (folder / f"{stem}.html").write_text(made.html, "utf-8")
@@ -85,4 +87,5 @@ def _letter(sender: Sender, sample: Sample, made: Rendered, manner: Manner) -> b
 def _manner(sender: Sender, template: Template, sample: Sample) -> Manner:
     country = sample.country.get(template.language, "GB")
     locale = f"{template.language}_{country}"
-    return Manner(locale, sender.currency, sender.own_hosts, sender.timezone, sender.brand)
+    hosts = sender.own_hosts | {PAGES_HOST}
+    return Manner(locale, sender.currency, hosts, sender.timezone, sender.brand)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from retention.messages.customer_links import Tokens, with_tokens
 from retention.messages.letters import LAYOUT, Letterhead, make_pdf
 from retention.messages.template_filters import long_date
 
@@ -29,14 +30,18 @@ def as_leaving(
     timezone: str,
     templates: Path,
     logo: Path | None = None,
+    tokens: Tokens | None = None,
 ) -> bytes:
     """Return an e-mail as it goes over the wire at a moment, in the sender's zone.
 
-    `letter` is what its PDF is made of, if it has one. Raises TemplateError.
+    `letter` is what its PDF is made of, if it has one; `tokens` are those of its links. Raises
+    TemplateError.
     """
     there = at.astimezone(ZoneInfo(timezone))
     if raw.startswith(_DATE):
         raw = raw.split(_BREAK, 1)[1]
+    if tokens:
+        raw = with_tokens(raw, tokens)
     if letter is not None:
         raw = _with_pdf(raw, pdf_of(letter, at, timezone, templates, logo))
     return _DATE + format_datetime(there).encode("ascii") + _BREAK + raw

@@ -9,7 +9,7 @@ from pathlib import Path
 from retention.domain.errors import ConfigError, TemplateError
 from retention.domain.messages import MessageClass
 from retention.messages.rendering import render
-from retention.messages.samples import SAMPLES
+from retention.messages.samples import PAGES_HOST, SAMPLES
 from retention.messages.template_filters import Manner
 from retention.messages.templates import Template, list_templates, load_template
 
@@ -82,9 +82,10 @@ def _wrong_class(template: Template, source: str) -> Iterator[str]:
 def _unrenderable(root: Path, template: Template, hosts: frozenset[str]) -> Iterator[str]:
     for sample in SAMPLES:
         country = sample.country.get(template.language, "GB")
-        manner = Manner(f"{template.language}_{country}", "EUR", hosts)
+        manner = Manner(f"{template.language}_{country}", "EUR", hosts | {PAGES_HOST})
         try:
             made = render(root, template, sample.values(), manner)
+            render(root, template, sample.values(pages=True), manner)
         except TemplateError as error:
             yield f"with the sample '{sample.name}': {error.found}"
             return

@@ -45,6 +45,10 @@ def to_html(tokens: Sequence[Token]) -> str:
         beside = {place - _APART, place + _APART} & set(places)
         token = tokens[place + 1]
         token.children[0].attrSet("class", "button plain" if beside else "button")  # type: ignore[index]
+    for token in filter(is_scale, tokens):
+        for child in token.children or ():
+            if child.type == "link_open":
+                child.attrSet("class", "step")
     html: str = _PARSER.renderer.render(list(tokens), _PARSER.options, {})
     return html
 
@@ -54,6 +58,15 @@ def is_button(token: Token) -> bool:
     children = token.children or []
     links = [child for child in children if child.type == "link_open"]
     return len(links) == 1 and children[0].type == "link_open" and children[-1].type == "link_close"
+
+
+def is_scale(token: Token) -> bool:
+    """Tell whether a paragraph is a row of links and nothing else: one page, several answers."""
+    children = token.children or []
+    links = sum(child.type == "link_open" for child in children)
+    between = [c.content.strip() for at, c in enumerate(children) if c.type == "text" and (
+        at == 0 or children[at - 1].type != "link_open")]  # fmt: skip
+    return links > 1 and not any(between)
 
 
 def to_text(tokens: Sequence[Token], fill: Callable[[str], str]) -> str:
@@ -73,7 +86,8 @@ def to_text(tokens: Sequence[Token], fill: Callable[[str], str]) -> str:
         elif token.type == "list_item_open":
             tight_item = True
         elif token.type == "inline":
-            text = fill(_inline(token.children or []))
+            says = _scale if is_scale(token) else _inline
+            text = fill(says(token.children or []))
             opener = tokens[position - 1]
             if tight_item and lists:
                 lines.append(_list_item(text, lists))
@@ -111,6 +125,13 @@ def _wrapped(text: str, first: str = "", rest: str = "") -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _scale(children: Sequence[Token]) -> str:
+    """A row of links to one page: their labels, and the page once."""
+    labels = [child.content for child in children if child.type == "text" and child.content.strip()]
+    first = next(child for child in children if child.type == "link_open")
+    return f"{' '.join(labels)}: {str(first.attrGet('href')).partition('?')[0]}"
 
 
 def _inline(children: Sequence[Token]) -> str:

@@ -45,6 +45,7 @@ _PLACE = re.compile(r"zqv(\d{4})vqz")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 _ANY = re.compile(r'href="([^"]*)"|zqv(\d{4})vqz|zqx(subject|preheader|company)xqz')
 _SCHEMES = ("mailto:", "tel:", "https://")
+_ON_THIS_MACHINE = ("http://127.0.0.1", "http://localhost")
 MAX_HTML_BYTES = 60 * 1024
 _BROKEN = (
     JinjaError,
@@ -104,11 +105,20 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
         text = to_text(tokens, lambda part: _typed(_fill(part, placed)))
         outer = {"subject": subject, "preheader": preheader, "company": str(values["company"])}
         html = _fill_html(shape.page, placed, outer, manner.hosts)
-        blocks = to_blocks(tokens, lambda part: _fill(part, placed)) if front.pdf else []
+        blocks = _on_paper(root, template, context, placed) if front.pdf else []
         _refuse_large(html)
     except _BROKEN as error:
         raise TemplateError(name, str(error), "Correct the template or its values.") from error
     return Rendered(subject, preheader, text, html, tuple(blocks), event)
+
+
+def _on_paper(
+    root: Path, template: Template, context: dict[str, Any], placed: list[str]
+) -> list[dict[str, Any]]:
+    """What a letter says: the same, but for links to pages, which nobody can touch there."""
+    there = {**context, "page": dict.fromkeys(context.get("page", ()), "")}
+    tokens = parse(_compiled(root, template.body).render(there))
+    return to_blocks(tokens, lambda part: _fill(part, placed))
 
 
 def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
@@ -201,13 +211,16 @@ def _fill_html(
 
     def link(match: re.Match[str]) -> str:
         whole = _PLACE.fullmatch(match[1])
-        target = placed[int(whole[1])] if whole else html_escaping.unescape(match[1])
-        if not target.startswith(_SCHEMES):
+        begins = _PLACE.match(match[1])
+        target = placed[int(begins[1])] if begins else html_escaping.unescape(match[1])
+        if not target.startswith((*_SCHEMES, *_ON_THIS_MACHINE)):
             raise ValueError(f"a link must begin with one of {', '.join(_SCHEMES)}")
-        if target.startswith("https://"):
+        if target.startswith("http"):
             _require_own_host(target, hosts)
         address = target
-        if not whole:
+        if begins and not whole:
+            address = target + html_escaping.unescape(match[1][begins.end() :])
+        elif not whole:
             address = _PLACE.sub(lambda m: quote(placed[int(m[1])], safe="@+ "), target)
         return f'href="{html_escaping.escape(address).replace(" ", "")}"'
 

@@ -25,11 +25,12 @@ class Sample:
     said: str = "accept"
     notes: tuple[str, ...] = field(default=())
 
-    def values(self) -> Values:
-        """Return everything a template may ask for."""
+    def values(self, *, pages: bool = False) -> Values:
+        """Return everything a template may ask for; with `pages` where customers answer on them."""
         return {
             "company": "Example Company",
             "console": "",
+            "page": dict.fromkeys(("answer", "preferences"), _PAGE if pages else ""),
             "customer": {
                 "name": self.customer,
                 "number": "C-10045",
@@ -106,6 +107,10 @@ class Sample:
                 "until": date(2026, 12, 30),
                 "starts_on": date(2027, 1, 1),
                 "answer_by": date(2026, 12, 4),
+                "parts": 3,
+                "part": Decimal("41.50"),
+                "amount": Decimal("124.50"),
+                "first_on": date(2026, 12, 15),
             },
         }
 
@@ -121,6 +126,8 @@ class Sample:
 
 
 _MANY = 40
+PAGES_HOST = "answers.example.com"
+_PAGE = f"https://{PAGES_HOST}/c/offer/{'a' * 52}"
 _EUROPE = {"en": "GB", "es": "ES"}
 
 SAMPLES: tuple[Sample, ...] = (

@@ -4,9 +4,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
+from retention.domain.customer_pages import PagePurpose
 from retention.domain.errors import TemplateError
 from retention.domain.messages import MessageClass, SendPolicy, TeamClass
 from retention.yaml_files import PolicyModel, parse_policy
@@ -36,7 +38,8 @@ class FrontMatter(PolicyModel):
     """The head of a template file.
 
     `pdf` attaches the message as a letter too; `offers` is for messages that sell or propose, which
-    a legal notice never does. A button leads to one of `answers`: `{{ answer.NAME }}`.
+    a legal notice never does. A button leads to one of `answers`: `{{ answer.NAME }}`, or to the
+    `page` on which its reader answers: `{{ page.answer }}`. `topic` is what they can switch off.
     """
 
     subject: str = Field(min_length=1)
@@ -47,6 +50,8 @@ class FrontMatter(PolicyModel):
     offers: bool = False
     calendar: CalendarMatter | None = None
     answers: dict[str, AnswerMatter] = Field(default_factory=dict)
+    page: PagePurpose | None = None
+    topic: Literal["guides", "surveys", "offers"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,16 @@ from retention.db.models.console import (
     SignInLink,
     WebSession,
 )
+from retention.db.models.customer_pages import (
+    ApiKey,
+    CustomerLink,
+    InstalmentPlan,
+    Preference,
+    ReceivedEvent,
+    Submission,
+    WebhookDelivery,
+    WebhookEvent,
+)
 from retention.db.models.foundation import Base
 from retention.db.models.messages import DeadAddress, DeliveryAttempt, Incoming, Message
 from retention.db.models.runs import Alert, Batch, GateOverride, Round, Run, Switch
@@ -44,6 +54,7 @@ __all__ = [
     "Action",
     "AgreedCall",
     "Alert",
+    "ApiKey",
     "Approval",
     "AuditEvent",
     "AuditRecord",
@@ -54,6 +65,7 @@ __all__ = [
     "Claim",
     "Comment",
     "Confirmation",
+    "CustomerLink",
     "DeadAddress",
     "Delegation",
     "DeliveryAttempt",
@@ -63,18 +75,24 @@ __all__ = [
     "Handover",
     "Holdout",
     "Incoming",
+    "InstalmentPlan",
     "Message",
     "Offer",
     "PlaybookVersion",
+    "Preference",
     "Receipt",
+    "ReceivedEvent",
     "Rendering",
     "Round",
     "Run",
     "SavedView",
     "SignInAttempt",
     "SignInLink",
+    "Submission",
     "Switch",
     "Viewing",
     "Waiver",
     "WebSession",
+    "WebhookDelivery",
+    "WebhookEvent",
 ]

@@ -73,7 +73,8 @@ class Rendering(Base):
     """The exact bytes that will be sent, as approvers see them, but for the day they leave on.
 
     `letter` is what a PDF among them is made of, as JSON: it is made anew with that day. `edits`
-    are the free parts that a person has written anew, by name, as Markdown.
+    are the free parts that a person has written anew, by name, as Markdown. `pages` are the links
+    that it gets when it leaves, `topic` is what its reader can switch off it by.
     """
 
     __tablename__ = "rendering"
@@ -96,6 +97,8 @@ class Rendering(Base):
     letter: Mapped[str | None]
     edits: Mapped[dict[str, str] | None]
     edited_at: Mapped[datetime | None]
+    pages: Mapped[list[str] | None]
+    topic: Mapped[str | None] = mapped_column(String(24))
 
 
 class Receipt(Base):
@@ -135,7 +138,10 @@ class Approval(Base):
 
 
 class Offer(Base):
-    """One version of what a proposal offers, and what the customer has answered."""
+    """One version of what a proposal offers, and what the customer has answered.
+
+    `confirmed_on` is when the company's own system showed what was accepted.
+    """
 
     __tablename__ = "offer"
 
@@ -156,6 +162,7 @@ class Offer(Base):
     answered_by: Mapped[str | None]
     note: Mapped[str | None]
     void_reason: Mapped[VoidReason | None]
+    confirmed_on: Mapped[date | None]
 
 
 class AgreedCall(Base):

@@ -12,11 +12,13 @@ from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.alerts import TroubleKind
 from retention.domain.approving import ReasonCode
 from retention.domain.cases import CaseEventKind, CaseState
+from retention.domain.customer_pages import Doubt, PagePurpose, Said
 from retention.domain.decision_kinds import DecisionKind
 from retention.domain.exclusions import ExclusionKind, ExclusionReason
 from retention.domain.handovers import HandoverState
 from retention.domain.holdouts import Arm
 from retention.domain.incoming import IncomingKind
+from retention.domain.instalments import PlanState
 from retention.domain.limits import BatchState
 from retention.domain.messages import MessageClass, MessageState, SendPolicy
 from retention.domain.offers import OfferKind, OfferState, VoidReason
@@ -52,6 +54,10 @@ _ENUMS = (
     OfferState,
     VoidReason,
     WaiverState,
+    PagePurpose,
+    Said,
+    Doubt,
+    PlanState,
 )
 
 
