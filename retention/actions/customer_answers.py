@@ -1,5 +1,6 @@
 """What a customer says to an offer: recorded, and confirmed to them in writing."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from retention.messages.sender import Sender
 from retention.messages.terms import Terms
 from retention.people.actor import Author
 from retention.policies.load import Policies
+from retention.safeguards.exclusions import CUSTOMER
 from retention.snapshots.folders import Folders
 
 
@@ -32,7 +34,11 @@ def record_answer(
 
     Raises what `offers.answer` raises. A customer to whom nothing can be written gets no receipt.
     """
-    offer = offers.answer(session, action, author, said, counter_fee=counter_fee, note=note)
+    own = author.name == CUSTOMER  # what a colleague writes down was said in person
+    grace = policies.conversations.grace if own else timedelta()
+    offer = offers.answer(
+        session, action, author, said, counter_fee=counter_fee, note=note, grace=grace
+    )
     fee = counter_fee if said is Answer.COUNTER else offer.new_fee
     workdays = policies.calendars.of_company(author.on)
     receipt: dict[str, Plain] = {

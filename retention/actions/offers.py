@@ -1,8 +1,9 @@
 """The only writer of offers: draft, follow the message, record the customer's answer, revise."""
 
-from collections.abc import Collection
-from datetime import date
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
@@ -15,13 +16,23 @@ from retention.domain.offers import (
     OFFER_MOVES,
     STATE_AFTER,
     Answer,
+    OfferKind,
     OfferState,
     Proposal,
     VoidReason,
+    starts_on,
 )
 from retention.domain.transitions import require_move
 from retention.people.actor import Author
+from retention.webhooks import outgoing
+from retention.webhooks.outgoing import EventKind
 
+_AFTERTHOUGHT = timedelta(days=1)
+_EVENTS = {
+    OfferState.ACCEPTED: EventKind.OFFER_ACCEPTED,
+    OfferState.DECLINED: EventKind.OFFER_DECLINED,
+    OfferState.COUNTERED: EventKind.OFFER_COUNTERED,
+}
 _UNANSWERED = (OfferState.SENT, OfferState.VIEWED)
 _ANSWERABLE = frozenset(
     {*_UNANSWERED, OfferState.COUNTERED, OfferState.ACCEPTED, OfferState.DECLINED}
@@ -120,6 +131,67 @@ def expire_late(session: Session, today: date) -> None:
     touch(session, Offer, expired.all())
 
 
+def answerable_until(offer: Offer) -> date:
+    """Return the last day for an answer: who has answered may take it back the day after, too."""
+    if offer.answered_on is None:
+        return offer.expires_on
+    return max(offer.expires_on, offer.answered_on + _AFTERTHOUGHT)
+
+
+def _tell_others(
+    session: Session, action: Action, offer: Offer, author: Author, grace: timedelta
+) -> None:
+    """What was told before and has not left yet is taken back: only the last answer counts."""
+    subject = f"offer {offer.id}"
+    outgoing.withdraw(session, subject, author.now)
+    outgoing.tell(
+        session, _EVENTS[offer.state], subject, action.customer_id, author.now, grace=grace,
+        offer=offer.id, change=offer.kind, fee=str(offer.new_fee) if offer.new_fee else None,
+        currency=offer.currency, starts_on=starts_on(offer.expires_on), by=author.name,
+    )  # fmt: skip
+
+
+def confirm(session: Session, rows: Mapping[str, Mapping[str, Any]], on: date) -> list[str]:
+    """Note which accepted offers the company's own data shows by now; return their ids.
+
+    The fee that was agreed, or payment in advance: what cannot be seen there stays unconfirmed.
+    """
+    found = []
+    for offer, customer_id in _unconfirmed(session, rows):
+        if _is_shown(offer, rows[customer_id]):
+            offer.confirmed_on = on
+            found.append(offer.id)
+    return found
+
+
+def _unconfirmed(session: Session, customers: Iterable[str]) -> list[tuple[Offer, str]]:
+    wanted = set(customers)
+    rows = session.execute(
+        select(Offer, Action.customer_id)
+        .join(Action, Action.id == Offer.action_id)
+        .where(Offer.state == OfferState.ACCEPTED, Offer.confirmed_on.is_(None))
+        .order_by(Offer.id)
+    )
+    return [(offer, customer) for offer, customer in rows if customer in wanted]
+
+
+def waiting_for_confirmation(session: Session) -> list[tuple[Offer, Action]]:
+    """Return what customers have accepted and the company's own system does not show yet."""
+    rows = session.execute(
+        select(Offer, Action)
+        .join(Action, Action.id == Offer.action_id)
+        .where(Offer.state == OfferState.ACCEPTED, Offer.confirmed_on.is_(None))
+        .order_by(Offer.answered_on, Offer.id)
+    )
+    return [(offer, action) for offer, action in rows]
+
+
+def _is_shown(offer: Offer, row: Mapping[str, Any]) -> bool:
+    if offer.kind is OfferKind.PREPAID:
+        return row.get("prepaid") is True
+    return offer.new_fee is not None and row.get("monthly_fee") == offer.new_fee
+
+
 def of_action(action: Action) -> Offer:
     """Return the offer of an action. Raises NotFoundError when it offers nothing."""
     if action.offer is None:
@@ -137,8 +209,11 @@ def answer(
     *,
     counter_fee: Decimal | None = None,
     note: str = "",
+    grace: timedelta = timedelta(),
 ) -> Offer:
     """Record what a customer says to an offer, whoever writes it down; a later answer counts.
+
+    Other systems hear of it when the `grace` is over in which it may be taken back.
 
     Raises NotFoundError when the action offers nothing, NotAllowedError for an offer that the
     customer does not have, a date after its expiry, or a counter-offer without a fee.
@@ -147,14 +222,15 @@ def answer(
     subject = f"offer of action {action.id[:8]}"
     if offer.state not in _ANSWERABLE:
         raise NotAllowedError(subject, f"is {offer.state}", "Only a sent offer can be answered.")
-    if author.on > offer.expires_on:
+    if author.on > answerable_until(offer):
         raise NotAllowedError(subject, f"ran until {offer.expires_on}", "Propose a new one.")
-    if said is Answer.COUNTER and (counter_fee is None or counter_fee < 0):
+    if said is Answer.COUNTER and not (counter_fee is None and note) and (counter_fee or -1) < 0:
         raise NotAllowedError(subject, "a counter-offer needs a fee", "Say it with --fee.")
     target = STATE_AFTER.get(said)
     if target is not None and target is not offer.state:
         set_state(offer, target)
         offer.answered_on = author.on
+        _tell_others(session, action, offer, author, grace)
     offer.answered_by, offer.note = author.name, note or offer.note
     offer.counter_fee = counter_fee if said is Answer.COUNTER else offer.counter_fee
     author.tell(session, f"offer.{said}", action, offer=offer.id, fee=counter_fee, note=note)

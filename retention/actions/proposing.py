@@ -25,6 +25,7 @@ from retention.messages import outbox
 from retention.messages.compose import compose, written_at
 from retention.messages.sender import Sender
 from retention.messages.terms import Terms
+from retention.safeguards import preferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def propose(
     """
     action = _action_of(case, part, step, terms, work, number)
     if step.template is not None:
-        action.rendering = compose(action, work.row, work.manager, work.sender, terms, work.at)
+        row = preferences.spoken_to(session, work.row)
+        action.rendering = compose(action, row, work.manager, work.sender, terms, work.at)
     session.add(action)
     case.actions.append(action)
     if terms.offer is not None:

@@ -111,12 +111,14 @@ def _obstacles(
     scope = provider if scope is None and provider in around.stopped else scope
     if scope is not None:
         yield Refusal(MessageState.QUEUED, f"'{scope}' is stopped")
-    reason = kept_apart(around, queued.customer_id, queued.playbook, queued.message_class, on)
+    answers = queued.purpose is Purpose.RECEIPT  # what they said or agreed on is confirmed to them
+    reason = kept_apart(around, queued.customer_id, queued.playbook, queued.message_class, on,
+                        topic=queued.topic, answers=answers)  # fmt: skip
     if reason is not None:
         yield Refusal(MessageState.CANCELLED, reason)
     if queued.recipient.casefold() in dead:
         yield Refusal(MessageState.CANCELLED, "the address does not take our mail")
-    if queued.customer_id in around.replied:
+    if queued.customer_id in around.replied and not answers:
         yield Refusal(MessageState.QUEUED, "the customer has written to us")
 
 

@@ -36,6 +36,7 @@ _COLUMNS = (  # in the order of QueuedMessage
     Rendering.recipient,
     Rendering.timezone,
     Rendering.place,
+    Rendering.topic,
 )
 
 
@@ -85,6 +86,7 @@ class QueuedMessage(NamedTuple):
     recipient: str
     timezone: str | None
     place: str
+    topic: str | None
 
     def waited_until(self, now: datetime) -> timedelta:
         """Return for how long it has waited by rule, up to now: that ages no approval."""

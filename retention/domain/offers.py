@@ -47,7 +47,7 @@ OFFER_MOVES: dict[OfferState, frozenset[OfferState]] = {
     # A customer may change their mind while the offer stands; the later answer counts.
     _O.COUNTERED: frozenset({_O.VOIDED}) | _ANSWERS - {_O.COUNTERED},
     _O.DECLINED: frozenset({_O.ACCEPTED, _O.COUNTERED, _O.VOIDED}),
-    _O.ACCEPTED: frozenset({_O.DECLINED, _O.VOIDED}),
+    _O.ACCEPTED: frozenset({_O.DECLINED, _O.COUNTERED, _O.VOIDED}),
     _O.EXPIRED: frozenset({_O.ACCEPTED}),
     _O.VOIDED: frozenset(),
 }

@@ -6,6 +6,7 @@ leaves the same rows.
 """
 
 from collections.abc import Iterable
+from datetime import date
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,7 @@ from retention.ladder.stuck import find_stuck
 from retention.messages.compose import written_at
 from retention.messages.sender import Sender
 from retention.policies.load import Policies
+from retention.safeguards import instalments
 from retention.snapshots.customers import read_facts, read_rows
 from retention.snapshots.folders import Folders
 
@@ -45,6 +47,7 @@ def decide_night(
     offers.expire_late(session, as_of)
     expired = actions.expire_overdue(session, as_of)
     escalated = escalation.escalate_overdue(session, policies, as_of)
+    _see_agreements(session, folders, as_of, sender)
     open_cases = load_open(session)
     known = look(session, policies, folders, pulled, open_cases)
     taken_back = take_back_wrongly_addressed(session, open_cases, known.evidence)
@@ -83,6 +86,17 @@ def decide_night(
         newly=entrants.newly,
         doubt=entrants.doubt,
     )
+
+
+def _see_agreements(session: Session, folders: Folders, as_of: date, sender: Sender) -> None:
+    """See in tonight's data what was agreed before: fees that changed, parts that were paid."""
+    plans = instalments.running(session)
+    agreed = offers.waiting_for_confirmation(session)
+    customers = {plan.customer_id for plan in plans} | {a.customer_id for _, a in agreed}
+    if customers:
+        rows = read_rows(folders.snapshots, as_of, customers)
+        offers.confirm(session, rows, as_of)
+        instalments.settle(session, plans, rows, as_of, written_at(as_of, sender.timezone))
 
 
 def _entrants(

@@ -19,6 +19,9 @@ from retention.domain.transitions import before, require_move
 from retention.messages.content_hash import content_of
 
 _NEVER_LEFT = frozenset({MessageState.CANCELLED, MessageState.EXPIRED, MessageState.FAILED})
+IN_DOUBT = frozenset({MessageState.SENDING, MessageState.UNKNOWN, MessageState.SENT})
+"""States in which a message may have arrived before its action says so."""
+
 _ONE_SIDED = {"synchronize_session": False}
 
 

@@ -75,7 +75,7 @@ def _notice(plan: NoticePlan, terms: Terms, row: dict[str, Any]) -> dict[str, Pl
         "effective_on": plan.effective_on,
         "contest_by": plan.effective_on - timedelta(days=1),
         "alternative": said.get("alternative", ""),
-        "alternative_contact": _on_one_line(said.get("alternative_contact", "")),
+        "alternative_contact": on_one_line(said.get("alternative_contact", "")),
         "fees": said.get("fee_waived", ""),
         "fee_amount": said.get("fee_amount", ""),
         "open_amount": max(row.get("open_amount") or Decimal(0), Decimal(0)),
@@ -87,6 +87,6 @@ def _notice(plan: NoticePlan, terms: Terms, row: dict[str, Any]) -> dict[str, Pl
     }
 
 
-def _on_one_line(contact: str) -> str:
+def on_one_line(contact: str) -> str:
     """Keep a telephone number together; an address may be broken."""
     return contact.replace(" ", "\u00a0") if _PHONE.fullmatch(contact) else contact

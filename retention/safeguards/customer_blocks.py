@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import Action
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.customer_pages import topic_scope
 from retention.domain.exclusions import Exclusion, ExclusionKind, in_force
 from retention.domain.forms import REPLY
 from retention.domain.messages import MessageClass
@@ -82,18 +83,27 @@ def kept_apart(
     playbook: PlaybookName,
     message_class: MessageClass | None,
     on: date,
+    *,
+    topic: str | None = None,
+    answers: bool = False,
 ) -> str | None:
-    """Return why a customer is left alone, or None. Nothing suppresses a legal notice."""
+    """Return why a customer is left alone, or None. Nothing suppresses a legal notice.
+
+    `topic` is what they may have switched off; what `answers` them is kept back by no hold.
+    """
     theirs = around.exclusions.get(customer_id, ())
-    for kind in (ExclusionKind.HOLD, ExclusionKind.EXEMPTION):
+    holding = () if answers else (ExclusionKind.HOLD, ExclusionKind.EXEMPTION)
+    for kind in holding:
         found = in_force(theirs, kind, playbook, on)
         if found is not None:
             return f"the customer has a {kind}: {found.reason}"
     if message_class is None or message_class is MessageClass.LEGAL_NOTICE:
         return None
-    found = in_force(theirs, ExclusionKind.SUPPRESSION, message_class, on)
-    if found is not None:
-        return f"suppressed: {found.reason}"
+    scopes = [str(message_class), *([topic_scope(topic)] if topic else [])]
+    for scope in scopes:
+        found = in_force(theirs, ExclusionKind.SUPPRESSION, scope, on)
+        if found is not None:
+            return f"suppressed: {found.reason}"
     if message_class is MessageClass.COMMERCIAL and customer_id in around.noticed:
         return "the customer has been given notice"  # nobody who was given notice is sold anything
     return None

@@ -64,11 +64,15 @@ def place(
 
 
 def place_for_customer(session: Session, wish: Wish, now: datetime) -> ExclusionRow:
-    """Place what a customer has asked for; the same wish twice is one. Needs nobody's consent."""
+    """Place what a customer has asked for; the same wish twice is one. Needs nobody's consent.
+
+    One that ends before is not the same.
+    """
     for row in session.scalars(
         _in_force(wish.starts_on).where(ExclusionRow.customer_id == wish.customer_id)
     ):
-        if (row.kind, row.scope, row.reason) == (wish.kind, wish.scope, wish.reason):
+        lasts = row.ends_on is None or (wish.ends_on is not None and row.ends_on >= wish.ends_on)
+        if lasts and (row.kind, row.scope, row.reason) == (wish.kind, wish.scope, wish.reason):
             return row
     return _write(session, wish, CUSTOMER, now)
 
@@ -126,6 +130,12 @@ def release(
     row.released_at, row.released_by = now, person.person_id
     _tell(session, row, "released", person.person_id, now)
     return row
+
+
+def end(session: Session, row: ExclusionRow, by: str, now: datetime) -> None:
+    """End what the customer, or the program, has placed: nobody's consent is needed."""
+    row.released_at, row.released_by = now, by
+    _tell(session, row, "released", by, now)
 
 
 def customer_of(session: Session, exclusion_id: int) -> str:

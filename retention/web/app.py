@@ -22,6 +22,7 @@ from retention.db import schema
 from retention.settings import Settings
 from retention.web.answering import MOST_BYTES, route
 from retention.web.console.routes import PAGES
+from retention.web.customer.routes import routes as customer_routes
 from retention.web.headers import SecurityHeaders
 from retention.web.oidc import IdentityProvider
 from retention.web.sign_in import SignIn
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> Starlette:
         Route("/readyz", _ready, name="GET /readyz"),
         *IdentityProvider(workshop, sign_in).routes(),
         *sign_in.routes(),
+        *customer_routes(workshop),
         *(route(page, workshop) for page in PAGES),
         Mount("/static", Kept(directory=settings.templates_dir / "web" / "static")),
     ]

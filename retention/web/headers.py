@@ -54,7 +54,7 @@ class SecurityHeaders:
                 begun.append(True)
                 headers = MutableHeaders(scope=message)
                 for name, value in {**_ALWAYS, **self._more}.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
                 headers.setdefault("Content-Security-Policy", PAGE)
                 headers.setdefault("Cache-Control", "no-store")
                 if "sandbox" not in headers["Content-Security-Policy"]:

@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
 from retention.messages.money import money
+from retention.messages.template_filters import locale_of, long_date
 
 LANGUAGES = {"en": "English", "es": "Español"}
 _LOCALES = {"en": "en_GB", "es": "es_ES"}
@@ -37,10 +38,13 @@ class Wording:
     currency: str
     timezone: str
     catalogue: dict[str, str | tuple[str, ...]]
+    country: str = ""
 
     @property
     def locale(self) -> Locale:
         """The reader's locale."""
+        if self.country:
+            return locale_of(f"{self.language}_{self.country}")
         return Locale.parse(_LOCALES[self.language])
 
     def say(self, words: str, **values: object) -> str:
@@ -63,6 +67,10 @@ class Wording:
         if year:
             return str(format_date(day, "long", locale=self.locale))
         return str(format_skeleton("EMMMd", day, locale=self.locale))
+
+    def long_day(self, value: date) -> str:
+        """Return a date written out, with its weekday and its year."""
+        return long_date(value, str(self.locale))
 
     def moment(self, value: datetime | None, *, year: bool = False) -> str:
         """Return a moment on the company's clock."""

@@ -1,9 +1,11 @@
 """A console over a small world: people sign in, and see messages of every stage."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from retention.bootstrap import Application
 from retention.clock import travel, utc_now
 from retention.db.models import Action
 from retention.db.session import reading, writing
@@ -36,6 +39,9 @@ _TURNS = (0, 2, 9, 15, 21)
 _LAST, _WORKED, _EACH = 25, 22, 4
 
 
+PAGES = "https://answers.example.com"
+
+
 class ConsoleWorld(World):
     """Twenty customers, four each at a notice, a talk, a prepaid offer, a proposal, a review."""
 
@@ -45,7 +51,14 @@ class ConsoleWorld(World):
         kept = once("console-world", lambda folder: ConsoleWorld().play(folder))
         shutil.copytree(kept / "home", self.home, dirs_exist_ok=True)
         self.today = date.fromisoformat((kept / "today").read_text("utf-8"))
+        self.links = json.loads((kept / "links.json").read_text("utf-8"))
         self.people = _people()
+
+    def _application(self, url: str) -> Application:
+        """As any world's, with pages for customers."""
+        shop = super()._application(url)
+        settings = shop.settings.model_copy(update={"public_url": PAGES})
+        return replace(shop, settings=settings, sender=replace(shop.sender, public_url=PAGES))
 
     def play(self, folder: Path) -> None:
         """Play the months before, and keep what they leave."""
@@ -65,6 +78,7 @@ class ConsoleWorld(World):
         self.shop.engine.dispose()
         shutil.copytree(self.home, folder / "home")
         (folder / "today").write_text(self.today.isoformat(), "utf-8")
+        (folder / "links.json").write_text(json.dumps(self.links), "utf-8")
         self.teardown()
 
     def _let_through(self) -> None:

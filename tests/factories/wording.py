@@ -24,7 +24,7 @@ def said() -> set[str]:
 
 
 def _of_pages() -> Iterator[str]:
-    for path in sorted((ROOT / "templates" / "web").glob("*.html")):
+    for path in sorted((ROOT / "templates" / "web").rglob("*.html")):
         with path.open("rb") as file:
             options = {"trim_blocks": "true", "lstrip_blocks": "true"}
             for _, name, message, _ in babel_extract(file, ["_", "count"], [], options):

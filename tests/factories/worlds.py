@@ -215,6 +215,8 @@ class World:
         self.today = FIRST
         self.ties: list[tuple[str, str]] = []
         self.blocked: dict[str, set[date]] = defaultdict(set)
+        self.links: dict[str, dict[str, str]] = {}
+        """The tokens of messages that have left, by action and purpose: what customers got."""
 
     def _application(self, url: str) -> Application:
         """The small company's application, on this world's own database and folders."""
@@ -340,6 +342,7 @@ class World:
                 claims = delivery.claim_checked(session, [message_id], self.now, rules)
                 if not claims.taken:
                     continue
+                self.links[claims.taken[0].action_id] = dict(claims.taken[0].tokens)
                 stage, code = {
                     "sent": (AttemptStage.REPLIED, 250),
                     "refused": (AttemptStage.RCPT, 550),

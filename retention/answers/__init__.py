@@ -1,0 +1,1 @@
+"""What customers say on their pages, and what follows from it."""

@@ -1,0 +1,149 @@
+"""When a customer may be called: the hours and the calendar of who calls, and their own hours."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from retention.actions import agreed_calls, proposing
+from retention.actions.assignment import note
+from retention.actions.leaving_times import openings
+from retention.actions.lifecycle import set_state
+from retention.answers.respondent import Respondent
+from retention.db.models import Action, AgreedCall, Delegation
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState, Purpose
+from retention.domain.people import refuse
+from retention.messages.locale import place_of
+
+Day = tuple[date, list[datetime]]
+
+
+def free_slots(who: Respondent) -> list[Day]:
+    """Return the days on which they can be called, in their own zone, with the times that are free.
+
+    Only workdays of both sides, within the hours of both; never when who calls is away, or is
+    calling somebody else.
+    """
+    taken, away = _taken(who), _away(who)
+    possible = openings(who.policies.calendars, who.policies.sending.hours, who.sender.timezone)
+    place = place_of(who.row)
+    length = who.policies.conversations.slots.length
+    free = [
+        at.astimezone(who.zone)
+        for at in _times(who)
+        if not any(at < end and start < at + length for start, end in taken)
+        and not any(first <= at.date() <= last for first, last in away)
+        and possible(at, who.zone.key, place) == at
+    ]
+    return [(day, list(times)) for day, times in groupby(free, key=datetime.date)]
+
+
+def _times(who: Respondent) -> Iterator[datetime]:
+    """Every time at which who calls may begin a call, on the company's clock."""
+    rules = who.policies.conversations
+    zone, days_of = ZoneInfo(who.sender.timezone), who.policies.calendars.of_company(who.today)
+    soonest = who.now + rules.calls.soonest
+    day = who.today
+    for _ in range(rules.slots.days_ahead):
+        at = datetime.combine(day, rules.slots.opens, zone)
+        closes = datetime.combine(day, rules.slots.closes, zone)
+        while days_of.is_workday(day) and at + rules.slots.length <= closes:
+            if at >= soonest:
+                yield at
+            at += rules.slots.length
+        day = days_of.add_workdays(day, 1)
+
+
+def _taken(who: Respondent) -> list[tuple[datetime, datetime]]:
+    """The calls that who calls has agreed on with others."""
+    rows = who.session.execute(
+        select(AgreedCall.starts_at, AgreedCall.action_id)
+        .join(Action, Action.id == AgreedCall.action_id)
+        .where(
+            Action.owner == who.owner.person_id,
+            Action.state.in_(sorted(OPEN_ACTION_STATES)),
+            AgreedCall.cancelled_at.is_(None),
+            AgreedCall.starts_at > who.now - timedelta(days=1),
+            Action.case_id != who.action.case_id,
+        )
+    )
+    length = who.policies.conversations.slots.length
+    return [(starts_at, starts_at + length) for starts_at, _ in rows]
+
+
+def _away(who: Respondent) -> list[tuple[date, date]]:
+    rows = who.session.execute(
+        select(Delegation.starts_on, Delegation.ends_on).where(
+            Delegation.principal_id == who.owner.person_id,
+            Delegation.ends_on >= who.today,
+            Delegation.revoked_at.is_(None),
+        )
+    )
+    return [(first, last) for first, last in rows]
+
+
+def agreed(who: Respondent) -> datetime | None:
+    """Return when a call with this customer is agreed for, in their own zone, if one is."""
+    call = _open_call(who)
+    found = call.agreed_call if call is not None else None
+    if found is None or found.cancelled_at is not None or found.starts_at < who.now:
+        return None
+    return found.starts_at.astimezone(who.zone)
+
+
+def book(who: Respondent, starts_at: datetime, about: str = "") -> Action:
+    """Agree on a call at a free time; their calendar gets an invitation. Raises NotAllowedError.
+
+    A call that is open in the case is the one; without one who calls gets a task for it. A later
+    choice moves it.
+    """
+    if not any(starts_at in times for _, times in free_slots(who)):
+        refuse("the call", "somebody else has just taken this time", "Choose another one.")
+    call = _open_call(who) or _task(who, starts_at)
+    agreed_calls.agree(who.session, call, who.author, starts_at, who.policies, who.sender,
+                       who.folders)  # fmt: skip
+    if about:
+        note(who.session, call, who.author, about)
+    return call
+
+
+def _open_call(who: Respondent) -> Action | None:
+    query = (
+        select(Action)
+        .where(
+            Action.case_id == who.action.case_id,
+            Action.kind == ActionKind.CALL,
+            Action.state == ActionState.PENDING_APPROVAL,
+        )
+        .options(joinedload(Action.case), joinedload(Action.agreed_call))
+        .order_by(Action.proposed_on.desc(), Action.id)
+        .execution_options(populate_existing=True)
+    )
+    return who.session.scalars(query).first()
+
+
+def _task(who: Respondent, starts_at: datetime) -> Action:
+    count = select(func.count()).where(
+        Action.case_id == who.action.case_id,
+        Action.purpose == Purpose.CALLBACK,
+        Action.proposed_on == who.today,
+    )
+    call = proposing.new(
+        who.action.case,
+        Purpose.CALLBACK,
+        1 + (who.session.scalar(count) or 0),
+        kind=ActionKind.CALL,
+        form="call",
+        owner=who.owner.person_id,
+        required_roles=[],
+        proposed_by=who.author.name,
+        proposed_on=who.today,
+        due_on=starts_at.date(),
+    )
+    set_state(call, ActionState.PENDING_APPROVAL)
+    who.session.add(call)
+    who.session.flush()
+    return call

@@ -1,0 +1,1 @@
+"""The customers' pages: opened by a link, without an account, without a script."""

@@ -1,0 +1,148 @@
+"""From a choice to an answer that counts: choose, confirm, done."""
+
+from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from retention.actions import offers
+from retention.answers import doubts, plan_answers, submissions
+from retention.answers.taking import take
+from retention.domain.customer_pages import Doubt, Said
+from retention.domain.instalments import Plan
+from retention.domain.offers import OfferState
+from retention.web.customer.choices import Asked, Choice
+from retention.web.customer.guest import MOST_LETTERS, Guest
+from retention.web.customer.nonces import Shown
+from retention.web.customer.show import about_of, done
+from retention.web.wording import N_
+
+_WRONG = HTTPStatus.UNPROCESSABLE_ENTITY
+_MOST = Decimal(10**9)
+
+
+def choose(guest: Guest) -> Response:
+    """Take a choice to the page that confirms it; nothing has changed until then."""
+    about = about_of(guest)
+    if not about.choices:
+        return guest.page("closed.html", about=about)
+    choice = _choice(guest, about.choices)
+    if choice is None:
+        return guest.page("choose.html", _WRONG, about=about, chosen="", name="",
+                          problem=guest.words.say(N_("Choose one of the answers.")))  # fmt: skip
+    if choice.said is Said.CALL:
+        return guest.go("/times")
+    return _ask(guest, choice)
+
+
+def confirm(guest: Guest) -> Response:
+    """Take an answer that was confirmed: it counts now, and can be changed while it may."""
+    about = about_of(guest)
+    if not about.choices:
+        return guest.page("closed.html", about=about)
+    choice = _choice(guest, about.choices)
+    if choice is None or choice.said is Said.CALL:
+        return guest.go()
+    values, problems = _values(guest, choice)
+    shown = guest.shown
+    if shown is None:
+        problems["form"] = guest.words.say(
+            N_("This page was open for a long time. Please look at it again, and confirm it.")
+        )
+    if choice.tick and guest.typed("sure") != "yes":
+        problems["sure"] = guest.words.say(N_("Tick this, if it is what you want."))
+    if problems or shown is None:
+        return _ask(guest, choice, problems, _WRONG)
+    if shown.version != guest.version:
+        return _overtaken(guest, choice, values)
+    _settle_doubt_of_arrival(guest)
+    take(guest.who, choice.said, values, doubt(guest, shown))
+    return guest.go()
+
+
+def doubt(guest: Guest, shown: Shown) -> Doubt | None:
+    """Return why an answer may not be a person's, or None."""
+    message = guest.who.action.message
+    return doubts.doubt_of(
+        guest.who.policies.conversations.doubts, message.sent_at if message else None, shown.at,
+        guest.now, many=guest.many,
+    )  # fmt: skip
+
+
+def _choice(guest: Guest, choices: tuple[Choice, ...]) -> Choice | None:
+    said = guest.typed("said")
+    return next((choice for choice in choices if choice.said == said), None)
+
+
+def _ask(
+    guest: Guest, choice: Choice, problems: dict[str, str] | None = None, status: int = 200
+) -> Response:
+    who = guest.who
+    is_plan = choice.said is Said.PLAN
+    parts = plan_answers.possible_parts(who) if is_plan else []
+    days = plan_answers.first_days(who) if is_plan else []
+    owed = plan_answers.owed(who)
+    return guest.page(
+        "confirm.html", status, about=about_of(guest), choice=choice, problems=problems or {},
+        typed={asked.name: guest.typed(asked.name, MOST_LETTERS) for asked in choice.fields},
+        parts=[(n, Plan(owed, n, days[0]).part) for n in parts] if days else [], days=days,
+        most=MOST_LETTERS,
+    )  # fmt: skip
+
+
+def _values(guest: Guest, choice: Choice) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what was typed, and what is wrong with it, by field."""
+    values, problems = {}, {}
+    for asked in choice.fields:
+        text = guest.typed(asked.name, MOST_LETTERS)
+        if asked.wanted and not text:
+            problems[asked.name] = guest.words.say(N_("Please fill this in."))
+        elif len(text) > MOST_LETTERS:
+            problems[asked.name] = guest.words.say(
+                N_("This is too long: {n} letters at most."), n=MOST_LETTERS
+            )
+        else:
+            values[asked.name] = _read(guest, asked, text, problems)
+    return values, problems
+
+
+def _read(guest: Guest, asked: Asked, text: str, problems: dict[str, str]) -> str:
+    if asked.kind != "fee" or not text:
+        return text
+    amount = _amount(text)
+    if amount is None:
+        problems[asked.name] = guest.words.say(N_("Write an amount, for example 79.50."))
+        return ""
+    return str(amount)
+
+
+def _amount(text: str) -> Decimal | None:
+    """Read an amount as people write it: with a point or a comma, with a sign or without."""
+    bare = text.replace("€", "").replace("\N{NO-BREAK SPACE}", "").replace(" ", "")
+    if "," in bare:
+        bare = bare.replace(".", "").replace(",", ".")
+    try:
+        found = Decimal(bare)
+    except InvalidOperation:
+        return None
+    ok = found.is_finite() and 0 <= found < _MOST
+    return found.quantize(Decimal("0.01")) if ok else None
+
+
+def _overtaken(guest: Guest, choice: Choice, values: dict[str, str]) -> Response:
+    """Somebody has answered since this form was made: a double click, or two people at once."""
+    said = submissions.of_page(guest.who.session, guest.who.action.id, guest.who.purpose)
+    last = said[-1]
+    kept = {name: text for name, text in values.items() if text} or None
+    if last.said is choice.said and last.values == kept:
+        return guest.go()
+    told = N_("Meanwhile somebody has answered this, on another page or before you went back. This "
+              "is what counts; you can change it.")  # fmt: skip
+    return done(guest, last, about_of(guest), guest.words.say(told))
+
+
+def _settle_doubt_of_arrival(guest: Guest) -> None:
+    """The answer to a message proves that it has arrived: its offer stands."""
+    offer = guest.who.action.offer
+    if offer is not None and offer.state is OfferState.APPROVED:
+        offers.follow(guest.who.action, OfferState.SENT)

@@ -1,0 +1,55 @@
+"""How often a page may be asked for, and whether somebody opens all links of a message at once.
+
+Both are kept in this process's memory only: a few counters, forgotten after minutes.
+"""
+
+import threading
+from collections import defaultdict, deque
+from datetime import datetime, timedelta
+
+_MINUTE = timedelta(minutes=1)
+_AT_ONCE = timedelta(seconds=3)
+_MOST_KEPT = 20_000
+PER_LINK, UNKNOWN_PER_ADDRESS = 120, 30
+"""Requests a minute of one link, and of one address with links that do not exist."""
+
+
+class Limits:
+    """Counts requests by what they were about."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._asked: dict[str, deque[datetime]] = defaultdict(deque)
+        self._opened: dict[str, deque[tuple[datetime, str]]] = defaultdict(deque)
+        self._lock = threading.Lock()
+
+    def is_too_often(self, about: str, most: int, now: datetime) -> bool:
+        """Count a request; return whether there were more than `most` in the last minute."""
+        with self._lock:
+            if len(self._asked) > _MOST_KEPT:
+                self._asked.clear()
+            times = self._asked[about]
+            times.append(now)
+            while times and times[0] <= now - _MINUTE:
+                times.popleft()
+            return len(times) > most
+
+    def note_opened(self, message: str, what: str, now: datetime) -> None:
+        """Note that a link of a message was opened."""
+        with self._lock:
+            if len(self._opened) > _MOST_KEPT:
+                self._opened.clear()
+            opened = self._opened[message]
+            opened.append((now, what))
+            while opened and opened[0][0] <= now - _MINUTE:
+                opened.popleft()
+
+    def were_many_opened(self, message: str, now: datetime) -> bool:
+        """Return whether several links of a message were opened within seconds, a moment ago."""
+        with self._lock:
+            opened = [pair for pair in self._opened.get(message, ()) if pair[0] > now - _MINUTE]
+        return any(
+            one != other and abs(at - then) <= _AT_ONCE
+            for at, one in opened
+            for then, other in opened
+        )

@@ -1,0 +1,1 @@
+"""What other systems are told: signed, at least once, in their own time."""
