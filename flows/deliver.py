@@ -8,6 +8,7 @@ from tasks.delivery import call_off, deliver_due, recover_lost
 from tasks.publishing import publish_delivery
 from tasks.rounds import noting_round
 from tasks.watch import telling_ops
+from tasks.webhooks import tell_others
 
 DEFAULTS = DeliverParameters()
 
@@ -19,5 +20,6 @@ def deliver(parameters: DeliverParameters = DEFAULTS) -> DeliverySummary:
         recovered = recover_lost()
         call_off()
         summary = noted.summary = deliver_due(parameters.limit)
+        tell_others()
     publish_delivery(summary, recovered)
     return summary

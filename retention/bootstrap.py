@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from retention.db.session import make_engine
 from retention.delivery.mail_server import MailServer, with_preset
+from retention.domain.webhooks import Receiver
 from retention.environment import environment
 from retention.messages.sender import Sender
 from retention.policies.load import Policies, load_policies
@@ -26,6 +27,7 @@ class Application:
     sender: Sender
     mail: MailServer
     lease: timedelta
+    receivers: tuple[Receiver, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -55,6 +57,7 @@ def build_application(settings: Settings) -> Application:
         sender=make_sender(settings, policies),
         mail=mail_server(settings),
         lease=timedelta(minutes=settings.lease_minutes),
+        receivers=policies.webhooks.to_receivers(environment()),
     )
 
 

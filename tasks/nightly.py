@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from retention.answers.survey_answers import answers_until
 from retention.bootstrap import get_application
 from retention.clock import utc_now
 from retention.db import schema
@@ -113,7 +114,8 @@ def pull_sources(as_of: date) -> PullSummary:
     with reading(shop.engine) as session:
         history = trust.good_pulls(session, FLOW, shop.policies.guards.history, as_of)
         accepted = gates.accepted(session, as_of)
-    pulled = nightly.pull(shop.policies, shop.folders, as_of, history, accepted)
+        answers = answers_until(session, as_of, shop.settings.timezone)
+    pulled = nightly.pull(shop.policies, shop.folders, as_of, history, accepted, answers)
     log.info("%s: %d customers, rows %s, left out: %s", as_of, pulled.customers, pulled.rows,
              ", ".join(pulled.tripped) or "nothing")  # fmt: skip
     return pulled

@@ -19,16 +19,20 @@ playbooks   -> domain yaml_files scratch
 scoring     -> domain yaml_files scratch
 sources     -> domain yaml_files scratch
 runs        -> db domain
-safeguards  -> db domain
+webhooks    -> db domain
+safeguards  -> webhooks db domain
 people      -> db domain policies
 messages    -> db domain yaml_files
-cases       -> db domain people
-actions     -> cases messages people safeguards policies playbooks snapshots db domain
+cases       -> webhooks db domain people
+actions     -> cases messages people safeguards policies playbooks snapshots webhooks db domain
+answers     -> actions inbox messages people safeguards policies snapshots sources webhooks db
+answers     -> domain
 ladder      -> actions cases messages safeguards runs policies playbooks snapshots scoring
 ladder      -> scratch db domain
 delivery    -> actions messages people safeguards runs policies snapshots sources db domain clock
 inbox       -> actions messages safeguards delivery db domain
-nights      -> ladder delivery runs sources scoring snapshots policies messages scratch db domain
+nights      -> answers ladder delivery runs sources scoring snapshots policies messages scratch db
+nights      -> domain
 learning    -> nights sources scoring snapshots policies playbooks domain
 audit       -> playbooks policies scoring snapshots db domain
 reports     -> actions delivery messages people safeguards policies playbooks scoring snapshots
@@ -36,7 +40,8 @@ reports     -> scratch db domain
 alerts      -> delivery messages safeguards policies db domain
 scheduling  -> domain yaml_files
 demo        -> domain
-bootstrap   -> policies snapshots messages delivery db settings environment
+events      -> actions people safeguards db domain
+bootstrap   -> domain policies snapshots messages delivery db settings environment
 environment -> settings
 reader      -> db domain settings policies yaml_files
 play        -> ANY
@@ -211,6 +216,7 @@ def test_no_room_is_called_utils() -> None:
 
 WRITERS = {
     "Account": "people/accounts",
+    "ApiKey": "events/api_keys",
     "Action": "actions/proposing actions/lifecycle",
     "AgreedCall": "actions/agreed_calls",
     "Alert": "alerts/open_alerts",
@@ -220,6 +226,7 @@ WRITERS = {
     "CaseEvent": "cases/lifecycle",
     "Claim": "actions/claims",
     "Comment": "actions/assignment",
+    "CustomerLink": "messages/customer_links",
     "Confirmation": "ladder/confirmations",
     "DeadAddress": "safeguards/dead_addresses",
     "Delegation": "people/delegations",
@@ -229,10 +236,13 @@ WRITERS = {
     "GateOverride": "nights/gate_overrides",
     "Handover": "cases/handovers",
     "Holdout": "ladder/holdouts",
-    "Incoming": "inbox/take_effect",
+    "Incoming": "inbox/take_effect answers/words_for_owner",
+    "InstalmentPlan": "safeguards/instalments",
     "Message": "messages/outbox",
     "Offer": "actions/offers",
+    "Preference": "safeguards/preferences",
     "PlaybookVersion": "cases/lifecycle",
+    "ReceivedEvent": "events/take_effect_of",
     "Receipt": "ladder/decision_receipts",
     "Rendering": "messages/compose",
     "Round": "runs/rounds",
@@ -240,9 +250,12 @@ WRITERS = {
     "SavedView": "people/saved_views",
     "SignInAttempt": "people/accounts",
     "SignInLink": "people/sign_in_links",
+    "Submission": "answers/submissions",
     "Switch": "safeguards/kill_switch",
     "Viewing": "actions/approval",
     "Waiver": "cases/waivers",
+    "WebhookDelivery": "webhooks/deliveries",
+    "WebhookEvent": "webhooks/outgoing",
     "WebSession": "people/web_sessions",
 }
 """Who makes the rows of a kind, and who changes their state."""

@@ -24,9 +24,11 @@ from retention.domain.forms import (
 from retention.domain.people import Permission, refuse
 from retention.domain.playbook import Playbook
 from retention.domain.stages import Stage
-from retention.people.actor import Actor, may
+from retention.people.actor import Actor, Author, may
 from retention.playbooks.loading import parse_pinned
 from retention.policies.load import Policies
+from retention.webhooks import outgoing
+from retention.webhooks.outgoing import EventKind
 
 _REASSESSMENT = "reassessment"
 _DEEDS = frozenset({TALKED, HANDED_OVER, TOO_LATE})
@@ -62,7 +64,7 @@ def complete(
         refuse(subject, f"'{outcome}' is no outcome of it", f"Use one of: {', '.join(known)}.")
     answers = _checked(form, outcome, answers or {}, subject)
     if action.kind is ActionKind.LETTER and outcome in (HANDED_OVER, TOO_LATE):
-        outcome = _in_time(action, actor, answers["delivered_on"], subject)
+        outcome = _in_time(action, actor.author, answers["delivered_on"], subject)
     action.outcome, action.note, action.answers = outcome, note, answers
     action.case.waiting_for = "the_next_night"
     if action.form == _REASSESSMENT:
@@ -70,10 +72,28 @@ def complete(
     if action.form == REPLY:
         hold = actor.policies.conversations.contested_hold
         contested_replies.after_reading(session, action, outcome, actor.on, actor.now, hold)
-    _end(action, actor, outcome)
+    _end(session, action, actor.author, outcome)
     actor.tell(session, "action.completed", action, form=form.name, outcome=outcome, note=note,
               answers=answers)  # fmt: skip
     return action
+
+
+def sign_for(
+    session: Session, action: Action, author: Author, proof: str, delivered_on: str
+) -> str:
+    """Log that a letter was handed over, as the post tells us; return the outcome.
+
+    Raises NotAllowedError for a letter that nobody has approved, and a day that cannot be.
+    """
+    subject = f"action {action.id[:8]}"
+    _require_ready(action, subject)
+    outcome = _in_time(action, author, delivered_on, subject)
+    action.outcome, action.answers = outcome, {"proof": proof, "delivered_on": delivered_on}
+    action.case.waiting_for = "the_next_night"
+    _end(session, action, author, outcome)
+    author.tell(session, "action.completed", action, form="letter", outcome=outcome,
+                answers=action.answers)  # fmt: skip
+    return outcome
 
 
 def _require_ready(action: Action, subject: str) -> None:
@@ -106,34 +126,41 @@ def _checked(form: Form, outcome: str, answers: dict[str, str], subject: str) ->
     return {name: text.strip() for name, text in answers.items()}
 
 
-def _in_time(action: Action, actor: Actor, delivered_on: str, subject: str) -> str:
+def _in_time(action: Action, author: Author, delivered_on: str, subject: str) -> str:
     """A notice that came after its last day names an end that is too soon: it counts no longer."""
     try:
         day = date.fromisoformat(delivered_on)
     except ValueError:
         refuse(subject, f"'{delivered_on}' is no date", "Write for example 2026-10-31.")
-    if not action.proposed_on <= day <= actor.on:
+    if not action.proposed_on <= day <= author.on:
         refuse(subject, f"it cannot have been delivered on {day}", "Correct the date.")
     late = action.effective_on is not None and day > action.due_on
     return TOO_LATE if late else HANDED_OVER
 
 
-def _end(action: Action, actor: Actor, outcome: str) -> None:
+def _end(session: Session, action: Action, author: Author, outcome: str) -> None:
     if action.kind is not ActionKind.REVIEW and outcome not in _DEEDS:
         set_state(action, ActionState.EXPIRED)
         return
-    action.done_on = actor.on
+    action.done_on = author.on
     if action.kind is ActionKind.LETTER:
         action.done_on = date.fromisoformat((action.answers or {})["delivered_on"])
     set_state(action, ActionState.DONE)
     if outcome == TOO_LATE:
-        action.voided_on = actor.on
+        action.voided_on = author.on
         return
+    if action.effective_on is not None:
+        dates: dict[str, object] = {
+            "effective_on": action.effective_on,
+            "served_on": action.done_on,
+        }
+        subject = f"action {action.id}"
+        outgoing.tell(session, EventKind.NOTICE_SERVED, subject, action.customer_id, author.now,
+                      document=dates)  # fmt: skip
     kind = CaseEventKind.REVIEWED
     if action.kind is ActionKind.CALL:
         kind = CaseEventKind.CONVERSATION
-    who = actor.person.person_id
-    record_event(action.case, kind, actor.on, outcome, who, came_from=action.stage)
+    record_event(action.case, kind, author.on, outcome, author.name, came_from=action.stage)
 
 
 def _ask_for_waivers(

@@ -1,7 +1,7 @@
 """The only writer of an action's state: change it, finish it, give it up."""
 
 from collections.abc import Collection, Iterable
-from datetime import date
+from datetime import UTC, date, datetime, time
 
 from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session, joinedload
@@ -17,6 +17,8 @@ from retention.domain.messages import MessageState
 from retention.domain.offers import OfferState, VoidReason
 from retention.domain.transitions import require_move
 from retention.messages import outbox
+from retention.webhooks import outgoing
+from retention.webhooks.outgoing import EventKind
 
 _MANY = 500
 
@@ -40,8 +42,23 @@ def finish_all_sent(session: Session, ids: Collection[str], on: date) -> None:
     session.connection().execute(_FINISH, {"ids": list(ids), "on": on})
     touch(session, Action, ids)
     offers.follow_sent(session, ids)
+    _tell_of_notices(session, ids, on)
 
 
+def _tell_of_notices(session: Session, ids: Collection[str], on: date) -> None:
+    """Other systems hear that a notice was served: its clock begins."""
+    served = session.execute(
+        select(Action.id, Action.customer_id, Action.effective_on).where(
+            Action.id.in_(ids), Action.effective_on.is_not(None)
+        )
+    )
+    at = datetime.combine(on, _NOON, UTC)
+    for action_id, customer_id, effective_on in served:
+        outgoing.tell(session, EventKind.NOTICE_SERVED, f"action {action_id}", customer_id, at,
+                      effective_on=effective_on, served_on=on)  # fmt: skip
+
+
+_NOON = time(12)
 _FINISH = (
     update(Action)
     .where(Action.id.in_(bindparam("ids", expanding=True)))

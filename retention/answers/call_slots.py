@@ -21,11 +21,11 @@ from retention.messages.locale import place_of
 Day = tuple[date, list[datetime]]
 
 
-def free_slots(who: Respondent) -> list[Day]:
+def free_slots(who: Respondent, to_read: timedelta = timedelta()) -> list[Day]:
     """Return the days on which they can be called, in their own zone, with the times that are free.
 
     Only workdays of both sides, within the hours of both; never when who calls is away, or is
-    calling somebody else.
+    calling somebody else. A time that would be too soon after they have had `to_read` is not shown.
     """
     taken, away = _taken(who), _away(who)
     possible = openings(who.policies.calendars, who.policies.sending.hours, who.sender.timezone)
@@ -33,7 +33,7 @@ def free_slots(who: Respondent) -> list[Day]:
     length = who.policies.conversations.slots.length
     free = [
         at.astimezone(who.zone)
-        for at in _times(who)
+        for at in _times(who, to_read)
         if not any(at < end and start < at + length for start, end in taken)
         and not any(first <= at.date() <= last for first, last in away)
         and possible(at, who.zone.key, place) == at
@@ -41,11 +41,11 @@ def free_slots(who: Respondent) -> list[Day]:
     return [(day, list(times)) for day, times in groupby(free, key=datetime.date)]
 
 
-def _times(who: Respondent) -> Iterator[datetime]:
+def _times(who: Respondent, to_read: timedelta) -> Iterator[datetime]:
     """Every time at which who calls may begin a call, on the company's clock."""
     rules = who.policies.conversations
     zone, days_of = ZoneInfo(who.sender.timezone), who.policies.calendars.of_company(who.today)
-    soonest = who.now + rules.calls.soonest
+    soonest = who.now + rules.calls.soonest + to_read
     day = who.today
     for _ in range(rules.slots.days_ahead):
         at = datetime.combine(day, rules.slots.opens, zone)

@@ -44,14 +44,14 @@ def take(
 
 def _to_offer(answer: Answer) -> Callable[[Respondent, Submission, dict[str, str]], None]:
     def effect(who: Respondent, row: Submission, values: dict[str, str]) -> None:
+        if answer in (Answer.COUNTER, Answer.ASK):
+            hand_over(who, row, _as_text(values))
         fee = Decimal(values["fee"]) if values.get("fee") else None
         words = _as_text({name: text for name, text in values.items() if name != "fee"})
         customer_answers.record_answer(
             who.session, who.action, who.author, answer, who.policies, who.sender, who.folders,
             counter_fee=fee, note=words,
         )  # fmt: skip
-        if answer in (Answer.COUNTER, Answer.ASK):
-            hand_over(who, row, _as_text(values))
 
     return effect
 
@@ -78,9 +78,13 @@ def _protect(who: Respondent, row: Submission, values: dict[str, str]) -> None:
 
 
 def _plan(who: Respondent, row: Submission, values: dict[str, str]) -> None:
-    plan = agree_on_plan(who, int(values["parts"]), values["first_on"])
+    plan = agree_on_plan(who, _whole(values["parts"]), values["first_on"])
     who.receipt(row.said, parts=plan.parts, part=plan.part, amount=plan.amount,
                 first_on=plan.first_on)  # fmt: skip
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 4 else 0  # noqa: PLR2004
 
 
 def _nothing_more(who: Respondent, row: Submission, values: dict[str, str]) -> None:

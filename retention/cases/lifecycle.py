@@ -1,10 +1,10 @@
 """The only writer of a case: its stage, its outcome and its history."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time
 
 from sqlalchemy import update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
 from retention.domain import keys
@@ -14,7 +14,10 @@ from retention.domain.messages import MessageState
 from retention.domain.playbook import Playbook
 from retention.domain.stages import Stage
 from retention.domain.transitions import require_move
+from retention.webhooks import outgoing
+from retention.webhooks.outgoing import EventKind
 
+_NOON = time(12)
 NIGHT = "retention"
 """Who acts when no person does."""
 
@@ -68,6 +71,17 @@ def close_case(
     case.state = outcome
     case.closed_on = as_of
     case.waiting_for = None
+    _tell(case, EventKind.CASE_CLOSED, as_of, outcome=outcome, reason=reason)
+
+
+def _tell(case: Case, kind: EventKind, on: date, **said: object) -> None:
+    """Tell other systems, on the day on which it holds."""
+    session = object_session(case)
+    if session is not None:
+        at = datetime.combine(on, _NOON, UTC)
+        outgoing.tell(
+            session, kind, f"case {case.id}", case.customer_id, at, document={"on": on, **said}
+        )
 
 
 def note_waits(session: Session, waits: Sequence[dict[str, str]]) -> None:
@@ -100,6 +114,7 @@ def void_notices(case: Case, on: date, reason: str, actor: str = NIGHT) -> bool:
         action.voided_on = on
     if standing:
         record_event(case, CaseEventKind.NOTICE_VOIDED, on, reason, actor)
+        _tell(case, EventKind.NOTICE_VOIDED, on, notices=[a.id for a in standing])
     return bool(standing)
 
 

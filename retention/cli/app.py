@@ -18,6 +18,7 @@ from retention.cli import (
     deliver,
     demo,
     doctor,
+    events,
     explain,
     gate,
     handover,
@@ -95,6 +96,8 @@ app.add_typer(team.team_app, name="team")
 app.add_typer(ops.ops_app, name="ops")
 app.add_typer(audit.app, name="audit")
 app.add_typer(console.app, name="console")
+app.add_typer(events.events_app, name="events")
+app.add_typer(events.webhooks_app, name="webhook")
 
 
 def main() -> None:

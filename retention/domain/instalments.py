@@ -18,6 +18,13 @@ class PlanState(StrEnum):
     BROKEN = "broken"
 
 
+PLAN_MOVES: dict[PlanState, frozenset[PlanState]] = {
+    PlanState.RUNNING: frozenset({PlanState.KEPT, PlanState.BROKEN}),
+    PlanState.KEPT: frozenset(),
+    PlanState.BROKEN: frozenset(),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """An amount in `parts` equal monthly parts from `first_on` on; the last one is the rest."""

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session, joinedload
 
+from retention.answers.survey_answers import answers_until
 from retention.db import schema
 from retention.db.canonical import canonical, sha256
 from retention.db.models import Action, Message, Receipt, Run
@@ -54,7 +55,8 @@ def make_plan(
                 return {"as_of": as_of.isoformat(), "done": True, "summary": None, "moves": []}
             history = trust.good_pulls(session, "nightly", policies.guards.history, as_of)
             accepted = gates.accepted(session, as_of)
-        pulled = pull(policies, there, as_of, history, accepted)
+            answers = answers_until(session, as_of, folders.timezone)
+        pulled = pull(policies, there, as_of, history, accepted, answers)
         scored = score_all(policies.costs, there, pulled)
         people = snapshots.table_of(there.snapshots, as_of, snapshots.PEOPLE)
         managers = people.column("account_manager").to_pylist()

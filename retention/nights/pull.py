@@ -1,7 +1,7 @@
 """Pull the company's data: read, check, gate, divide into shards."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -27,6 +27,7 @@ from retention.sources.gate import (
     notice,
     profile_of,
 )
+from retention.sources.own_surveys import OwnAnswer, add_answers
 from retention.sources.rows import one_row
 from retention.sources.staging import find_payers, stage
 from retention.sources.tables import Company, FeatureRules, open_company
@@ -89,13 +90,15 @@ def pull(
     as_of: date,
     history: list[dict[str, Any]] | None = None,
     accepted: dict[tuple[str, str], str] | None = None,
+    answers: Sequence[OwnAnswer] = (),
 ) -> PullSummary:
     """Read, check and gate the sources; write them to the staging folder, by shard.
 
     `history` is what the last good nights have read, newest first; `accepted` says who has
     accepted what the gate of a table had found; anything else that it finds trips. A table that
-    trips counts as missing. Raises GateTrippedError when no playbook is left that could go on,
-    SourceError when the customers cannot be read; nothing is written then.
+    trips counts as missing. `answers` are those to our own survey. Raises GateTrippedError when no
+    playbook is left that could go on, SourceError when the customers cannot be read; nothing is
+    written then.
     """
     company = _open(policies, folders, without_broken=True)
     try:
@@ -111,11 +114,12 @@ def pull(
         leave_out_tripped(company, trips)
         tripped = {trip.table: trip.found for trip in trips}
         mapped = {name: profiles[name] for name in company.mapped}
+        columns = {name: sorted(listed) for name, listed in company.mapped.items()}
+        add_answers(company, answers)
         shards = _stage(company, policies, folders, as_of)
         customers, with_email = count_customers(company, as_of)
     finally:
         company.close()
-    columns = {name: sorted(listed) for name, listed in company.mapped.items()}
     return PullSummary(
         as_of=as_of,
         rows={name: profile["rows"] for name, profile in mapped.items()},

@@ -34,6 +34,7 @@ from retention.policies.notice_rules import NoticeDoc
 from retention.policies.partners import PartnersDoc
 from retention.policies.sending import SendingDoc
 from retention.policies.team import TeamDoc
+from retention.policies.webhooks import WebhooksDoc
 from retention.scoring.costs import Costs, load_costs
 from retention.sources.config import SourcesConfig, load_sources
 from retention.yaml_files import PolicyModel, read_policy
@@ -67,6 +68,12 @@ class Policies:
     sending: SendingRules
     alerts: AlertRules
     brand: Brand
+    webhooks: WebhooksDoc
+
+    @property
+    def event_hold(self) -> timedelta:
+        """For how long what another system has told us holds things back."""
+        return timedelta(days=self.webhooks.event_hold_days)
 
 
 def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
@@ -98,6 +105,7 @@ def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
         sending=read_policy(config_dir / "sending.yaml", SendingDoc).to_rules(),
         alerts=_or_usual(config_dir / "alerts.yaml", AlertsDoc).to_rules(),
         brand=_or_usual(config_dir / "brand.yaml", BrandDoc).to_brand(config_dir),
+        webhooks=_or_usual(config_dir / "webhooks.yaml", WebhooksDoc),
     )
     for playbook in policies.playbooks.values():
         _check_steps(playbook, templates_dir, policies.team)

@@ -77,6 +77,11 @@ def place_for_customer(session: Session, wish: Wish, now: datetime) -> Exclusion
     return _write(session, wish, CUSTOMER, now)
 
 
+def place_by(session: Session, wish: Wish, author: str, now: datetime) -> ExclusionRow:
+    """Place what another system has told us. Its events are one each, so no wish comes twice."""
+    return _write(session, wish, author, now)
+
+
 def _write(session: Session, wish: Wish, author: str, now: datetime) -> ExclusionRow:
     row = ExclusionRow(
         customer_id=wish.customer_id,

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from retention.db.chain import Entry, record
 from retention.db.models import Exclusion, InstalmentPlan
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
-from retention.domain.instalments import Plan, PlanState
+from retention.domain.instalments import PLAN_MOVES, Plan, PlanState
+from retention.domain.transitions import require_move
 from retention.safeguards import exclusions
 from retention.safeguards.exclusions import Wish
 from retention.webhooks import outgoing
@@ -96,6 +97,7 @@ def settle(
 def _close(
     session: Session, row: InstalmentPlan, state: PlanState, on: date, now: datetime, why: str
 ) -> None:
+    require_move(PLAN_MOVES, row.state, state, subject=f"plan {row.id}")
     row.state, row.closed_on = state, on
     hold = session.get(Exclusion, row.exclusion_id) if row.exclusion_id else None
     if hold is not None and hold.released_at is None:

@@ -21,6 +21,7 @@ from retention.clock import utc_now
 from retention.db import schema
 from retention.settings import Settings
 from retention.web.answering import MOST_BYTES, route
+from retention.web.api import make_api
 from retention.web.console.routes import PAGES
 from retention.web.customer.routes import routes as customer_routes
 from retention.web.headers import SecurityHeaders
@@ -46,6 +47,7 @@ def create_app(settings: Settings) -> Starlette:
         *IdentityProvider(workshop, sign_in).routes(),
         *sign_in.routes(),
         *customer_routes(workshop),
+        Mount("/api", make_api(workshop), name="api"),
         *(route(page, workshop) for page in PAGES),
         Mount("/static", Kept(directory=settings.templates_dir / "web" / "static")),
     ]

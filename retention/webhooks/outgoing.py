@@ -39,13 +39,14 @@ def tell(
     now: datetime,
     *,
     grace: timedelta = _NO_GRACE,
-    **document: object,
+    document: dict[str, object] | None = None,
+    **more: object,
 ) -> WebhookEvent:
     """Write down that something has happened; it leaves when `grace` is over.
 
     The same event of the same moment is one, however often it is told.
     """
-    said = plain({"customer_id": customer_id, "subject": subject, **document})
+    said = plain({"customer_id": customer_id, "subject": subject, **(document or {}), **more})
     key = f"{kind}\x1f{subject}\x1f{now.isoformat()}"
     event_id = f"evt_{sha256(key)[:40]}"
     known = session.get(WebhookEvent, event_id)

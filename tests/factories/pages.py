@@ -1,45 +1,109 @@
 """Customers at their pages: links of messages that left, and browsers without scripts."""
 
 import re
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
 from html import unescape
+from typing import Any
 
 from sqlalchemy import select
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from retention.clock import travel
 from retention.db.models import Action, Message
-from retention.db.session import reading
-from tests.factories.worlds import World
+from retention.db.session import reading, writing
+from retention.domain.actions import ActionState
+from retention.messages import customer_links
+from retention.web.app import create_app
+from tests.factories.consoles import ConsoleWorld
 
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
+Answer = Any
 
 
-def sent(world: World, template: str, number: int = 0) -> str:
-    """Return the id of a message of a template that left last."""
-    with reading(world.shop.engine) as session:
-        query = (
-            select(Action.id)
-            .join(Message, Message.action_id == Action.id)
-            .where(Action.template == template, Message.sent_at.is_not(None))
-            .order_by(Message.sent_at.desc(), Action.id)
-        )
-        return str(session.scalars(query).all()[number])
+class PagesWorld(ConsoleWorld):
+    """Whatever waited is approved and has left: an offer of each kind, notices, bills, guides.
+
+    Its clock stands still between requests, but for `wait`.
+    """
+
+    def live(self) -> None:
+        """Begin an hour after all of that has left."""
+        super().live()
+        with reading(self.shop.engine) as session:
+            waiting = select(Action.id).where(
+                Action.state == ActionState.PENDING_APPROVAL, Action.template.is_not(None)
+            )
+            ids = session.scalars(waiting).all()
+        for action_id in ids:
+            for who in ("marta", "fran", "diana"):
+                self.attempt(partial(self.look_and_approve, action_id=action_id, who=who))
+        self.post("sent")
+        self.at: datetime = self.now + timedelta(hours=1)
+
+    def sent(self, template: str, number: int = 0) -> str:
+        """Return the id of a message of a template that left last."""
+        with reading(self.shop.engine) as session:
+            query = (
+                select(Action.id)
+                .join(Message, Message.action_id == Action.id)
+                .where(Action.template == template, Message.sent_at.is_not(None))
+                .order_by(Message.sent_at.desc(), Action.id)
+            )
+            return str(session.scalars(query).all()[number])
+
+    def path(self, template: str, purpose: str, number: int = 0) -> str:
+        """Return the path of a page of a message."""
+        action_id = self.sent(template, number)
+        links = self.links[action_id]
+        if purpose not in links:  # as if its template led to this page
+            with writing(self.shop.engine) as session:
+                action = session.get_one(Action, action_id)
+                leaving = [(action_id, action.customer_id, [purpose])]
+                links |= dict(customer_links.mint(session, leaving, self.now)[action_id])
+        return f"/c/{purpose}/{links[purpose]}"
+
+    @contextmanager
+    def pages(self) -> Iterator["Customer"]:
+        """Yield a browser of a customer's, at this world's own time."""
+        app = create_app(self.shop.settings)
+        try:
+            yield Customer(self, TestClient(app, follow_redirects=False))
+        finally:
+            app.state.workshop.application.engine.dispose()
 
 
-def address(world: World, action_id: str, purpose: str) -> str:
-    """Return the path of a page of a message."""
-    return f"/c/{purpose}/{world.links[action_id][purpose]}"
+class Customer:
+    """Somebody without an account, scripts or cookies, who reads before they press."""
 
+    def __init__(self, world: PagesWorld, client: TestClient) -> None:
+        self.world, self.client = world, client
 
-def customer(app: Starlette) -> TestClient:
-    """Return a browser without scripts that belongs to nobody."""
-    return TestClient(app, follow_redirects=False)
+    def get(self, path: str, **more: Any) -> Answer:
+        """Open a page."""
+        with travel(self.world.at):
+            return self.client.get(path, **more)
+
+    def post(self, path: str, data: dict[str, str], **more: Any) -> Answer:
+        """Send a form exactly as given."""
+        with travel(self.world.at):
+            return self.client.post(path, data=data, **more)
+
+    def fill(self, page: Answer, path: str, *, wait: float = 20, **typed: str) -> Answer:
+        """Fill in the form of a page after some seconds, and follow where it leads."""
+        self.world.at += timedelta(seconds=wait)
+        answer = self.post(path, form_of(page.text) | typed)
+        return self.get(answer.headers["location"]) if answer.status_code == 303 else answer
+
+    def say(self, path: str, said: str, **typed: str) -> Answer:
+        """Choose, confirm, and return the page that follows."""
+        page = self.get(f"{path}?change=yes")
+        asked = self.fill(page, path, said=said)
+        return self.fill(asked, f"{path}/confirm", said=said, **typed)
 
 
 def form_of(html: str) -> dict[str, str]:
     """Return what a page's form carries by itself."""
     return {name: unescape(value) for name, value in _HIDDEN.findall(html)}
-
-
-LATER = timedelta(minutes=10)

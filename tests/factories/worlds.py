@@ -328,7 +328,7 @@ class World:
             answers=answers,
         )  # fmt: skip
 
-    def post(self, fate: str) -> None:
+    def post(self, fate: str, at: datetime | None = None) -> None:
         self.unchecked = True
         rules = last_check.Rules("Europe/Madrid", timedelta(hours=72), self.shop.policies.team)
         with reading(self.shop.engine) as session:
@@ -339,7 +339,7 @@ class World:
             ).all()
         for message_id in ids:
             with writing(self.shop.engine) as session:
-                claims = delivery.claim_checked(session, [message_id], self.now, rules)
+                claims = delivery.claim_checked(session, [message_id], at or self.now, rules)
                 if not claims.taken:
                     continue
                 self.links[claims.taken[0].action_id] = dict(claims.taken[0].tokens)
@@ -351,7 +351,7 @@ class World:
                 }[fate]
                 taken = stage is AttemptStage.REPLIED
                 verdict = None if taken else verdict_of(stage, code)
-                ending = attempts.Ending(claims.taken[0], stage, code, "", verdict, self.now)
+                ending = attempts.Ending(claims.taken[0], stage, code, "", verdict, at or self.now)
                 delivery.record_results(session, [ending], rules)
 
     def release_what_was_held(self, who: str, second: str) -> None:

@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 _MINUTE = timedelta(minutes=1)
 _AT_ONCE = timedelta(seconds=3)
 _MOST_KEPT = 20_000
+_MANY_ANSWERS = 4
+"""So many links of one page within seconds: nobody changes their mind as fast."""
+
 PER_LINK, UNKNOWN_PER_ADDRESS = 120, 30
 """Requests a minute of one link, and of one address with links that do not exist."""
 
@@ -20,7 +23,7 @@ class Limits:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._asked: dict[str, deque[datetime]] = defaultdict(deque)
-        self._opened: dict[str, deque[tuple[datetime, str]]] = defaultdict(deque)
+        self._opened: dict[str, deque[tuple[datetime, tuple[str, str]]]] = defaultdict(deque)
         self._lock = threading.Lock()
 
     def is_too_often(self, about: str, most: int, now: datetime) -> bool:
@@ -34,8 +37,8 @@ class Limits:
                 times.popleft()
             return len(times) > most
 
-    def note_opened(self, message: str, what: str, now: datetime) -> None:
-        """Note that a link of a message was opened."""
+    def note_opened(self, message: str, what: tuple[str, str], now: datetime) -> None:
+        """Note that a link of a message was opened: which page, and with which answer in it."""
         with self._lock:
             if len(self._opened) > _MOST_KEPT:
                 self._opened.clear()
@@ -48,8 +51,8 @@ class Limits:
         """Return whether several links of a message were opened within seconds, a moment ago."""
         with self._lock:
             opened = [pair for pair in self._opened.get(message, ()) if pair[0] > now - _MINUTE]
-        return any(
-            one != other and abs(at - then) <= _AT_ONCE
-            for at, one in opened
-            for then, other in opened
-        )
+        for at, _ in opened:
+            together = {what for then, what in opened if timedelta() <= then - at <= _AT_ONCE}
+            if len({purpose for purpose, _ in together}) > 1 or len(together) >= _MANY_ANSWERS:
+                return True
+        return False

@@ -134,8 +134,8 @@ def _answer(
             who = respondent_of(session, link, shop.policies, shop.sender, shop.folders, now,
                                 lock=page.keeps)  # fmt: skip
             if page.method == "GET":
-                asked = f"{purpose}{page.tail}?{request.query_params.get('score', '')}"
-                counted.note_opened(link.action_id, asked, now)
+                score = request.query_params.get("score", "")
+                counted.note_opened(link.action_id, (purpose, score), now)
             many = counted.were_many_opened(link.action_id, now)
             return page.handler(Guest(request, shop, link, who, token, now, many, form))
     except NotFoundError:

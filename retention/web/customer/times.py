@@ -1,6 +1,6 @@
 """Choosing when to be called, in one's own time zone; the calendar gets an invitation."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -13,6 +13,10 @@ from retention.messages.invitations import Appointment, Words, make_invitation
 from retention.web.customer.deciding import doubt
 from retention.web.customer.guest import MOST_LETTERS, Guest
 from retention.web.wording import N_
+
+
+_TO_READ = timedelta(minutes=15)
+"""A time that is free now must still be possible when somebody has read the page."""
 
 
 def show_times(guest: Guest) -> Response:
@@ -71,7 +75,7 @@ def calendar(guest: Guest) -> Response:
 
 def _page(guest: Guest, problem: str = "", status: int = 200) -> Response:
     return guest.page(
-        "times.html", status, days=call_slots.free_slots(guest.who), problem=problem,
+        "times.html", status, days=call_slots.free_slots(guest.who, _TO_READ), problem=problem,
         agreed=call_slots.agreed(guest.who), done=guest.request.query_params.get("done") == "yes",
         typed=guest.typed("words", MOST_LETTERS), zone=guest.who.zone.key,
         phone=guest.who.row.get("phone") or "",

@@ -1,0 +1,33 @@
+"""Who is told of what by webhook, and how long a failed delivery waits before the next one."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+WAITS = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400))
+"""What the Standard Webhooks specification proposes: nine more attempts over three days."""
+
+GONE = 410
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A system that is told. `secrets` sign, the first one first; no `kinds` are all."""
+
+    name: str
+    url: str
+    secrets: tuple[str, ...]
+    kinds: frozenset[str] = frozenset()
+
+    def wants(self, kind: str) -> bool:
+        """Return whether it is told of a kind."""
+        return not self.kinds or kind in self.kinds
+
+
+def next_wait(attempts: int, spread: float) -> timedelta | None:
+    """Return how long to wait after so many attempts; None when it is time to give up.
+
+    `spread`, from 0 to 1, keeps what failed together from coming back at one moment.
+    """
+    if attempts > len(WAITS):
+        return None
+    return WAITS[attempts - 1] * (1 + 0.1 * spread)

@@ -1,0 +1,97 @@
+"""The interface for other systems: events come in with a key, each counts once.
+
+FastAPI checks what is sent and describes it; its page loads nothing from anybody else.
+"""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from retention.clock import utc_now
+from retention.db.session import reading, writing
+from retention.domain.errors import NotAllowedError
+from retention.events import api_keys
+from retention.events.kinds import Event, Taken
+from retention.events.take_effect_of import take
+from retention.web.customer.guest import answer, words_in
+
+if TYPE_CHECKING:
+    from retention.web.workshop import Workshop
+
+_BEARER = "Bearer "
+
+
+class _NoKeyError(Exception):
+    """Nobody that we know."""
+
+
+def make_api(workshop: "Workshop") -> FastAPI:
+    """Return the interface, to be mounted at `/api`."""
+    api = FastAPI(
+        title="retention", version="1", docs_url=None, redoc_url=None,
+        description="What has happened between two nights, so that nothing wrong leaves meanwhile.",
+    )  # fmt: skip
+
+    def system(authorization: Annotated[str, Header()] = "") -> str:
+        key = authorization.removeprefix(_BEARER).strip()
+        with reading(workshop.application.engine) as session:
+            found = api_keys.owner_of(session, key)
+        if found is None:
+            raise _NoKeyError
+        return found
+
+    @api.post("/events", summary="Tell what has happened")
+    def take_event(event: Event, source: Annotated[str, Depends(system)]) -> Taken:
+        """Take one event in. The same `id` twice is one event, whoever sends it again."""
+        now = utc_now()
+        shop = workshop.current(now)
+        with writing(shop.engine) as session:
+            row, known = take(session, source, event, now, shop.settings.timezone,
+                              shop.policies.event_hold)  # fmt: skip
+            return Taken(id=row.id, known=known, effect=row.effect)
+
+    @api.get("/", include_in_schema=False)
+    def page(request: Request) -> HTMLResponse:
+        shop = workshop.current(utc_now())
+        language = request.headers.get("accept-language", "en")[:2].lower()
+        words = words_in(shop, language, shop.settings.timezone, None)
+        schemas = api.openapi()["components"]["schemas"]
+        shown = [_shape(name, schemas[name]) for name in sorted(schemas) if "type" in
+                 schemas[name].get("properties", {})]  # fmt: skip
+        return answer(shop, words, "api.html", shapes=shown, guest=None, other=None)  # type: ignore[return-value]
+
+    @api.exception_handler(_NoKeyError)
+    async def no_key(_: Request, __: Exception) -> JSONResponse:
+        return JSONResponse(
+            {"error": "no key that works; send 'Authorization: Bearer KEY'"},
+            HTTPStatus.UNAUTHORIZED,
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+    @api.exception_handler(NotAllowedError)
+    async def not_allowed(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, HTTPStatus.CONFLICT)
+
+    @api.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: Exception) -> JSONResponse:
+        """Say which field is wrong, never what was in it."""
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        said = [{"field": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in found]
+        return JSONResponse({"error": "this is no event", "fields": said},
+                            HTTPStatus.UNPROCESSABLE_ENTITY)  # fmt: skip
+
+    return api
+
+
+def _shape(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    fields = schema["properties"]
+    needed = set(schema.get("required", ()))
+    kind = fields["type"].get("const", name)
+    return {
+        "type": kind,
+        "says": " ".join(str(schema.get("description", "")).split()),
+        "fields": [(field, field in needed) for field in fields if field != "type"],
+    }

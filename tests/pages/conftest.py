@@ -1,0 +1,15 @@
+"""Customers at their pages: a small world in which one message of each kind has left."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.factories.pages import PagesWorld
+
+
+@pytest.fixture
+def world() -> Iterator[PagesWorld]:
+    made = PagesWorld()
+    made.live()
+    yield made
+    made.teardown()
