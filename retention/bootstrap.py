@@ -1,6 +1,6 @@
 """Where the parts are joined: settings become an engine, policies, folders and a mail server."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 
@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from retention.db.session import make_engine
 from retention.delivery.mail_server import MailServer, with_preset
+from retention.domain.gateways import Gateway
 from retention.domain.webhooks import Receiver
 from retention.environment import environment
 from retention.messages.sender import Sender
@@ -28,6 +29,7 @@ class Application:
     mail: MailServer
     lease: timedelta
     receivers: tuple[Receiver, ...] = ()
+    gateways: dict[str, Gateway] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=1)
@@ -58,6 +60,7 @@ def build_application(settings: Settings) -> Application:
         mail=mail_server(settings),
         lease=timedelta(minutes=settings.lease_minutes),
         receivers=policies.webhooks.to_receivers(environment()),
+        gateways=policies.channels.to_gateways(environment()),
     )
 
 

@@ -100,5 +100,5 @@ def _post_office(shop: Application) -> PostOffice:
     settings = shop.settings
     return PostOffice(
         shop.engine, shop.mail, shop.policies, settings.timezone, settings.stop_file,
-        settings.templates_dir,
+        settings.templates_dir, shop.gateways,
     )  # fmt: skip

@@ -29,7 +29,8 @@ answers     -> actions inbox messages people safeguards policies snapshots sourc
 answers     -> domain
 ladder      -> actions cases messages safeguards runs policies playbooks snapshots scoring
 ladder      -> scratch db domain
-delivery    -> actions messages people safeguards runs policies snapshots sources db domain clock
+delivery    -> actions messages people safeguards runs policies snapshots sources webhooks db
+delivery    -> domain clock
 inbox       -> actions messages safeguards delivery db domain
 nights      -> answers ladder delivery runs sources scoring snapshots policies messages scratch db
 nights      -> domain
@@ -40,7 +41,7 @@ reports     -> scratch db domain
 alerts      -> delivery messages safeguards policies db domain
 scheduling  -> domain yaml_files
 demo        -> domain
-events      -> actions people safeguards db domain
+events      -> actions messages people safeguards db domain
 bootstrap   -> domain policies snapshots messages delivery db settings environment
 environment -> settings
 reader      -> db domain settings policies yaml_files
@@ -139,6 +140,7 @@ PURE = {
     "automatic invitation_answers protecting",
     "safeguards": "bounce_reasons",
     "delivery": "smtp yagmail_client mail_server deadline pacing",
+    "webhooks": "signing posting",
 }
 
 

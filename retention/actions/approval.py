@@ -14,7 +14,7 @@ from retention.actions.needed import counting, slots_of
 from retention.cases import lifecycle as cases
 from retention.db.models import Action, Approval, Viewing
 from retention.db.queries import actions as action_queries
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import SENT_KINDS, ActionKind, ActionState
 from retention.domain.approving import (
     ReasonCode,
     is_approved,
@@ -62,7 +62,7 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
         refuse(subject, f"is a {action.kind}, not a message", "Use 'retention queue complete'.")
     if action.due_on < actor.on:
         refuse(subject, f"had to leave by {action.due_on}", "The next night proposes it anew.")
-    if action.kind is ActionKind.EMAIL:
+    if action.kind in SENT_KINDS:
         refuse_too_late(session, action, actor)
     if action.kind is ActionKind.LETTER:
         refuse_letter(session, action, actor.on)
@@ -86,7 +86,7 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
     if is_approved(action.stage, slots_of(action), counts):
         set_state(action, ActionState.APPROVED)
         offers.follow(action, OfferState.APPROVED)
-        if action.kind is ActionKind.EMAIL:
+        if action.kind in SENT_KINDS:
             outbox.enqueue(session, action, actor.now + actor.policies.sending.undo)
     return action
 

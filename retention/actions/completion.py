@@ -10,7 +10,7 @@ from retention.cases import waivers
 from retention.cases.lifecycle import record_event
 from retention.db.models import Action, PlaybookVersion
 from retention.db.queries import actions as action_queries
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import SENT_KINDS, ActionKind, ActionState
 from retention.domain.cases import CaseEventKind
 from retention.domain.forms import (
     FORMS,
@@ -97,8 +97,8 @@ def sign_for(
 
 
 def _require_ready(action: Action, subject: str) -> None:
-    if action.kind is ActionKind.EMAIL:
-        refuse(subject, "is an e-mail", "Approve or reject it.")
+    if action.kind in SENT_KINDS:
+        refuse(subject, "is a message", "Approve or reject it.")
     ready = ActionState.PENDING_APPROVAL
     if action.kind is ActionKind.LETTER:
         ready = ActionState.APPROVED

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Message, Rendering
-from retention.domain.actions import ActionKind, Purpose
+from retention.domain.actions import SENT_KINDS, Purpose
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageClass, MessageState
 from retention.domain.people import refuse
@@ -41,7 +41,7 @@ class Departure:
 def departure(session: Session, action: Action, actor: Actor) -> Departure:
     """Return when an e-mail that is approved now may leave; its rendering must be loaded."""
     rendering, sending = action.rendering, actor.policies.sending
-    if rendering is None or action.kind is not ActionKind.EMAIL:
+    if rendering is None or action.kind not in SENT_KINDS:
         raise AssertionError(f"action {action.id} is no e-mail")
     opening = openings(actor.policies.calendars, sending.hours, actor.zone)
     soonest = action.message.not_before if action.message else actor.now + sending.undo

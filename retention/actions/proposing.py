@@ -13,7 +13,7 @@ from retention.cases.lifecycle import NIGHT
 from retention.db.canonical import canonical
 from retention.db.models import Action, Case
 from retention.domain import keys
-from retention.domain.actions import ActionKind, ActionState, Part, Purpose
+from retention.domain.actions import SENT_KINDS, ActionKind, ActionState, Part, Purpose
 from retention.domain.approving import slot_text
 from retention.domain.dates import Calendar
 from retention.domain.notices import Proof
@@ -22,7 +22,7 @@ from retention.domain.people import Person
 from retention.domain.playbook import Step
 from retention.domain.scores import BY_NAME
 from retention.messages import outbox
-from retention.messages.compose import compose, written_at
+from retention.messages.compose import compose, compose_text, written_at
 from retention.messages.sender import Sender
 from retention.messages.terms import Terms
 from retention.safeguards import preferences
@@ -63,13 +63,18 @@ def propose(
     action = _action_of(case, part, step, terms, work, number)
     if step.template is not None:
         row = preferences.spoken_to(session, work.row)
-        action.rendering = compose(action, row, work.manager, work.sender, terms, work.at)
+        if step.channel is not None:
+            action.rendering = compose_text(
+                action, row, work.manager, work.sender, terms, step.channel
+            )
+        else:
+            action.rendering = compose(action, row, work.manager, work.sender, terms, work.at)
     session.add(action)
     case.actions.append(action)
     if terms.offer is not None:
         session.flush()
         offers.draft(session, action, terms.offer, work.sender.currency)
-    if action.kind is ActionKind.EMAIL and not step.approval:
+    if action.kind in SENT_KINDS and not step.approval:
         set_state(action, ActionState.APPROVED)
         offers.follow(action, OfferState.APPROVED)
         at = work.at or written_at(work.as_of, work.sender.timezone)

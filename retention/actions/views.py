@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from retention.actions.leaving_times import departure
 from retention.actions.needed import still_needed
 from retention.db.models import Action
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import SENT_KINDS, ActionState
 from retention.domain.forms import FORMS
 from retention.messages.content_hash import content_of
 from retention.people.actor import Actor
@@ -104,7 +104,7 @@ def _agreed_for(action: Action, timezone: str) -> str | None:
 def decided(session: Session, action: Action, actor: Actor, valid: timedelta) -> dict[str, Any]:
     """Return what a decision has led to; of an approved e-mail also when it may leave."""
     waiting = action.state is ActionState.PENDING_APPROVAL
-    leaving = action.state is ActionState.APPROVED and action.kind is ActionKind.EMAIL
+    leaving = action.state is ActionState.APPROVED and action.kind in SENT_KINDS
     found = departure(session, action, actor) if leaving else None
     return {
         "id": action.id,

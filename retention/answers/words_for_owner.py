@@ -4,7 +4,7 @@ from retention.answers.respondent import Respondent
 from retention.db.canonical import sha256
 from retention.db.models import Action, Incoming, Submission
 from retention.domain.incoming import IncomingKind
-from retention.inbox.reply_tasks import hand_to_owner
+from retention.inbox.reply_tasks import PAGE, hand_to_owner
 
 
 def hand_over(who: Respondent, said: Submission, text: str) -> Action:
@@ -15,7 +15,7 @@ def hand_over(who: Respondent, said: Submission, text: str) -> Action:
         Incoming(
             id=sha256(f"page:{said.id}:{said.said_at.isoformat()}"),
             kind=IncomingKind.REPLY,
-            reason=f"page: {said.said}",
+            reason=f"{PAGE}{said.said}",
             received_at=who.now,
             read_at=who.now,
             message_id=who.action.message.id if who.action.message else None,

@@ -16,6 +16,7 @@ from retention.db.models import (
     Base,
     Case,
     Comment,
+    CustomerLink,
     DeadAddress,
     DeliveryAttempt,
     Draft,
@@ -24,7 +25,10 @@ from retention.db.models import (
     Incoming,
     Message,
     Offer,
+    Preference,
+    ReceivedEvent,
     Rendering,
+    Submission,
     Waiver,
 )
 from retention.db.seals import SILENT, touch
@@ -105,4 +109,8 @@ def _forgotten(
             {"sender": None, "subject": None, "text": None},
         ),
         (DeadAddress, DeadAddress.customer_id == customer_id, None),
+        (Submission, Submission.customer_id == customer_id, {"values": None}),
+        (ReceivedEvent, ReceivedEvent.customer_id == customer_id, {"values": None}),
+        (Preference, Preference.customer_id == customer_id, None),
+        (CustomerLink, CustomerLink.customer_id == customer_id, None),
     ]

@@ -20,17 +20,23 @@ from retention.db.models import (
     Case,
     CaseEvent,
     Comment,
+    CustomerLink,
     DeadAddress,
     DeliveryAttempt,
     Exclusion,
     Handover,
     Holdout,
     Incoming,
+    InstalmentPlan,
     Message,
     Offer,
+    Preference,
     Receipt,
+    ReceivedEvent,
     Rendering,
+    Submission,
     Waiver,
+    WebhookEvent,
 )
 from retention.domain.people import Person, Role, refuse, require_reason
 from retention.snapshots import store as snapshots
@@ -38,7 +44,7 @@ from retention.snapshots.customers import read_rows
 
 EXPORTED = "customer.exported"
 MAY_EXPORT = frozenset({Role.DIRECTOR, Role.OPS})
-_LEFT_OUT = frozenset({"raw", "token", "salt", "letter"})
+_LEFT_OUT = frozenset({"raw", "token", "salt", "letter", "token_hash"})
 
 
 def export(
@@ -69,7 +75,8 @@ def _theirs(customer_id: str) -> Iterator[tuple[type[Base], ColumnElement[bool]]
     messages = select(Message.id).where(Message.action_id.in_(actions)).scalar_subquery()
     cases = select(Case.id).where(Case.customer_id == customer_id).scalar_subquery()
     for model in (Case, Action, Receipt, Exclusion, Handover, Holdout, Incoming, DeadAddress,
-                  AuditRecord):  # fmt: skip
+                  Submission, InstalmentPlan, Preference, ReceivedEvent, WebhookEvent,
+                  CustomerLink, AuditRecord):  # fmt: skip
         yield model, model.customer_id == customer_id
     for about in (Rendering, Approval, Offer, AgreedCall, Comment, Message):
         yield about, about.action_id.in_(actions)

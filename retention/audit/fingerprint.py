@@ -14,7 +14,7 @@ _WHEN_IT_RAN = {
     "approval": {"id"},
 }
 
-_WATCH = frozenset({"round", "alert"})
+_WATCH = frozenset({"round", "alert", "webhook_delivery", "customer_link"})
 
 
 def fingerprint(session: Session) -> str:

@@ -38,6 +38,8 @@ def doctor(*, as_json: AsJson = False) -> None:
             _night,
             _heads,
             _private,
+            _pages,
+            _gateways,
         )
         checks += [_checked(part, shop) for part in parts]
         checks += check_schedules(shop)
@@ -219,3 +221,29 @@ def _night(shop: "Application") -> Check:
         return Check("night", FAIL, f"the last is {last.as_of}, {expected} should be done: see "
                      "the parts below, or 'retention run'", figures)  # fmt: skip
     return Check("night", OK, f"{last.as_of} is {last.state}", figures)
+
+
+def _pages(shop: "Application") -> Check:
+    """Customers answer on pages where there is an address for them, by mail otherwise."""
+    if shop.settings.public_url is None:
+        told = "no RETENTION_PUBLIC_URL: customers answer by mail; no List-Unsubscribe page"
+        return Check("pages", WARN, told)
+    return Check("pages", OK, f"customers' pages at {shop.settings.public_url}")
+
+
+def _gateways(shop: "Application") -> Check:
+    """Ask every gateway and receiver whether somebody listens; nothing is posted."""
+    import httpx2
+
+    places = {g.name: g.url for g in shop.gateways.values()} | {
+        r.name: r.url for r in shop.receivers
+    }
+    silent = []
+    for name, url in sorted(places.items()):
+        try:
+            httpx2.request("OPTIONS", url, timeout=5.0, follow_redirects=False)
+        except (httpx2.HTTPError, OSError) as error:
+            silent.append(f"{name} ({type(error).__name__})")
+    if silent:
+        return Check("gateways", FAIL, f"nobody answers at {', '.join(silent)}")
+    return Check("gateways", OK, f"{len(places)} gateways and receivers answer")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload, load_only, selectinload
 from retention.actions.needed import counting, given, slots_of
 from retention.db.models import Action, Case, Rendering
 from retention.delivery.queued_messages import QueuedMessage
-from retention.domain.actions import ActionState, Purpose
+from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.approving import is_approved
 from retention.domain.cases import CaseState
 from retention.domain.dates import date_in
@@ -22,7 +22,7 @@ from retention.domain.stages import ADVERSE_STAGES
 from retention.messages.content_hash import content_of
 from retention.messages.leaving import is_laid_out_as_approved
 from retention.runs import trust
-from retention.safeguards import dead_addresses
+from retention.safeguards import dead_addresses, preferences
 from retention.safeguards import kill_switch as switches
 from retention.safeguards.customer_blocks import Surroundings, kept_apart, look_around, stopped_by
 
@@ -78,12 +78,14 @@ def all_reasons(
     on = date_in(now, rules.timezone)
     around = look_around(session, {queued.customer_id for queued in found}, on)
     dead = dead_addresses.dead(session, {queued.recipient for queued in found})
+    sms = {queued.customer_id for queued in found if queued.kind is ActionKind.SMS}
+    texts = preferences.take_texts(session, sms) if sms else frozenset()
     adverse = any(queued.stage in ADVERSE_STAGES for queued in found)
     doubt = trust.why_in_doubt(session, NIGHTLY, on, rules.fresh_days) if adverse else None
     return {
         queued.message_id: [
             *_out_of_time(queued, on),
-            *_obstacles(queued, around, dead, on),
+            *_obstacles(queued, around, dead, texts, on),
             *_not_now(queued, now, rules, doubt),
         ]
         for queued in found
@@ -104,7 +106,11 @@ def _out_of_time(queued: QueuedMessage, on: date) -> Iterator[Refusal]:
 
 
 def _obstacles(
-    queued: QueuedMessage, around: Surroundings, dead: Collection[str], on: date
+    queued: QueuedMessage,
+    around: Surroundings,
+    dead: Collection[str],
+    texts: Collection[str],
+    on: date,
 ) -> Iterator[Refusal]:
     scope = stopped_by(around, queued.playbook, queued.stage, queued.kind)
     provider = switches.provider(dead_addresses.provider_of(queued.recipient))
@@ -116,6 +122,8 @@ def _obstacles(
                         topic=queued.topic, answers=answers)  # fmt: skip
     if reason is not None:
         yield Refusal(MessageState.CANCELLED, reason)
+    if queued.kind is ActionKind.SMS and queued.customer_id not in texts:
+        yield Refusal(MessageState.CANCELLED, "the customer has not agreed to texts")
     if queued.recipient.casefold() in dead:
         yield Refusal(MessageState.CANCELLED, "the address does not take our mail")
     if queued.customer_id in around.replied and not answers:

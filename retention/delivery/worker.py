@@ -1,6 +1,7 @@
 """A round of deliveries at work: lines to one mail server, and the logbook they write in."""
 
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,8 @@ from retention.delivery.logbook import Logbook
 from retention.delivery.mail_server import MailServer
 from retention.delivery.pacing import Pacer
 from retention.delivery.smtp import AttemptFailedError, Connection
+from retention.delivery.text_line import TextLine
+from retention.domain.gateways import Gateway, channel_of
 from retention.domain.messages import AttemptStage, MessageState, Verdict
 from retention.messages.leaving import as_leaving
 from retention.policies.load import Policies
@@ -44,6 +47,7 @@ class PostOffice:
         timezone: str,
         stop_file: Path,
         templates: Path,
+        gateways: Mapping[str, Gateway] | None = None,
     ) -> None:
         sending, pace = policies.sending, policies.sending.pace
         self._engine, self._stop_file, self._templates = engine, stop_file, templates
@@ -61,6 +65,7 @@ class PostOffice:
             sending.soft_bounces,
         )
         self._logo = policies.brand.logo
+        self._texts = TextLine(gateways or {})
         self._pacer = Pacer(pace.per_second, pace.per_domain)
         self._logbook = Logbook(engine, self._rules, pace.connections)
         self._lines = [Connection(mail) for _ in range(pace.connections)]
@@ -75,6 +80,7 @@ class PostOffice:
     def __exit__(self, *error: object) -> None:
         for line in self._lines:
             line.__exit__(*error)
+        self._texts.close()
         self._logbook.__exit__(*error)
 
     def send_all(self, ids: list[str]) -> Counter[str]:
@@ -143,13 +149,17 @@ class PostOffice:
                     raise WithdrawnError("all sending was stopped")
 
         try:
-            raw = self._leaving(claimed)
-            code, reply = line.send(claimed.sender, claimed.recipient, raw, on_stage)
+            if channel_of(claimed.sender) is not None:
+                code, reply = self._texts.send(claimed, on_stage)
+            else:
+                raw = self._leaving(claimed)
+                code, reply = line.send(claimed.sender, claimed.recipient, raw, on_stage)
         except AttemptFailedError as error:
             # Nobody answered, or nobody will have us: the messages behind this one need not try.
             unreached = error.stage is AttemptStage.CONNECTED
             again = error.verdict is Verdict.TRY_AGAIN
-            self._closed |= error.verdict is Verdict.SERVER or (unreached and again)
+            mail = channel_of(claimed.sender) is None
+            self._closed |= mail and (error.verdict is Verdict.SERVER or (unreached and again))
             self._end(claimed, error.stage, error.code, error.text, error.verdict)
         except WithdrawnError as error:
             self._end(claimed, AttemptStage.DATA, None, str(error), Verdict.TAKEN_BACK)

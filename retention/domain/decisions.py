@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from retention.domain.actions import ActionState
+from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar
 from retention.domain.decision_kinds import DecisionKind
@@ -215,7 +215,8 @@ def _due(case: CaseProgress, position: int, step: Step, today: date) -> bool:
 def _propose(
     case: CaseProgress, rule: StageRule, step: Step, position: int, facts: Facts
 ) -> Decision:
-    if step.template is not None and not facts.reachable:
+    by_mail = step.template is not None and step.action is not ActionKind.SMS
+    if by_mail and not facts.reachable:
         return _wait("no_usable_address")
     if step.notice:
         if "conversation" in rule.requires and not case.conversation_logged:

@@ -22,7 +22,8 @@ class Step:
     proposed anew after `again`. With `when`, a condition on scores, the step is for those customers
     only for whom it is known to be true; an `optional` one for those who have not declined such
     messages. A stage counts without the steps that are not for everybody. Who owes something past
-    its due date gets `template_overdue` instead of `template`.
+    its due date gets `template_overdue` instead of `template`. A text leaves by its `channel`, for
+    those who have agreed to texts.
     """
 
     action: ActionKind
@@ -38,11 +39,13 @@ class Step:
     before_end: Period | None = None
     when: str | None = None
     optional: bool = False
+    channel: str | None = None
 
     @property
     def for_everybody(self) -> bool:
         """Whether no customer is spared the step."""
-        return self.when is None and not self.optional
+        consented = self.action is not ActionKind.SMS
+        return self.when is None and not self.optional and consented
 
     @property
     def reaches_customer(self) -> bool:

@@ -1,6 +1,6 @@
 """The shapes of what we are told; the page of the interface is made from them."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -71,6 +71,27 @@ class LetterSignedFor(_Event):
     proof: str = Field(min_length=3, max_length=200)
 
 
+class TextDelivered(_Event):
+    """A text has reached its telephone."""
+
+    type: Literal["text_delivered"]
+    message_id: str = Field(min_length=36, max_length=36)
+
+
+class TextFailed(_Event):
+    """A text will never reach its telephone: the number takes none."""
+
+    type: Literal["text_failed"]
+    message_id: str = Field(min_length=36, max_length=36)
+    why: str = Field("", max_length=200)
+
+
+class TextStopped(_Event):
+    """The customer answered STOP: no text leaves for them any more."""
+
+    type: Literal["text_stopped"]
+
+
 Event = Annotated[
     Paid
     | ComplaintOpened
@@ -78,7 +99,10 @@ Event = Annotated[
     | ContractChanged
     | AddressChanged
     | CallHeld
-    | LetterSignedFor,
+    | LetterSignedFor
+    | TextDelivered
+    | TextFailed
+    | TextStopped,
     Field(discriminator="type"),
 ]
 
@@ -89,8 +113,3 @@ class Taken(BaseModel):
     id: str
     known: bool
     effect: str
-
-
-def happened_at(event: _Event) -> datetime:
-    """Return when it happened."""
-    return event.occurred_at

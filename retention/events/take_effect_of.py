@@ -15,15 +15,18 @@ from sqlalchemy.orm import Session, joinedload
 from retention.actions import completion, offers
 from retention.actions.assignment import note
 from retention.db.chain import Entry, record
-from retention.db.models import Action, Case, Exclusion, ReceivedEvent
+from retention.db.models import Action, Case, Exclusion, Message, ReceivedEvent, Rendering
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.dates import date_in
 from retention.domain.errors import NotAllowedError
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
+from retention.domain.messages import MESSAGE_MOVES, MessageState
 from retention.domain.people import refuse
+from retention.domain.sending import USUAL_DEAD_AT_ONCE
 from retention.events import kinds
+from retention.messages import outbox
 from retention.people.actor import Author
-from retention.safeguards import exclusions
+from retention.safeguards import dead_addresses, exclusions, preferences
 
 _UNTIL_CLOSED = timedelta(days=92)
 _ITS_OWN = frozenset({"type", "id", "customer_id", "occurred_at"})
@@ -180,6 +183,40 @@ def _signed_for(taking: Taking) -> str:
     return f"letter {letters[0].id[:8]}: {outcome}"
 
 
+def _text(taking: Taking, state: MessageState, why: str) -> str:
+    message = taking.session.get(Message, taking.event.message_id)
+    if message is None:
+        return "no text has this id"
+    action = taking.session.get_one(Action, message.action_id)
+    rendering = taking.session.get(Rendering, message.action_id)
+    if action.customer_id != taking.event.customer_id or action.kind is not ActionKind.SMS:
+        return "no text of this customer has this id"
+    if state not in MESSAGE_MOVES[message.state]:
+        return f"the text is {message.state} already"
+    outbox.set_state(message, state)
+    message.last_text = why or message.last_text
+    if state is MessageState.BOUNCED_HARD and rendering is not None:
+        dead_addresses.note(
+            taking.session, rendering.recipient, action.customer_id, why or "no text arrives",
+            taking.now, USUAL_DEAD_AT_ONCE,
+        )  # fmt: skip
+    return f"the text is {state}"
+
+
+def _text_delivered(taking: Taking) -> str:
+    return _text(taking, MessageState.DELIVERED, "")
+
+
+def _text_failed(taking: Taking) -> str:
+    event: kinds.TextFailed = taking.event
+    return _text(taking, MessageState.BOUNCED_HARD, event.why)
+
+
+def _text_stopped(taking: Taking) -> str:
+    preferences.stop_texts(taking.session, taking.event.customer_id, taking.now)
+    return "no more texts"
+
+
 _EFFECTS: dict[str, Callable[[Taking], str]] = {
     "paid": _paid,
     "complaint_opened": _complaint,
@@ -188,4 +225,7 @@ _EFFECTS: dict[str, Callable[[Taking], str]] = {
     "address_changed": _address,
     "call_held": _call,
     "letter_signed_for": _signed_for,
+    "text_delivered": _text_delivered,
+    "text_failed": _text_failed,
+    "text_stopped": _text_stopped,
 }

@@ -1,6 +1,7 @@
 """What a customer wrote becomes a task of the one who looks after them; their case waits for it."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -18,6 +19,19 @@ from retention.domain.actions import (
 from retention.domain.forms import REPLY
 from retention.inbox.protecting import protecting_words
 from retention.inbox.quotations import segments
+
+PAGE = "page: "
+"""What a reason begins with when something was said on a page, not by mail."""
+
+
+def answered_at(session: Session, task_ids: Sequence[str]) -> dict[str, datetime]:
+    """Return when the customer first wrote what each task is about: its hour counts too."""
+    rows = session.execute(
+        select(Incoming.action_id, func.min(Incoming.received_at))
+        .where(Incoming.action_id.in_(task_ids))
+        .group_by(Incoming.action_id)
+    )
+    return {task: at for task, at in rows if task is not None}
 
 
 def hand_to_owner(session: Session, answered: Action, on: date, due_on: date) -> Action:
@@ -73,6 +87,7 @@ def shown_said(session: Session, task_id: str) -> list[dict[str, Any]]:
         {
             "on": row.received_at.isoformat(),
             "subject": row.subject,
+            "page": row.reason.removeprefix(PAGE) if row.reason.startswith(PAGE) else None,
             "text": row.text,
             "protects": protecting_words(f"{row.subject or ''}\n{row.text or ''}", ours or ""),
             "parts": [

@@ -132,6 +132,7 @@ def _decide(policies: Policies, known: Known, open_case: OpenCase) -> Decided:
         data_settled=known.settled,
         gone=policies.sources.means_gone,
         dead=known.dead,
+        texts=known.texts,
     )
     progress = progress_of(open_case, playbook, as_of, policies.conversations.accepted_shows)
     row = known.evidence.facts.get(customer, {})

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
+from retention.domain.actions import ActionKind
 from retention.domain.exclusions import Exclusion, ExclusionKind, in_force
 from retention.domain.messages import MessageClass
 from retention.domain.obstacles import Facts
@@ -24,11 +25,12 @@ def facts_of(
     data_settled: bool,
     gone: Collection[str],
     dead: Collection[str] = (),
+    texts: Collection[str] = (),
 ) -> Facts:
     """Return what tonight's data says about the customer of a case.
 
     `gone` are the words for a customer who has left, `dead` the addresses that are
-    written to no more.
+    written to no more, `texts` who has agreed to texts.
     """
     customer, as_of = open_case.customer_id, evidence.as_of
     hold = in_force(exclusions, ExclusionKind.HOLD, playbook.name, as_of)
@@ -50,7 +52,13 @@ def facts_of(
         data_settled=data_settled,
         blocks=tuple(_blocks(row)),
         may_improve=_may_improve(customer, playbook, evidence),
-        not_for=_not_for(customer, playbook, evidence, declines=_declines(row, exclusions, as_of)),
+        not_for=_not_for(
+            customer,
+            playbook,
+            evidence,
+            declines=_declines(row, exclusions, as_of),
+            texts=customer in texts,
+        ),
         hold=held,
         exempt=spared,
     )
@@ -79,10 +87,10 @@ def _declines(row: dict[str, Any], exclusions: tuple[Exclusion, ...], as_of: dat
 
 
 def _not_for(
-    customer: str, playbook: Playbook, evidence: Evidence, *, declines: bool
+    customer: str, playbook: Playbook, evidence: Evidence, *, declines: bool, texts: bool
 ) -> frozenset[tuple[Stage, int]]:
     def is_spared(stage: Stage, position: int, step: Step) -> bool:
-        if step.optional and declines:
+        if (step.optional and declines) or (step.action is ActionKind.SMS and not texts):
             return True
         key = condition_key(playbook, WHEN, f"{stage}:{position}")
         return step.when is not None and not evidence.values[key].get(customer)

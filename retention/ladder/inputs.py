@@ -19,7 +19,7 @@ from retention.ladder.table_dependence import tables_of
 from retention.playbooks.loading import parse_pinned
 from retention.policies.load import Policies
 from retention.runs import trust
-from retention.safeguards import dead_addresses, exclusions
+from retention.safeguards import dead_addresses, exclusions, preferences
 from retention.safeguards import kill_switch as switches
 from retention.snapshots.customers import read_facts
 from retention.snapshots.folders import Folders
@@ -33,7 +33,7 @@ class Known:
 
     `paused` says why a playbook waits as a whole; `settled` says that all data has been
     undisturbed for long enough; `leaving` are the customers whose leave condition is confirmed,
-    `dead` the addresses that do not take our mail.
+    `dead` the addresses that do not take our mail, `texts` who has agreed to texts.
     """
 
     evidence: Evidence
@@ -42,6 +42,7 @@ class Known:
     exclusions: Mapping[str, tuple[Exclusion, ...]]
     settled: bool
     dead: frozenset[str]
+    texts: frozenset[str] = frozenset()
     leaving: set[str] = field(default_factory=set)
 
     def pause_of(self, open_case: OpenCase) -> str | None:
@@ -71,6 +72,7 @@ def look(
         exclusions=exclusions.by_customer(session, as_of),
         settled=_is_settled(session, policies, pulled),
         dead=frozenset(dead_addresses.dead(session)),
+        texts=preferences.take_texts(session),
     )
     known.leaving = _leaving(session, policies, known, open_cases, as_of)
     return known

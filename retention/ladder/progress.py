@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.actions import OPEN_ACTION_STATES, SENT_KINDS, ActionKind, ActionState
 from retention.domain.forms import CONFIRMED, HANDED_OVER, REPLY, TALKED
 from retention.domain.messages import DELIVERED_STATES, MessageState
 from retention.domain.offers import OfferKind, OfferState
@@ -69,7 +69,7 @@ def is_delivered(action: CaseAction) -> bool:
     """Return whether an action was evidently done: taken by the server, signed for, or logged."""
     if action.state is not ActionState.DONE or action.voided_on is not None:
         return False
-    if action.kind is ActionKind.EMAIL:
+    if action.kind in SENT_KINDS:
         return action.message in DELIVERED_STATES
     if action.kind is ActionKind.LETTER:
         return action.outcome == HANDED_OVER

@@ -13,7 +13,8 @@ from retention.domain.stages import ADVERSE_STAGES, Stage
 from retention.playbooks.fields import ConditionText, PeriodText, Slots
 from retention.yaml_files import PolicyModel
 
-_WRITTEN = (ActionKind.EMAIL, ActionKind.LETTER)
+_WRITTEN = (ActionKind.EMAIL, ActionKind.LETTER, ActionKind.SMS)
+SMS = "sms"
 _FORMS = {
     ActionKind.REVIEW: ("reassessment", "final_settlement"),
     ActionKind.CALL: ("conversation", "check_in", "reward", "call"),
@@ -39,6 +40,7 @@ class StepDoc(PolicyModel):
     notice: bool = False
     when: ConditionText | None = None
     optional: bool = False
+    channel: str | None = Field(None, pattern="^[a-z][a-z0-9_-]*$")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -58,15 +60,21 @@ class StepDoc(PolicyModel):
             raise ValueError(f"{self._named} needs a 'form', one of: {known}")
         if self.before_end is not None and self.before_end.workdays:
             raise ValueError("'before_end' counts calendar days")
+        if (self.channel is not None) and self.action is not ActionKind.SMS:
+            raise ValueError("'channel' is for texts: 'action: sms'")
+        if self.action is ActionKind.SMS and (self.offer or self.notice or self.template_overdue):
+            raise ValueError("a text offers nothing and is no notice: write an e-mail")
         return self
 
     @property
     def _named(self) -> str:
-        return f"{'an' if self.action is ActionKind.EMAIL else 'a'} {self.action}"
+        return f"{'an' if self.action in (ActionKind.EMAIL, ActionKind.SMS) else 'a'} {self.action}"
 
     def to_step(self) -> Step:
         """Return the step as the rules see it."""
         fields = {name: getattr(self, name) for name in StepDoc.model_fields}
+        if self.action is ActionKind.SMS:
+            fields["channel"] = self.channel or SMS
         return Step(**fields | {"approval": self.approval or ()})
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from retention.domain.actions import ActionKind
 from retention.domain.alerts import AlertRules
 from retention.domain.approving import Slot
 from retention.domain.brand import Brand
@@ -14,6 +15,7 @@ from retention.domain.errors import ConfigError
 from retention.domain.gates import Band, Guards
 from retention.domain.handovers import Partner
 from retention.domain.limits import Limits
+from retention.domain.messages import MessageClass
 from retention.domain.notices import NoticeRules
 from retention.domain.people import Role, Team
 from retention.domain.people_gates import PeopleBand
@@ -22,11 +24,13 @@ from retention.domain.scores import OWN_PREFIX
 from retention.domain.sending import SendingRules
 from retention.domain.stages import PlaybookName
 from retention.messages.templates import load_template
+from retention.messages.text_messages import load_text
 from retention.playbooks.loading import load_playbooks
 from retention.policies.alerts import AlertsDoc
 from retention.policies.brand import BrandDoc
 from retention.policies.calendar import CalendarDoc
 from retention.policies.calendars import Calendars
+from retention.policies.channels import ChannelsDoc
 from retention.policies.conduct import ConductDoc
 from retention.policies.conversations import ConversationsDoc
 from retention.policies.guards import ApprovalsDoc, BandDoc, CanaryDoc, GuardsDoc, HoldoutDoc
@@ -69,6 +73,7 @@ class Policies:
     alerts: AlertRules
     brand: Brand
     webhooks: WebhooksDoc
+    channels: ChannelsDoc
 
     @property
     def event_hold(self) -> timedelta:
@@ -106,9 +111,10 @@ def load_policies(config_dir: Path, templates_dir: Path) -> Policies:
         alerts=_or_usual(config_dir / "alerts.yaml", AlertsDoc).to_rules(),
         brand=_or_usual(config_dir / "brand.yaml", BrandDoc).to_brand(config_dir),
         webhooks=_or_usual(config_dir / "webhooks.yaml", WebhooksDoc),
+        channels=_or_usual(config_dir / "channels.yaml", ChannelsDoc),
     )
     for playbook in policies.playbooks.values():
-        _check_steps(playbook, templates_dir, policies.team)
+        _check_steps(playbook, templates_dir, policies.team, policies.channels.names)
         _refuse_undeclared(playbook, policies.sources)
     _refuse_unfillable("partners.yaml", policies.handover_approval, policies.team)
     return policies
@@ -145,11 +151,16 @@ def _band(doc: BandDoc) -> Band:
     return Band(doc.rows, doc.sums, doc.empty, doc.least)
 
 
-def _check_steps(playbook: Playbook, templates_dir: Path, team: Team) -> None:
+def _check_steps(
+    playbook: Playbook, templates_dir: Path, team: Team, channels: frozenset[str]
+) -> None:
     for rule in playbook.stages:
         where = f"playbook '{playbook.name}', stage '{rule.stage}'"
         for step in rule.steps:
             _refuse_unfillable(where, step.approval, team)
+            if step.action is ActionKind.SMS:
+                _refuse_without_gateway(where, step, templates_dir, channels)
+                continue
             for template in filter(None, (step.template, step.template_overdue)):
                 _refuse_wrong_class(where, replace(step, template=template), templates_dir)
 
@@ -170,6 +181,23 @@ def _refuse_undeclared(playbook: Playbook, sources: SourcesConfig) -> None:
                 f"List '{name.removeprefix(OWN_PREFIX)}' under 'numbers' of customers in "
                 "sources.yaml, or correct the name.",
             )
+
+
+def _refuse_without_gateway(
+    where: str, step: Step, templates_dir: Path, channels: frozenset[str]
+) -> None:
+    if step.channel not in channels:
+        known = ", ".join(sorted(channels)) or "none"
+        raise ConfigError(
+            where, f"there is no gateway '{step.channel}'", f"channels.yaml has: {known}."
+        )
+    front = load_text(templates_dir, step.template or "", None).front
+    if (front.message_class is MessageClass.COMMERCIAL) != step.optional:
+        raise ConfigError(
+            where,
+            f"text '{step.template}' is {front.message_class}",
+            "What is commercial can be declined: 'optional: true', and only that.",
+        )
 
 
 def _refuse_wrong_class(where: str, step: Step, templates_dir: Path) -> None:

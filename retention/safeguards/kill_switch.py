@@ -24,6 +24,7 @@ SCOPES: tuple[str, ...] = (
     *(f"stage:{stage}" for stage in Stage),
     f"action:{ActionKind.EMAIL}",
     f"action:{ActionKind.LETTER}",
+    f"action:{ActionKind.SMS}",
 )
 _CANARY, _PROVIDER = "canary:", "provider:"
 

@@ -162,6 +162,28 @@ def _end(session: Session, customer_id: str, today: date, now: datetime, which: 
         exclusions.end(session, row, exclusions.CUSTOMER, now)
 
 
+def take_texts(session: Session, customers: Collection[str] | None = None) -> frozenset[str]:
+    """Return who has agreed to texts, of some customers or of all. Nothing said is no yes."""
+    query = select(Preference.customer_id).where(Preference.texts.is_(True))
+    if customers is not None:
+        query = query.where(Preference.customer_id.in_(customers))
+    return frozenset(session.scalars(query))
+
+
+def stop_texts(session: Session, customer_id: str, now: datetime) -> None:
+    """Send no more texts: who answers STOP to one has said so."""
+    before = session.get(Preference, customer_id)
+    wanted = Wanted(frozenset(), None, before.language if before else None,
+                    before.channel if before else None, texts=False)  # fmt: skip
+    kept = Wanted(frozenset(), None, wanted.language, wanted.channel,
+                  before.texts if before else None)  # fmt: skip
+    if _ways(session, customer_id, kept, wanted, now):
+        record(session, Entry(now, "preference.changed", f"customer {customer_id}",
+                              {"changed": ["texts"]}, customer_id))  # fmt: skip
+        outgoing.tell(session, EventKind.OPTED_OUT, f"texts {customer_id}"[:80], customer_id, now,
+                      scope="texts")  # fmt: skip
+
+
 def prefers_phone(session: Session, customers: Collection[str]) -> set[str]:
     """Return those of some customers who would rather be called than written to."""
     return {c for c in customers if (p := of(session, c)) is not None and p.channel == "phone"}

@@ -14,6 +14,7 @@ from retention.audit.fingerprint import fingerprint
 from retention.db.session import reading
 from retention.domain.people import Role
 from retention.web.console.routes import PAGES
+from retention.web.customer.routes import PAGES as CUSTOMERS
 from tests.conftest import ROOT
 from tests.factories.consoles import ConsoleWorld, signed_in, token_of
 
@@ -137,9 +138,10 @@ def test_no_route_is_missing_from_the_table(app: Starlette) -> None:
     front = {"GET /healthz", "GET /readyz", "GET /sign-in", "POST /sign-in",
              "GET /sign-in/{token}", "POST /sign-in/{token}"}  # fmt: skip
     routes = {route.name for route in app.routes if isinstance(route, Route)}
-    assert routes == named | front
+    theirs = {page.name(purpose) for page in CUSTOMERS for purpose in page.purposes}
+    assert routes == named | front | theirs | {"ANY /c/{rest}"}
     mounts = [route.path for route in app.routes if isinstance(route, Mount)]
-    assert mounts == ["/static"]
+    assert mounts == ["/api", "/static"]
 
 
 def test_an_item_of_somebody_else_is_neither_shown_nor_decided(

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from retention.clock import travel
-from retention.db.models import Action, Message
+from retention.db.models import Action, Base, Message
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.messages import customer_links
@@ -91,17 +91,24 @@ class Customer:
         with travel(self.world.at):
             return self.client.post(path, data=data, **more)
 
-    def fill(self, page: Answer, path: str, *, wait: float = 20, **typed: str) -> Answer:
+    def fill(self, page: Answer, path: str, *, wait: float = 20, **typed: Any) -> Answer:
         """Fill in the form of a page after some seconds, and follow where it leads."""
         self.world.at += timedelta(seconds=wait)
         answer = self.post(path, form_of(page.text) | typed)
         return self.get(answer.headers["location"]) if answer.status_code == 303 else answer
 
-    def say(self, path: str, said: str, **typed: str) -> Answer:
+    def say(self, path: str, said: str, **typed: Any) -> Answer:
         """Choose, confirm, and return the page that follows."""
         page = self.get(f"{path}?change=yes")
         asked = self.fill(page, path, said=said)
         return self.fill(asked, f"{path}/confirm", said=said, **typed)
+
+
+def rows(world: PagesWorld, model: type[Base], **where: object) -> list[Any]:
+    """Return the rows of a kind that are so, in the order of their keys."""
+    with reading(world.shop.engine) as session:
+        order = model.__table__.primary_key
+        return list(session.scalars(select(model).filter_by(**where).order_by(*order)))
 
 
 def form_of(html: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.factories.pages import PagesWorld
+from tests.factories.pages import Customer, PagesWorld
 
 
 @pytest.fixture
@@ -13,3 +13,9 @@ def world() -> Iterator[PagesWorld]:
     made.live()
     yield made
     made.teardown()
+
+
+@pytest.fixture
+def customer(world: PagesWorld) -> Iterator[Customer]:
+    with world.pages() as browser:
+        yield browser

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -21,16 +22,10 @@ from retention.domain.actions import ActionState, Purpose
 from retention.domain.exclusions import ExclusionReason
 from retention.domain.offers import OfferState
 from retention.safeguards import preferences
-from tests.factories.pages import Customer, PagesWorld, form_of
+from tests.factories.pages import Customer, PagesWorld, form_of, rows
 
 PROPOSAL, PREPAID = "renegotiation_proposal", "prepaid_migration_offer"
 NOTICE, BILLS, GUIDE = "termination_notice", "payment_help", "education"
-
-
-@pytest.fixture
-def customer(world: PagesWorld):  # noqa: ANN201
-    with world.pages() as browser:
-        yield browser
 
 
 def offer_of(world: PagesWorld, action_id: str) -> Offer:
@@ -38,22 +33,15 @@ def offer_of(world: PagesWorld, action_id: str) -> Offer:
         return session.scalars(select(Offer).where(Offer.action_id == action_id)).one()
 
 
-def rows(world: PagesWorld, model: type, **where: object) -> list:
-    with reading(world.shop.engine) as session:
-        return list(
-            session.scalars(
-                select(model).filter_by(**where).order_by(*model.__mapper__.primary_key)
-            )
-        )
-
-
 def test_an_offer_is_accepted_with_a_name_and_a_tick(world: PagesWorld, customer: Customer) -> None:
     path, action = world.path(PROPOSAL, "offer"), world.sent(PROPOSAL)
     page = customer.get(path)
-    assert page.status_code == 200 and " checked" not in page.text.partition("</style>")[2]
+    assert page.status_code == 200
+    assert " checked" not in page.text.partition("</style>")[2]
     asked = customer.fill(page, path, said="accept")
     half = customer.fill(asked, f"{path}/confirm", name="Ana Peña")
-    assert half.status_code == 422 and offer_of(world, action).state is OfferState.SENT
+    assert half.status_code == 422
+    assert offer_of(world, action).state is OfferState.SENT
     assert 'value="Ana Peña"' in half.text  # what was typed is still there
     done = customer.fill(half, f"{path}/confirm", name="Ana Peña", sure="yes")
     assert "Ha aceptado" in done.text
@@ -86,7 +74,8 @@ def test_a_proposal_of_their_own_comes_to_the_owner_with_its_words(
     offer = offer_of(world, action)
     assert (offer.state, offer.counter_fee) == (OfferState.COUNTERED, Decimal("55.50"))
     [said] = rows(world, Incoming, reason="page: counter")
-    assert "Menos visitas, y 55 euros" in said.text and "600 1" in said.text
+    assert "Menos visitas, y 55 euros" in said.text
+    assert "600 1" in said.text
     task = rows(world, Action, id=said.action_id)[0]
     assert (task.form, task.owner, task.state) == (
         "customer_reply", "marta", ActionState.PENDING_APPROVAL)  # fmt: skip
@@ -160,10 +149,12 @@ def test_a_debt_is_paid_in_parts_and_while_it_is_nothing_else_is_asked(
 ) -> None:
     path = world.path(BILLS, "debt")
     asked = customer.fill(customer.get(path), path, said="plan")
-    assert "66,67" in asked.text and " checked" not in asked.text.partition("</style>")[2]
+    assert "66,67" in asked.text
+    assert " checked" not in asked.text.partition("</style>")[2]
     day = asked.text.split('name="first_on" value="')[1][:10]
     done = customer.fill(asked, f"{path}/confirm", parts="3", first_on=day, sure="yes")
-    assert "Hemos acordado unos plazos" in done.text and "66,66" in done.text
+    assert "Hemos acordado unos plazos" in done.text
+    assert "66,66" in done.text
     [plan] = rows(world, InstalmentPlan)
     assert (plan.amount, plan.parts, plan.state) == (Decimal("200.00"), 3, "running")
     [hold] = rows(world, Exclusion)
@@ -181,7 +172,8 @@ def test_a_plan_that_config_does_not_allow_is_none(
         asked, f"{path}/confirm", **{"parts": "2", "first_on": day, "sure": "yes"} | typed
     )
     assert answer.status_code in (409, 422)
-    assert not rows(world, InstalmentPlan) and not rows(world, Submission)
+    assert not rows(world, InstalmentPlan)
+    assert not rows(world, Submission)
 
 
 @pytest.mark.parametrize("said", ["paid", "wrong"])
@@ -202,7 +194,8 @@ def test_a_call_is_chosen_and_moved_in_ones_own_zone(world: PagesWorld, customer
     times = [part[:25] for part in page.text.split('name="at" value="')[1:]]
     assert len(times) > 20
     none = customer.fill(page, f"{path}/times")
-    assert none.status_code == 422 and not rows(world, AgreedCall)
+    assert none.status_code == 422
+    assert not rows(world, AgreedCall)
     page = customer.fill(none, f"{path}/times", at=times[0], words="sobre la factura")
     assert "Le llamamos" in page.text or "le llama" in page.text
     [call] = rows(world, AgreedCall)
@@ -215,13 +208,15 @@ def test_a_call_is_chosen_and_moved_in_ones_own_zone(world: PagesWorld, customer
     assert call.number == 1
     elsewhere = world.path(GUIDE, "call", 1)  # the same person cannot call two at once
     taken = customer.fill(customer.get(elsewhere), f"{elsewhere}/times", at=times[3])
-    assert taken.status_code == 409 and "otra" in taken.text
+    assert taken.status_code == 409
+    assert "otra" in taken.text
 
 
 def test_the_survey_keeps_each_step(world: PagesWorld, customer: Customer) -> None:
     path = world.path(GUIDE, "survey")
     page = customer.get(f"{path}?score=7")
-    assert 'value="7" checked' in page.text and not rows(world, Submission)
+    assert 'value="7" checked' in page.text
+    assert not rows(world, Submission)
     more = customer.fill(page, path, score="7")
     assert rows(world, Submission)[0].values == {"score": "7"}
     customer.fill(more, path, why="Tardan mucho", cause="our_service")
@@ -250,8 +245,10 @@ def test_one_click_stops_what_can_be_declined_without_a_cookie(
 def test_preferences_are_kept_and_taken_back(world: PagesWorld, customer: Customer) -> None:
     path = world.path(GUIDE, "preferences")
     page = customer.get(path)
-    shown = {"topic-guides": "yes", "topic-offers": "yes", "pause": "30", "write-in": "en",
-             "channel": "phone", "texts": "no"}  # fmt: skip
+    shown: dict[str, Any] = {
+        "topic-guides": "yes", "topic-offers": "yes", "pause": "30", "write-in": "en",
+        "channel": "phone", "texts": "no",
+    }  # fmt: skip
     saved = customer.fill(page, path, **shown)
     assert "Queda anotado" in saved.text or "This is noted" in saved.text
     scopes = {row.scope: row.ends_on for row in rows(world, Exclusion)}
@@ -259,6 +256,7 @@ def test_preferences_are_kept_and_taken_back(world: PagesWorld, customer: Custom
     with reading(world.shop.engine) as session:
         action = session.get_one(Action, world.sent(GUIDE))
         kept = preferences.of(session, action.customer_id)
+        assert kept is not None
         assert (kept.language, kept.channel, kept.texts) == ("en", "phone", False)
     page = customer.get(path)
     customer.fill(page, path, **shown | {"topic-surveys": "yes", "pause": "none"})
@@ -269,7 +267,8 @@ def test_a_message_of_a_topic_that_is_switched_off_does_not_leave(
     world: PagesWorld, customer: Customer
 ) -> None:
     path = world.path(GUIDE, "preferences")
-    customer.fill(customer.get(path), path, pause="none", **{"topic-surveys": "yes"})
+    only: dict[str, Any] = {"pause": "none", "topic-surveys": "yes"}
+    customer.fill(customer.get(path), path, **only)
     with reading(world.shop.engine) as session:
         who = session.get_one(Action, world.sent(GUIDE)).customer_id
     off = {row.scope for row in rows(world, Exclusion, customer_id=who)}

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, sele
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.db.models import Action, Approval, Message, Rendering
-from retention.domain.actions import ActionKind, ActionState, Purpose
+from retention.domain.actions import SENT_KINDS, ActionKind, ActionState, Purpose
 from retention.domain.messages import CLAIMABLE_STATES
 from retention.domain.stages import Stage
 
@@ -71,7 +71,7 @@ def views(scope: Scope, valuable: Sequence[str]) -> dict[str, Condition]:
         "approved": and_(
             _seen(scope),
             Action.state == ActionState.APPROVED,
-            Action.kind == ActionKind.EMAIL,
+            Action.kind.in_(sorted(SENT_KINDS)),
             select(Message.id)
             .where(Message.action_id == Action.id, Message.state.in_(sorted(CLAIMABLE_STATES)))
             .exists(),
@@ -103,7 +103,7 @@ def _waits_for(scope: Scope) -> Condition:
         Action.kind.in_([ActionKind.CALL, ActionKind.REVIEW]),
     )
     asked = and_(
-        Action.kind.in_([ActionKind.EMAIL, ActionKind.LETTER]),
+        Action.kind.in_([*sorted(SENT_KINDS), ActionKind.LETTER]),
         or_(*(_asks(capacity) for capacity in scope.capacities), false()),
         Action.proposed_by != scope.person_id,
         ~("," + func.coalesce(Action.edited_by, "") + ",").contains(f",{scope.person_id},"),
@@ -165,22 +165,26 @@ def _narrowed(condition: Condition, filters: Filters) -> Condition:
 def list_ids(
     session: Session, condition: Condition, filters: Filters, limit: int, offset: int = 0
 ) -> Sequence[str]:
-    """Return the ids of what a view holds, most urgent first.
+    """Return the ids of what a view holds, most urgent first: who has written waits for nobody.
 
     Each state is asked for by itself: so an index gives its rows in this order, and no more of them
     than are wanted.
     """
-    asked = select(Action.due_on, Action.id).where(_narrowed(condition, filters))
+    asked = select(Action.due_on, Action.id, Action.purpose).where(_narrowed(condition, filters))
     queries = [
-        asked.where(Action.state == state).order_by(Action.due_on, Action.id).limit(offset + limit)
+        asked.where(Action.state == state, purpose)
+        .order_by(Action.due_on, Action.id)
+        .limit(offset + limit)
         for state in _STATES
+        for purpose in (Action.purpose == Purpose.REPLY, Action.purpose != Purpose.REPLY)
     ]
     if filters.customers is not None:  # they are few, and the index of customers is the one to use
         queries = [asked]
-    found: list[tuple[date, str]] = []
+    found: list[tuple[bool, date, str]] = []
     for query in queries:
-        found += [(due_on, action_id) for due_on, action_id in session.execute(query)]
-    return [action_id for _, action_id in sorted(found)[offset : offset + limit]]
+        rows = session.execute(query)
+        found += [(purpose is not Purpose.REPLY, on, action_id) for on, action_id, purpose in rows]
+    return [action_id for _, _, action_id in sorted(found)[offset : offset + limit]]
 
 
 def of_customers(

@@ -13,6 +13,7 @@ from sqlalchemy.orm import joinedload
 from starlette.responses import HTMLResponse, Response
 
 from retention.actions import queue_views
+from retention.answers import submissions
 from retention.audit import erasure
 from retention.audit import export as exporting
 from retention.audit.looks import LOOKED
@@ -27,7 +28,7 @@ from retention.reports.evidence import evidence_of
 from retention.reports.explain import explain
 from retention.reports.sentences import about_no_case
 from retention.reports.words import load_words
-from retention.safeguards import exclusions
+from retention.safeguards import exclusions, instalments, preferences
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import profit_by_night
 from retention.web.console.csv import table_as_csv
@@ -75,6 +76,9 @@ def show_customer(visit: Visit) -> Response:
         nights=profit_by_night(root, snapshots.dates(root)[-_NIGHTS:], customer_id),
         timeline=_timeline(visit, customer_id),
         holds=exclusions.list_in_force(visit.session, visit.actor.on, customer_id),
+        pages=submissions.of_customer(visit.session, customer_id)[:_SHOWN],
+        wants=preferences.of(visit.session, customer_id),
+        plans=instalments.running(visit.session, [customer_id]),
         kinds=list(ExclusionKind),
         reasons=list(ExclusionReason),
         may_export=bool(visit.person.roles & exporting.MAY_EXPORT),

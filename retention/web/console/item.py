@@ -14,10 +14,12 @@ from retention.actions.leaving_times import departure
 from retention.actions.message_in_other_words import has_language
 from retention.actions.needed import slots_of
 from retention.actions.views import details
+from retention.answers import submissions
+from retention.answers.survey_answers import CAUSES
 from retention.db.models import Action, Case
 from retention.db.queries import actions as action_queries
 from retention.db.queries import cases as case_queries
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import SENT_KINDS, ActionKind, ActionState
 from retention.domain.approving import ReasonCode
 from retention.domain.errors import RetentionError, TemplateError
 from retention.domain.forms import FORMS
@@ -76,6 +78,7 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
     valid = approval.validity(actor)
     shown = details(action, _people(visit, action), valid, visit.now, shop.settings.timezone)
     case = case_queries.load(visit.session, [action.case_id])[0]
+    survey = _survey(visit, action)
     inputs = dict.fromkeys(_SHOWN_INPUTS) | ((shown["receipt"] or {}).get("inputs") or {})
     return {
         **shown,
@@ -99,6 +102,8 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         if action.form == "reassessment"
         else [],
         "background": background_of(visit.session, action),
+        "survey": survey,
+        "suggested": CAUSES.get(survey.get("cause", "")),
         "said": reply_tasks.shown_said(visit.session, action.id),
         "departure": _departure(visit, action),
         "slots": slots_of(action),
@@ -177,6 +182,14 @@ def margin_of(action: Action, inputs: dict[str, Any]) -> dict[str, Decimal] | No
     }
 
 
+def _survey(visit: Visit, action: Action) -> dict[str, str]:
+    """What they said in the survey, for who talks to them or looks for the cause."""
+    if action.kind not in (ActionKind.REVIEW, ActionKind.CALL):
+        return {}
+    row = submissions.latest_score(visit.session, action.customer_id)
+    return dict(row.values or {}) if row is not None else {}
+
+
 def _conditions(shown: dict[str, Any], action: Action) -> Sequence[dict[str, Any]]:
     conditions = (shown["receipt"] or {}).get("conditions") or []
     wanted = {"entry", "leave", f"unless:{action.stage}"}
@@ -185,7 +198,7 @@ def _conditions(shown: dict[str, Any], action: Action) -> Sequence[dict[str, Any
 
 def _departure(visit: Visit, action: Action) -> Any:
     open_states = (ActionState.PENDING_APPROVAL, ActionState.APPROVED)
-    if action.kind is not ActionKind.EMAIL or action.state not in open_states:
+    if action.kind not in SENT_KINDS or action.state not in open_states:
         return None
     return departure(visit.session, action, visit.actor)
 
@@ -196,7 +209,7 @@ def _milder(action: Action) -> list[str]:
 
 
 def _outcomes(visit: Visit, action: Action) -> tuple[str, ...]:
-    if action.kind is ActionKind.EMAIL:
+    if action.kind in SENT_KINDS:
         return ()
     try:
         return completion.outcomes_of(visit.session, action, visit.shop.policies)

@@ -1,5 +1,6 @@
 """The queue: a list on the left, and on the right the item that is open."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -10,8 +11,9 @@ from retention.actions import queue_views
 from retention.actions.queue_views import PER_PAGE, SORTS
 from retention.db.models import Action
 from retention.db.queries.queue import Filters
-from retention.domain.actions import ActionKind
+from retention.domain.actions import ActionKind, Purpose
 from retention.domain.stages import ADVERSE_STAGES, Stage
+from retention.inbox.reply_tasks import answered_at
 from retention.people import saved_views
 from retention.web.console.counting import COUNTS
 from retention.web.visit import Visit
@@ -103,7 +105,7 @@ def around(visit: Visit, open_id: str | None) -> dict[str, Any]:
         "mine": MINE,
         "counts": counts,
         "saved": saved_views.list_for(visit.session, visit.person.person_id),
-        "rows": [row_of(visit, action, page.people) for action in page.actions],
+        "rows": _rows(visit, page.actions, page.people),
         "total": page.total,
         "first": page.first,
         "per_page": PER_PAGE,
@@ -114,6 +116,12 @@ def around(visit: Visit, open_id: str | None) -> dict[str, Any]:
         "stages": list(Stage),
         "kinds": list(ActionKind),
     }
+
+
+def _rows(visit: Visit, actions: Sequence[Action], people: Any) -> list[dict[str, Any]]:
+    replies = [action.id for action in actions if action.purpose is Purpose.REPLY]
+    wrote = answered_at(visit.session, replies) if replies else {}
+    return [row_of(visit, action, people) | {"at": wrote.get(action.id)} for action in actions]
 
 
 def _neighbour(ids: list[str], at: int | None, step: int) -> str | None:
@@ -131,7 +139,7 @@ def row_of(visit: Visit, action: Action, people: Any) -> dict[str, Any]:
         "name": known.get("name") or action.customer_id,
         "stage": action.stage,
         "adverse": action.stage in ADVERSE_STAGES,
-        "what": action.template if action.kind in ("email", "letter") else action.form,
+        "what": action.template if action.kind in ("email", "letter", "sms") else action.form,
         "kind": action.kind,
         "profit": known.get("net_profit_12m"),
         "due_on": action.due_on,

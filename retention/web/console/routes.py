@@ -20,6 +20,7 @@ from retention.web.console import (
     operations,
     programme,
     queue,
+    systems,
     testing,
 )
 from retention.web.visit import Visit
@@ -97,6 +98,8 @@ PAGES: tuple[Page, ...] = (
     _get("/policies", operations.show_policies),
     _get("/templates", operations.show_templates),
     _get("/templates/{purpose}/{language}", operations.show_sample),
+    _get("/systems", systems.show_systems, STEER),
+    _post("/systems/{id}/{receiver}", systems.replay, RUN),
     _get("/team", operations.show_team),
     _post("/delegations", operations.delegate),
     _post("/delegations/{number:int}/revoke", operations.revoke),

@@ -10,6 +10,7 @@ CODES: dict[str, str] = {
     "listen": N_("listen"), "reward": N_("reward"),
     # kinds of actions, and templates
     "email": N_("e-mail"), "call": N_("call"), "letter": N_("letter"), "review": N_("review"),
+    "sms": N_("text message"), "payment_reminder": N_("reminder by text"),
     "education": N_("how to use it"), "payment_help": N_("help to pay"),
     "training_invitation": N_("invitation to a training"), "survey": N_("survey"),
     "check_in": N_("a call to ask how it goes"),
@@ -23,7 +24,7 @@ CODES: dict[str, str] = {
     "stuck": N_("goes no further"), "digest": N_("morning digest"), "ops_alert": N_("alert"),
     # purposes
     "step": N_("step"), "reply": N_("answer"), "handover": N_("hand-over"),
-    "retraction": N_("retraction"),
+    "retraction": N_("retraction"), "callback": N_("call that they chose"),
     # states of actions and messages
     "proposed": N_("proposed"), "held": N_("held"), "pending_approval": N_("waits for a person"),
     "approved": N_("approved"), "rejected": N_("rejected"), "expired": N_("expired"),
@@ -63,7 +64,25 @@ CODES: dict[str, str] = {
     "legal": N_("legal matter"), "negotiating": N_("in negotiation"),
     "contested": N_("contested"), "strategic": N_("strategic"),
     "do_not_disturb": N_("wants no mail"), "unsubscribed": N_("unsubscribed"),
-    "bounced": N_("address does not work"),
+    "bounced": N_("address does not work"), "paid": N_("has paid"),
+    "paused": N_("has paused"), "address_changed": N_("has another address"),
+    # what customers say on their pages, and how they are doubted
+    "contest": N_("contests"), "more_time": N_("asks for more time"),
+    "plan": N_("pays in parts"), "wrong": N_("sees an error"), "score": N_("answers the survey"),
+    "prefer": N_("chooses what they receive"), "page:paid": N_("says that they have paid"),
+    "page:hardship": N_("has hard times"), "page:call": N_("chooses a call"),
+    "right_after_delivery": N_("right after delivery"),
+    "faster_than_reading": N_("faster than anybody reads"),
+    "many_links_at_once": N_("many links at once"),
+    "our_service": N_("how we serve them"), "our_price": N_("what it costs"),
+    "not_needed": N_("they need it less"), "how_it_works": N_("how it works"),
+    # what other systems tell us, and are told
+    "complaint_opened": N_("complaint opened"), "complaint_closed": N_("complaint closed"),
+    "contract_changed": N_("contract changed"), "call_held": N_("call held"),
+    "letter_signed_for": N_("letter signed for"), "text_delivered": N_("text delivered"),
+    "text_failed": N_("text failed"), "text_stopped": N_("wants no more texts"),
+    "event:paid": N_("paid"), "given_up": N_("given up"), "webhook:waiting": N_("waits"),
+    "webhook:delivered": N_("taken"), "way:phone": N_("by telephone"), "way:email": N_("by e-mail"),
     # outcomes of what is done by hand
     "talked": N_("we talked"), "not_reached": N_("nobody was reached"),
     "letter:delivered": N_("delivered and signed for"),

@@ -104,7 +104,9 @@ def _route(
         form = FormData()
         if page.method == "POST":
             form = await request.form(max_files=0, max_fields=50, max_part_size=MOST_BYTES)
-        return await to_thread.run_sync(_answer, page, purpose, workshop, counted, request, form)
+        found = await to_thread.run_sync(_answer, page, purpose, workshop, counted, request, form)
+        found.headers["Referrer-Policy"] = "no-referrer"  # the address is a key
+        return found
 
     methods = ["GET", "HEAD"] if page.method == "GET" else [page.method]
     path = f"{base}/{purpose}/{{token}}{page.tail}"

@@ -93,10 +93,11 @@ def _offer(guest: Guest) -> About:
     prepaid = offer.kind is OfferKind.PREPAID
     title = N_("Your service, paid in advance") if prepaid else N_("A proposal for your contract")
     until = answerable_until(offer)
-    facts = [*_fee(guest), Fact(w.say(N_("From")), w.long_day(starts_on(offer.expires_on)))]
+    facts = _fee(guest)
     if prepaid:
-        facts.insert(1, Fact(w.say(N_("Paid")), w.say(N_("before the month begins")),
-                             w.say(N_("after the month"))))  # fmt: skip
+        facts.append(Fact(w.say(N_("Paid")), w.say(N_("before the month begins")),
+                          w.say(N_("after the month"))))  # fmt: skip
+    facts.append(Fact(w.say(N_("From")), w.long_day(starts_on(offer.expires_on))))
     facts.append(Fact(w.say(N_("You can answer until")), w.long_day(offer.expires_on)))
     sent = offer.state in _ANSWERABLE or _has_arrived(who.action)
     opening = w.say(N_("Nothing changes unless you decide it, here or by telephone."))

@@ -14,7 +14,6 @@ from retention.web.customer.deciding import doubt
 from retention.web.customer.guest import MOST_LETTERS, Guest
 from retention.web.wording import N_
 
-
 _TO_READ = timedelta(minutes=15)
 """A time that is free now must still be possible when somebody has read the page."""
 
