@@ -97,10 +97,13 @@ class Customer:
         answer = self.post(path, form_of(page.text) | typed)
         return self.get(answer.headers["location"]) if answer.status_code == 303 else answer
 
+    def choose(self, path: str, said: str) -> Answer:
+        """Choose an answer, and return the page that confirms it."""
+        return self.get(f"{path}?chosen=yes&said={said}")
+
     def say(self, path: str, said: str, **typed: Any) -> Answer:
         """Choose, confirm, and return the page that follows."""
-        page = self.get(f"{path}?change=yes")
-        asked = self.fill(page, path, said=said)
+        asked = self.choose(path, said)
         return self.fill(asked, f"{path}/confirm", said=said, **typed)
 
 

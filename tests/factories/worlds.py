@@ -73,6 +73,7 @@ class Somebody:
     country: str | None = "ES"
     prepaid: bool = False
     recovering: bool = False
+    phone: str | None = None
 
     def scores(self) -> dict[str, Any]:
         """Return the score row of a night; what is not said is not known."""
@@ -114,7 +115,7 @@ class Somebody:
             "customer_id": self.customer_id,
             "name": f"Ana Peña {self.customer_id}",
             "email": self.email,
-            "phone": None,
+            "phone": self.phone,
             "language": "es",
             "country": self.country,
             "timezone": "Europe/Madrid",

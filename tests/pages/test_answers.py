@@ -38,7 +38,7 @@ def test_an_offer_is_accepted_with_a_name_and_a_tick(world: PagesWorld, customer
     page = customer.get(path)
     assert page.status_code == 200
     assert " checked" not in page.text.partition("</style>")[2]
-    asked = customer.fill(page, path, said="accept")
+    asked = customer.choose(path, "accept")
     half = customer.fill(asked, f"{path}/confirm", name="Ana Peña")
     assert half.status_code == 422
     assert offer_of(world, action).state is OfferState.SENT
@@ -111,8 +111,8 @@ def test_a_scanner_that_contests_harms_nobody_and_is_believed(
     world: PagesWorld, customer: Customer
 ) -> None:
     path = world.path(NOTICE, "notice")
-    page = customer.get(path)
-    asked = customer.fill(page, path, wait=0, said="contest")
+    customer.get(path)
+    asked = customer.choose(path, "contest")
     customer.fill(asked, f"{path}/confirm", wait=0, said="contest", words="?")
     assert rows(world, Exclusion, reason=ExclusionReason.CONTESTED)
 
@@ -121,8 +121,8 @@ def test_an_answer_that_nobody_can_have_read_waits_for_a_person(
     world: PagesWorld, customer: Customer
 ) -> None:
     path, action = world.path(PROPOSAL, "offer"), world.sent(PROPOSAL)
-    page = customer.get(path)
-    asked = customer.fill(page, path, wait=0, said="accept")
+    customer.get(path)
+    asked = customer.choose(path, "accept")
     done = customer.fill(asked, f"{path}/confirm", wait=0, name="x", sure="yes")
     assert "quizá no la dio usted" in done.text
     assert offer_of(world, action).state is OfferState.SENT
@@ -148,7 +148,7 @@ def test_a_debt_is_paid_in_parts_and_while_it_is_nothing_else_is_asked(
     world: PagesWorld, customer: Customer
 ) -> None:
     path = world.path(BILLS, "debt")
-    asked = customer.fill(customer.get(path), path, said="plan")
+    asked = customer.choose(path, "plan")
     assert "66,67" in asked.text
     assert " checked" not in asked.text.partition("</style>")[2]
     day = asked.text.split('name="first_on" value="')[1][:10]
@@ -166,7 +166,7 @@ def test_a_plan_that_config_does_not_allow_is_none(
     world: PagesWorld, customer: Customer, typed: dict[str, str]
 ) -> None:
     path = world.path(BILLS, "debt")
-    asked = customer.fill(customer.get(path), path, said="plan")
+    asked = customer.choose(path, "plan")
     day = asked.text.split('name="first_on" value="')[1][:10]
     answer = customer.fill(
         asked, f"{path}/confirm", **{"parts": "2", "first_on": day, "sure": "yes"} | typed

@@ -102,24 +102,29 @@ def test_forms_as_they_stand_decide_nothing_however_often(
         world.at += timedelta(minutes=2)
         path = paths[round_ % len(paths)]
         page = customer.get(path)
-        for action, fields in forms(page.text):
-            customer.post(action, fields)
+        for method, action, fields in forms(page.text):
+            if method == "get":
+                asked = customer.get(action, params=fields)
+                for _, further, typed in forms(asked.text):
+                    customer.post(further, typed)
+            else:
+                customer.post(action, fields)
     assert {o.id: o.state for o in rows(world, Offer)} == before
     assert not rows(world, Exclusion)
     assert {r.said for r in rows(world, Submission)} <= {"score"}  # what a link has preselected
 
 
-def forms(html: str) -> Iterator[tuple[str, dict[str, str]]]:
+def forms(html: str) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Each form of a page, with what it would send as it stands."""
-    for action, inside in re.findall(
-        r'<form method="post" action="([^"]+)">(.*?)</form>', html, re.DOTALL
+    for method, action, inside in re.findall(
+        r'<form method="(post|get)" action="([^"]+)">(.*?)</form>', html, re.DOTALL
     ):
         fields = form_of(inside)
         for tag in re.findall(r"<input [^>]*checked[^>]*>", inside):
             found = dict(re.findall(r'(name|value)="([^"]*)"', tag))
             fields[found["name"]] = found.get("value", "on")
         fields |= dict.fromkeys(re.findall(r'<textarea [^>]*name="([^"]+)"', inside), "")
-        yield action, fields
+        yield method, action, fields
 
 
 OTHER_PATHS = [
@@ -184,7 +189,7 @@ def test_guessing_is_slowed_down(world: PagesWorld, customer: Customer) -> None:
 
 def test_a_double_click_is_one_answer(world: PagesWorld, customer: Customer) -> None:
     path = world.path(PROPOSAL, "offer")
-    asked = customer.fill(customer.get(path), path, said="accept")
+    asked = customer.choose(path, "accept")
     world.at += timedelta(seconds=20)
     form = form_of(asked.text) | {"name": "Ana", "sure": "yes"}
     first, second = customer.post(f"{path}/confirm", form), customer.post(f"{path}/confirm", form)
@@ -196,8 +201,8 @@ def test_of_two_answers_at_once_one_counts_and_the_other_is_told(
     world: PagesWorld, customer: Customer
 ) -> None:
     path, action_id = world.path(PROPOSAL, "offer"), world.sent(PROPOSAL)
-    one = customer.fill(customer.get(path), path, said="accept")
-    other = customer.fill(customer.get(path), path, said="decline")
+    one = customer.choose(path, "accept")
+    other = customer.choose(path, "decline")
     world.at += timedelta(seconds=20)
     posts = [form_of(one.text) | {"name": "Ana", "sure": "yes"},
              form_of(other.text) | {"words": "no", "sure": "yes"}]  # fmt: skip
@@ -217,7 +222,7 @@ def test_going_back_and_sending_an_old_form_changes_nothing(
     world: PagesWorld, customer: Customer
 ) -> None:
     path, action_id = world.path(PROPOSAL, "offer"), world.sent(PROPOSAL)
-    old = customer.fill(customer.get(path), path, said="accept")
+    old = customer.choose(path, "accept")
     customer.fill(old, f"{path}/confirm", name="Ana", sure="yes")
     customer.say(path, "decline", sure="yes")
     again = customer.fill(old, f"{path}/confirm", name="Ana", sure="yes")
@@ -229,10 +234,10 @@ def test_a_form_of_another_link_or_of_yesterday_is_shown_once_more(
     world: PagesWorld, customer: Customer
 ) -> None:
     path, other = world.path(PROPOSAL, "offer"), world.path(PROPOSAL, "offer", 1)
-    theirs = customer.fill(customer.get(other), other, said="accept")
+    theirs = customer.choose(other, "accept")
     answer = customer.post(f"{path}/confirm", form_of(theirs.text) | {"name": "x", "sure": "yes"})
     assert answer.status_code == 422
-    mine = customer.fill(customer.get(path), path, said="accept")
+    mine = customer.choose(path, "accept")
     world.at += timedelta(hours=13)
     late = customer.post(f"{path}/confirm", form_of(mine.text) | {"name": "Ana", "sure": "yes"})
     assert late.status_code == 422
@@ -273,7 +278,7 @@ def test_whatever_is_typed_is_kept_as_words_and_shown_as_such(
 
 def test_a_megabyte_is_refused_and_what_fits_is_kept(world: PagesWorld, customer: Customer) -> None:
     path = world.path(NOTICE, "notice")
-    asked = customer.fill(customer.get(path), path, said="contest")
+    asked = customer.choose(path, "contest")
     huge = customer.post(f"{path}/confirm", form_of(asked.text) | {"words": "x" * 1_000_000})
     assert huge.status_code == 413
     long = customer.post(f"{path}/confirm", form_of(asked.text) | {"words": "y" * 5000})
@@ -288,7 +293,7 @@ def test_another_language_half_way_keeps_what_was_said(
     path = world.path(PROPOSAL, "offer")
     page = customer.get(f"{path}?language=en")
     assert "What would you like?" in page.text
-    asked = customer.fill(page, path, said="decline")
+    asked = customer.get(f"{path}?chosen=yes&said=decline&language=en")
     assert "I do not accept this." in asked.text
     done = customer.fill(asked, f"{path}/confirm", sure="yes")
     assert "You have declined" in done.text

@@ -14,22 +14,29 @@ from retention.domain.offers import OfferState
 from retention.web.customer.choices import Asked, Choice
 from retention.web.customer.guest import MOST_LETTERS, Guest
 from retention.web.customer.nonces import Shown
-from retention.web.customer.show import about_of, done
+from retention.web.customer.show import about_of, choose, done
+from retention.web.customer.show import show as show_page
 from retention.web.wording import N_
 
 _WRONG = HTTPStatus.UNPROCESSABLE_ENTITY
 _MOST = Decimal(10**9)
 
 
-def choose(guest: Guest) -> Response:
-    """Take a choice to the page that confirms it; nothing has changed until then."""
+def show(guest: Guest) -> Response:
+    """Show a page; or, once something was chosen on it, what confirms that.
+
+    Choosing only opens the next page: nothing has changed until that one is sent.
+    """
+    asked = guest.request.query_params
+    if "chosen" not in asked:
+        return show_page(guest)
     about = about_of(guest)
     if not about.choices:
         return guest.page("closed.html", about=about)
-    choice = _choice(guest, about.choices)
+    choice = _choice(asked.get("said", ""), about.choices)
     if choice is None:
-        return guest.page("choose.html", _WRONG, about=about, chosen="", name="",
-                          problem=guest.words.say(N_("Choose one of the answers.")))  # fmt: skip
+        told = guest.words.say(N_("Choose one of the answers."))
+        return choose(guest, about, told, _WRONG)
     if choice.said is Said.CALL:
         return guest.go("/times")
     return _ask(guest, choice)
@@ -40,7 +47,7 @@ def confirm(guest: Guest) -> Response:
     about = about_of(guest)
     if not about.choices:
         return guest.page("closed.html", about=about)
-    choice = _choice(guest, about.choices)
+    choice = _choice(guest.typed("said"), about.choices)
     if choice is None or choice.said is Said.CALL:
         return guest.go()
     values, problems = _values(guest, choice)
@@ -69,8 +76,7 @@ def doubt(guest: Guest, shown: Shown) -> Doubt | None:
     )  # fmt: skip
 
 
-def _choice(guest: Guest, choices: tuple[Choice, ...]) -> Choice | None:
-    said = guest.typed("said")
+def _choice(said: str, choices: tuple[Choice, ...]) -> Choice | None:
     return next((choice for choice in choices if choice.said == said), None)
 
 

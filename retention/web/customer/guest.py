@@ -80,8 +80,11 @@ class Guest:
         """Return the address of a page of this link; who has changed the language keeps it."""
         chosen = self.request.query_params.get("language") or self.typed("language")
         asked = {**({"language": chosen} if chosen in LANGUAGES else {}), **query}
-        path = f"{base_of(self.shop)}/{self.link.purpose}/{self.token}{tail}"
-        return f"{path}?{urlencode(asked)}" if asked else path
+        return f"{self.path(tail)}?{urlencode(asked)}" if asked else self.path(tail)
+
+    def path(self, tail: str = "") -> str:
+        """Return the path of a page of this link."""
+        return f"{base_of(self.shop)}/{self.link.purpose}/{self.token}{tail}"
 
     def go(self, tail: str = "", **query: str) -> Response:
         """Send the browser on to another page of this link."""
@@ -90,11 +93,14 @@ class Guest:
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """Return a page."""
         other = "es" if self.words.language == "en" else "en"
-        tail = self.request.url.path.partition(self.token)[2] if self.form == FormData() else ""
+        posted = self.request.method == "POST"
+        tail = "" if posted else self.request.url.path.partition(self.token)[2]
+        kept = {} if posted else dict(self.request.query_params)
         return answer(
             self.shop, self.words, template, status, guest=self, nonce=self.nonce,
             owner=self.who.owner, reference=self.who.action.id[:8].upper(),
-            other=(other, LANGUAGES[other], self.address(tail, language=other)), **values,
+            other=(other, LANGUAGES[other], self.address(tail, **{**kept, "language": other})),
+            **values,
         )  # fmt: skip
 
 

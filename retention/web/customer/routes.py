@@ -28,7 +28,6 @@ from retention.web.customer import (
     limits,
     papers,
     preferring,
-    show,
     survey,
     times,
 )
@@ -57,8 +56,7 @@ class CustomerPage:
 
 
 PAGES: tuple[CustomerPage, ...] = (
-    CustomerPage("", _DECIDING, show.show),
-    CustomerPage("", _DECIDING, deciding.choose, "POST"),
+    CustomerPage("", _DECIDING, deciding.show),
     CustomerPage("/confirm", _DECIDING, deciding.confirm, "POST", keeps=True),
     CustomerPage("", (PagePurpose.CALL,), times.show_times),
     CustomerPage("/times", _CALLING, times.show_times),

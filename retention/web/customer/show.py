@@ -58,9 +58,13 @@ def show(guest: Guest) -> Response:
         return done(guest, said[-1], about)
     if not about.choices:
         return guest.page("closed.html", about=about)
-    return guest.page(
-        "choose.html", about=about, problem="", chosen="", name=guest.who.row.get("name") or ""
-    )
+    return choose(guest, about)
+
+
+def choose(guest: Guest, about: About, problem: str = "", status: int = 200) -> Response:
+    """Show what can be answered; nothing of it is chosen."""
+    name = guest.who.row.get("name") or ""
+    return guest.page("choose.html", status, about=about, problem=problem, name=name)
 
 
 def done(guest: Guest, last: Submission, about: About, overtaken: str = "") -> Response:
