@@ -75,6 +75,7 @@ def compose(
     values["page"] = {
         "answer": _address(sender, template.front.page, pages),
         "preferences": _address(sender, PagePurpose.PREFERENCES, pages),
+        "choose": _choose(sender, template, pages),
     }
     manner = manner_of(template, row, sender)
     rendered = render(sender.templates, template, values, manner)
@@ -129,7 +130,11 @@ def compose_text(
     token = make_token(sender.token_key, "message", action.id)
     pages = [str(template.front.page)] if template.front.page and sender.public_url else []
     values = values_of(row, manager, sender.company, terms, action.proposed_on)
-    values["page"] = {"answer": _address(sender, template.front.page, pages), "preferences": ""}
+    values["page"] = {
+        "answer": _address(sender, template.front.page, pages),
+        "preferences": "",
+        "choose": "",
+    }
     locale = f"{template.language}_{row['country']}" if row["country"] else template.language
     manner = Manner(locale, sender.currency, sender.own_hosts,
                     zone_of(row) or sender.timezone, sender.brand)  # fmt: skip
@@ -164,6 +169,12 @@ def _pages(action: Action, template: Template, sender: Sender) -> list[str]:
     found = [str(template.front.page)] if template.front.page else []
     legal = template.customer_class is MessageClass.LEGAL_NOTICE
     return found if legal else [*found, str(PagePurpose.PREFERENCES)]
+
+
+def _choose(sender: Sender, template: Template, pages: list[str]) -> str:
+    """Where a message that nobody can decline says what else can be: others say it themselves."""
+    declinable = template.customer_class is MessageClass.COMMERCIAL
+    return "" if declinable else _address(sender, PagePurpose.PREFERENCES, pages)
 
 
 def _address(sender: Sender, purpose: PagePurpose | None, pages: list[str]) -> str:

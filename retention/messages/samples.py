@@ -30,7 +30,7 @@ class Sample:
         return {
             "company": "Example Company",
             "console": "",
-            "page": dict.fromkeys(("answer", "preferences"), _PAGE if pages else ""),
+            "page": dict.fromkeys(("answer", "preferences", "choose"), _PAGE if pages else ""),
             "customer": {
                 "name": self.customer,
                 "number": "C-10045",

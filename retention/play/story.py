@@ -1,10 +1,12 @@
 """The story that `retention demo` tells, in chapters."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,7 @@ def point_at(home: Path, port: int) -> None:
         "RETENTION_MAIL_HOST": "127.0.0.1",
         "RETENTION_MAIL_PORT": str(port),
         "RETENTION_MAIL_SECURITY": "plain",
+        "RETENTION_PUBLIC_URL": "http://127.0.0.1:8321",
     }
     lines = [f"{name}={json.dumps(value)}" for name, value in values.items()]
     (home / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -206,6 +209,28 @@ def _where_to_look(home: Path, caught: int, pages: list[Path], company: DemoComp
     console.print(
         "  [bold]retention console[/] there opens the team's pages; each link signs in once:"
     )
+    _show_people(company)
+    page = newest_page(home / "mail", "offer")
+    if page is not None:
+        console.print("  What a customer opens from the mail above, while the console runs:")
+        console.print(f"    {page}", soft_wrap=True)
+
+
+def newest_page(mail: Path, purpose: str) -> str | None:
+    """Return the address of a customer's page in the newest message that leads to one."""
+    for file in sorted(mail.glob("*.eml"), reverse=True):
+        message = message_from_bytes(file.read_bytes(), policy=policy.default)
+        part = message.get_body(("plain",))
+        found = re.search(
+            rf"http\S+/c/{purpose}/[a-z2-7]{{52}}", part.get_content() if part else ""
+        )
+        if found:
+            return found[0]
+    return None
+
+
+def _show_people(company: DemoCompany) -> None:
+    console = make_console(stderr=True)
     for person in company.shop.policies.team.people.values():
         roles = ", ".join(role.replace("_", " ") for role in sorted(person.roles))
         console.print(f"    {person.name}, {roles}: {make_link(person.person_id, 'once')}",
