@@ -30,7 +30,7 @@ MAKE, ACTIVATE, OPS, TEAMS = blocks("README.md")
 OWN, PROPOSED, CHINOOK = blocks("docs/your-own-data.md")
 ELSEWHERE = {
     "docs/ops.md": 3, "docs/account-teams.md": 1, "docs/messages.md": 1, "docs/configuration.md": 1,
-    "docs/settings.md": 1,
+    "docs/settings.md": 1, "docs/customer-pages.md": 1,
 }  # fmt: skip
 
 

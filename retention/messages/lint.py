@@ -12,6 +12,7 @@ from retention.messages.rendering import render
 from retention.messages.samples import PAGES_HOST, SAMPLES
 from retention.messages.template_filters import Manner
 from retention.messages.templates import Template, list_templates, load_template
+from retention.messages.text_messages import list_texts, load_text, write_text
 
 LANGUAGES = ("en", "es")
 MAX_PREHEADER = 110
@@ -45,10 +46,29 @@ def lint(root: Path, today: date, hosts: frozenset[str]) -> list[Finding]:
             found.append(Finding(name, error.found))
             continue
         found += [Finding(name, what) for what in _wrong(root, template, today, hosts)]
+    found += _wrong_texts(root, hosts, languages)
     for purpose, have in languages.items():
         missing = [language for language in LANGUAGES if language not in have]
         found += [Finding(purpose, f"there is no {language}.md") for language in missing]
     return found
+
+
+def _wrong_texts(
+    root: Path, hosts: frozenset[str], languages: dict[str, set[str]]
+) -> Iterator[Finding]:
+    """What is wrong with texts: each must be written for each sample, with its page and without."""
+    for purpose, language in list_texts(root):
+        name = f"text/{purpose}/{language}"
+        languages.setdefault(f"text/{purpose}", set()).add(language)
+        try:
+            template = load_text(root, purpose, language)
+            for sample in SAMPLES:
+                country = sample.country.get(language, "GB")
+                manner = Manner(f"{language}_{country}", "EUR", hosts | {PAGES_HOST})
+                for pages in (False, True):
+                    write_text(root, template, sample.values(pages=pages), manner)
+        except (TemplateError, ConfigError) as error:
+            yield Finding(name, error.found)
 
 
 def _wrong(root: Path, template: Template, today: date, hosts: frozenset[str]) -> Iterator[str]:

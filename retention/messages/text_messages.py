@@ -58,6 +58,12 @@ def load_text(root: Path, purpose: str, language: str | None) -> TextTemplate:
     )
 
 
+def list_texts(root: Path) -> list[tuple[str, str]]:
+    """Return every (purpose, language) of a text that has a file, sorted."""
+    files = (root / "text").glob("[a-z]*/*.md")
+    return sorted((file.parent.name, file.stem) for file in files)
+
+
 def write_text(root: Path, template: TextTemplate, values: Values, manner: Manner) -> str:
     """Return a text, filled in, on one line. Raises TemplateError for one that is too long.
 
