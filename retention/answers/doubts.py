@@ -1,6 +1,6 @@
 """Was it a person? What a scanner may have sent waits until somebody has asked the customer."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from retention.domain.conversations import Doubts
 from retention.domain.customer_pages import Doubt
@@ -16,7 +16,7 @@ def doubt_of(
     """
     if many:
         return Doubt.MANY
-    if sent_at is not None and now - sent_at < rules.after_delivery:
+    if sent_at is not None and timedelta() <= now - sent_at < rules.after_delivery:
         return Doubt.AT_ONCE
     if now - shown_at < rules.reading:
         return Doubt.TOO_FAST

@@ -106,6 +106,15 @@ def end_contracts(simulation: Simulation, customer_ids: Iterable[str]) -> None:
         customers.cancel_month[row] = min(customers.cancel_month[row], simulation.months_done)
 
 
+def change_contract(simulation: Simulation, customer_id: str, fee: float, *, prepaid: bool) -> None:
+    """Let the company's own books show what a customer has agreed on, from the next month on."""
+    number = int(customer_id[1:])
+    customers = simulation.chunks[number // CHUNK]
+    row = number - customers.first
+    customers.fee[row] = fee
+    customers.prepaid[row] |= prepaid
+
+
 def _turn_good(customers: Customers, row: int) -> None:
     for trait, values in customers.traits.items():
         values[row] = getattr(GOOD, trait)

@@ -16,6 +16,7 @@ from retention.db.models import Action, Case
 from retention.db.session import reading
 from retention.demo.simulation import (
     Simulation,
+    change_contract,
     end_contracts,
     history,
     next_month,
@@ -26,6 +27,7 @@ from retention.demo.writers import Writer
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.dates import WEEKDAYS
+from retention.domain.offers import OfferKind
 from retention.domain.stages import LADDERS, PlaybookName, Stage
 from retention.nights.score_shards import score_all
 from retention.play.workforce import Workforce
@@ -147,7 +149,10 @@ class DemoCompany:
             self.turned.setdefault(customer, as_of)
         self.treated |= new
         end_contracts(self.simulation, over)
-        self.workforce.log_answers(turned, as_of)
+        for customer, offer in self.workforce.log_answers(turned, as_of):
+            if offer.new_fee is not None:
+                prepaid = offer.kind is OfferKind.PREPAID
+                change_contract(self.simulation, customer, float(offer.new_fee), prepaid=prepaid)
 
     def show_tonight(self, night: dict[str, Any]) -> None:
         """Print the night and the first proposals with their reasons."""

@@ -68,8 +68,9 @@ class Workforce:
                     count += 1
         return count, names
 
-    def log_answers(self, turned: set[str], as_of: date) -> None:
-        """Write down that customers who turned have accepted what they were offered."""
+    def log_answers(self, turned: set[str], as_of: date) -> list[tuple[str, Offer]]:
+        """Write down that customers who turned have accepted what they were offered; return it."""
+        agreed = []
         with writing(self._shop.engine) as session:
             accepted = session.scalars(
                 select(Action)
@@ -84,6 +85,8 @@ class Workforce:
                     offers.answer(
                         session, action, actor.author, Answer.ACCEPT, note="agreed on the phone"
                     )
+                    agreed.append((action.customer_id, offers.of_action(action)))
+        return agreed
 
     def govern(self) -> None:
         """Let through what was held, and nothing else: messages wait for who decides on them."""
