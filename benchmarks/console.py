@@ -161,11 +161,14 @@ def write_night(root: Path, today: date, customers: int) -> None:
         "fit": ["poor"] * customers, "archetype": pa.array([None] * customers, text),
         "tier": random.choices(["platinum", "gold", "iron", "lead"], [1, 4, 15, 80], k=customers),
         "net_profit_12m": pa.array(profits, pa.decimal128(18, 2)),
+        "overdue_amount": pa.array([Decimal("200.00")] * customers, pa.decimal128(18, 2)),
+        "open_amount": pa.array([Decimal("200.00")] * customers, pa.decimal128(18, 2)),
     })  # fmt: skip
     people = pa.table({
         "customer_id": ids, "name": names, "email": [f"{i}@customers.example" for i in ids],
         "phone": [f"+34 6{n:08}" for n in range(customers)],
-        "account_manager": ["marta"] * customers,
+        "account_manager": ["marta"] * customers, "timezone": ["Europe/Madrid"] * customers,
+        "address": pa.array([None] * customers, text), "language": ["es"] * customers,
     })  # fmt: skip
     snapshots.begin(root, today, {"as_of": today.isoformat(), "shards": 1, "costs": {}})
     contracts = pa.table({"customer_id": ids, "contract_id": [f"K{i}" for i in ids]})

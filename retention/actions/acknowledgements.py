@@ -16,8 +16,9 @@ from retention.domain.actions import (
     Purpose,
 )
 from retention.domain.cases import CaseState
-from retention.domain.errors import TemplateError
+from retention.domain.errors import RetentionError, TemplateError
 from retention.domain.handovers import Partner
+from retention.domain.offers import Answer
 from retention.domain.playbook import Step
 from retention.messages.rendering import Plain
 from retention.messages.sender import Sender
@@ -61,18 +62,37 @@ def confirm(
 ) -> Action | None:
     """Confirm to a customer, in writing, what was said about an action.
 
-    None when there is no address to write to, or no row of tonight.
+    None when there is no address to write to, or no row of tonight. What was said stands, whatever
+    keeps its receipt from being written.
     """
-    _give_up_older(session, action)
+    about = _about(action, terms)
     step = Step(ActionKind.EMAIL, template=template)
-    return _write(session, action, author, policies, sender, folders, Purpose.RECEIPT, step, terms)
+    try:
+        with session.begin_nested():
+            _give_up_older(session, about)
+            made = _write(
+                session, action, author, policies, sender, folders, Purpose.RECEIPT, step, terms
+            )
+            if made is not None:
+                made.mailing = about
+            return made
+    except RetentionError as error:
+        author.tell(session, "receipt.not_written", action, why=type(error).__name__)
+        return None
 
 
-def _give_up_older(session: Session, action: Action) -> None:
-    """A receipt that has not left yet is replaced by the newer one."""
+def _about(action: Action, terms: Terms) -> str:
+    """What a receipt is about: a later one about the same replaces it, while it has not left."""
+    if terms.appointment is not None:
+        return f"receipt:{terms.appointment.call_id}:call"
+    said = str(terms.more.get("receipt", {}).get("said", ""))
+    return f"receipt:{action.id}:{'offer' if said in set(Answer) else said}"
+
+
+def _give_up_older(session: Session, about: str) -> None:
     older = session.scalars(
         select(Action.id).where(
-            Action.case_id == action.case_id,
+            Action.mailing == about,
             Action.purpose == Purpose.RECEIPT,
             Action.state.in_(sorted(OPEN_ACTION_STATES)),
         )
@@ -99,7 +119,7 @@ def _write(
         return None
     work = Work(
         row=row,
-        manager=policies.team.get(action.owner),
+        manager=policies.team.account_manager_of(action.owner),
         sender=sender,
         days_of=policies.calendars.of_company(author.on),
         as_of=author.on,

@@ -224,7 +224,8 @@ def answer(
         raise NotAllowedError(subject, f"is {offer.state}", "Only a sent offer can be answered.")
     if author.on > answerable_until(offer):
         raise NotAllowedError(subject, f"ran until {offer.expires_on}", "Propose a new one.")
-    if said is Answer.COUNTER and not (counter_fee is None and note) and (counter_fee or -1) < 0:
+    nothing = counter_fee is None and not note
+    if said is Answer.COUNTER and (nothing or (counter_fee is not None and counter_fee < 0)):
         raise NotAllowedError(subject, "a counter-offer needs a fee", "Say it with --fee.")
     target = STATE_AFTER.get(said)
     if target is not None and target is not offer.state:

@@ -13,6 +13,7 @@ from retention.actions.assignment import note
 from retention.actions.leaving_times import openings
 from retention.actions.lifecycle import set_state
 from retention.answers.respondent import Respondent
+from retention.db.locks import lock
 from retention.db.models import Action, AgreedCall, Delegation
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState, Purpose
 from retention.domain.people import refuse
@@ -100,6 +101,7 @@ def book(who: Respondent, starts_at: datetime, about: str = "") -> Action:
     A call that is open in the case is the one; without one who calls gets a task for it. A later
     choice moves it.
     """
+    lock(who.session, f"calls of {who.owner.person_id}")
     if not any(starts_at in times for _, times in free_slots(who)):
         refuse("the call", "somebody else has just taken this time", "Choose another one.")
     call = _open_call(who) or _task(who, starts_at)

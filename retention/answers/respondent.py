@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.actions.acknowledgements import confirm
+from retention.db import locks
 from retention.db.models import Action, Case, CustomerLink
 from retention.domain.customer_pages import PagePurpose
 from retention.domain.dates import date_in
@@ -105,6 +106,7 @@ def respondent_of(
     """
     query = select(Action).where(Action.id == link.action_id)
     if lock:
+        locks.lock(session, f"customer {link.customer_id}")
         session.execute(select(Action.id).where(Action.id == link.action_id).with_for_update())
     query = query.options(
         joinedload(Action.case).selectinload(Case.events),

@@ -7,6 +7,7 @@ from retention.actions import customer_answers
 from retention.answers.plan_answers import agree_on_plan
 from retention.answers.respondent import Respondent
 from retention.answers.submissions import add
+from retention.answers.survey_answers import UNHAPPY
 from retention.answers.words_for_owner import hand_over
 from retention.db.models import Submission
 from retention.domain.customer_pages import PROTECTS, Doubt, Said
@@ -44,7 +45,7 @@ def take(
 
 def _to_offer(answer: Answer) -> Callable[[Respondent, Submission, dict[str, str]], None]:
     def effect(who: Respondent, row: Submission, values: dict[str, str]) -> None:
-        if answer in (Answer.COUNTER, Answer.ASK):
+        if answer is not Answer.ACCEPT and values.get("words"):
             hand_over(who, row, _as_text(values))
         fee = Decimal(values["fee"]) if values.get("fee") else None
         words = _as_text({name: text for name, text in values.items() if name != "fee"})
@@ -87,6 +88,12 @@ def _whole(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 4 else 0  # noqa: PLR2004
 
 
+def _score(who: Respondent, row: Submission, values: dict[str, str]) -> None:
+    """The next night reads the number; who is unhappy, or says why, is answered by a person."""
+    if values.get("why") or int(values["score"]) <= UNHAPPY:
+        hand_over(who, row, _as_text(values))
+
+
 def _nothing_more(who: Respondent, row: Submission, values: dict[str, str]) -> None:
     """The answer itself is all: its page has done the rest, or the next night reads it."""
 
@@ -102,7 +109,7 @@ _EFFECTS: dict[Said, Callable[[Respondent, Submission, dict[str, str]], None]] =
     Said.PAID: _protect,
     Said.WRONG: _protect,
     Said.PLAN: _plan,
-    Said.SCORE: _nothing_more,
+    Said.SCORE: _score,
     Said.CALL: _nothing_more,
     Said.PREFER: _nothing_more,
 }

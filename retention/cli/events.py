@@ -17,7 +17,12 @@ Name = Annotated[str, typer.Argument(metavar="SYSTEM", help="What the system is 
 
 
 @events_app.command("key")
-def make_key(name: Name, *, as_json: AsJson = False) -> None:
+def make_key(
+    name: Name,
+    *,
+    only: Annotated[str, typer.Option("--only", help="Kinds that it may tell, by comma.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Make a key for a system. It is shown once."""
     from retention.clock import utc_now
     from retention.db.session import writing
@@ -25,7 +30,9 @@ def make_key(name: Name, *, as_json: AsJson = False) -> None:
 
     shop = ready()
     with writing(shop.engine) as session:
-        key = api_keys.make(session, name[:60], utc_now())
+        key = api_keys.make(
+            session, name[:60], utc_now(), [k.strip() for k in only.split(",") if k.strip()]
+        )
     if as_json:
         emit({"system": name, "key": key})
         return

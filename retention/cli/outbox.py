@@ -205,6 +205,16 @@ def retry(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = 
     _say(found, as_json=as_json)
 
 
+@app.command("end-links")
+def end_links(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
+    """End the links of a message that came into wrong hands; its customer needs a new message."""
+    from retention.delivery import end_links as ending
+
+    with acting(who) as (_, actor, session):
+        ended = ending.end_links(session, message_id, actor, reason=reason)
+    say({"ended": ended}, f"{ended} links are ended.", as_json=as_json)
+
+
 @app.command("hold")
 def hold(message_id: MessageId, who: Who, reason: Reason, *, as_json: AsJson = False) -> None:
     """Keep one message from leaving until it is released."""

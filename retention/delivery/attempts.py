@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from retention.db.chain import Entry, record
 from retention.db.models import Action, DeliveryAttempt, Message, Rendering
 from retention.db.seals import touch
+from retention.domain.gateways import channel_of
 from retention.domain.messages import (
     AttemptStage,
     MessageState,
@@ -204,13 +205,19 @@ def _outcome(ending: Ending, earlier: tuple[int, int]) -> outbox.Outcome:
         unsure = earlier[0] + (ending.verdict is Verdict.UNSURE)
         refusals = earlier[1] + (ending.stage >= AttemptStage.RCPT and ending.code is not None)
         state = state_after_failure(
-            ending.verdict, claimed.policy, unsure=unsure, refusals=refusals
+            ending.verdict, _policy_of(claimed), unsure=unsure, refusals=refusals
         )
         wait = wait_before_retry(ending.verdict, claimed.attempt, _spread(claimed))
         sent_at, again = None, at + wait
     return outbox.Outcome(
         claimed.message_id, state, ending.code, ending.reply, sent_at, again, claimed.waited
     )
+
+
+def _policy_of(claimed: Claimed) -> SendPolicy:
+    """A text has its link in it: a second one would be another text."""
+    text = channel_of(claimed.sender) is not None
+    return SendPolicy.AT_MOST_ONCE if text else claimed.policy
 
 
 def _tallies(session: Session, endings: Sequence[Ending]) -> dict[str, tuple[int, int]]:

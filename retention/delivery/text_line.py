@@ -2,7 +2,8 @@
 
 The stages are those of mail: what is recorded as the dot is recorded before anything is posted. So
 a text too leaves at most once per approval, or its fate is unknown; and where an attempt is made
-again, the gateway sees by its key that it is the same text.
+again, the gateway sees by its key that it is the same text. A text whose answer was lost is not
+sent again by itself: its link would be another one, and nobody knows whether the first arrived.
 """
 
 import json
@@ -11,6 +12,7 @@ from datetime import UTC
 
 from retention.delivery.attempts import Claimed
 from retention.delivery.smtp import AttemptFailedError, OnStage
+from retention.domain.customer_pages import without_tokens
 from retention.domain.gateways import Gateway, channel_of
 from retention.domain.messages import AttemptStage, Verdict
 from retention.messages.customer_links import with_tokens
@@ -56,7 +58,7 @@ class TextLine:
             self._poster = Poster()
         said = self._poster.post(gateway.url, body, headers)
         if said.is_taken:
-            return _TAKEN, said.text
+            return _TAKEN, without_tokens(said.text)
         raise _failed(said)
 
 
@@ -68,10 +70,11 @@ def _body(claimed: Claimed, channel: str) -> bytes:
 
 def _failed(said: Said) -> AttemptFailedError:
     """What an answer means: a refusal is for good, a busy gateway is asked again."""
+    text = without_tokens(said.text)
     if said.code is None:
         stage = AttemptStage.DOT if said.sent else AttemptStage.CONNECTED
         verdict = Verdict.UNSURE if said.sent else Verdict.TRY_AGAIN
-        return AttemptFailedError(stage, None, said.text, verdict)
+        return AttemptFailedError(stage, None, text, verdict)
     for_good = _REFUSED <= said.code < _THEIR_FAULT and said.code not in _BUSY
     verdict = Verdict.NEVER if for_good else Verdict.TRY_AGAIN
-    return AttemptFailedError(AttemptStage.REPLIED, said.code, said.text, verdict)
+    return AttemptFailedError(AttemptStage.REPLIED, said.code, text, verdict)

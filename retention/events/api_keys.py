@@ -12,13 +12,30 @@ from retention.db.canonical import sha256
 from retention.db.chain import Entry, record
 from retention.db.models import ApiKey
 from retention.domain.errors import NotFoundError
+from retention.events.kinds import KINDS
 
 
-def make(session: Session, name: str, now: datetime) -> str:
-    """Return a new key of a system: it is shown once, only its hash is kept."""
+def make(session: Session, name: str, now: datetime, kinds: Sequence[str] | None = None) -> str:
+    """Return a new key of a system: it is shown once, only its hash is kept.
+
+    `kinds` are those that it may tell, all without. Raises NotFoundError for one that is none.
+    """
+    unknown = sorted(set(kinds or ()) - KINDS)
+    if unknown:
+        raise NotFoundError(
+            f"event '{unknown[0]}'", "is none", f"Known: {', '.join(sorted(KINDS))}."
+        )
     key = "rk_" + b32encode(secrets.token_bytes(32)).decode().rstrip("=").lower()
-    session.add(ApiKey(key_hash=sha256(key), name=name, made_at=now, revoked_at=None))
-    record(session, Entry(now, "api_key.made", f"key {name}"[:80], {"name": name}))
+    session.add(
+        ApiKey(
+            key_hash=sha256(key),
+            name=name,
+            kinds=sorted(kinds) if kinds else None,
+            made_at=now,
+            revoked_at=None,
+        )
+    )
+    record(session, Entry(now, "api_key.made", f"key {name}"[:80], {"name": name, "kinds": kinds}))
     return key
 
 
@@ -38,7 +55,7 @@ def list_of(session: Session) -> Sequence[ApiKey]:
     return session.scalars(select(ApiKey).order_by(ApiKey.made_at.desc())).all()
 
 
-def owner_of(session: Session, key: str) -> str | None:
-    """Return the system that a key belongs to, if it still works."""
+def find(session: Session, key: str) -> ApiKey | None:
+    """Return a key, if it still works."""
     found = session.get(ApiKey, sha256(key)) if key.startswith("rk_") else None
-    return found.name if found is not None and found.revoked_at is None else None
+    return found if found is not None and found.revoked_at is None else None

@@ -1,20 +1,37 @@
 """The shapes of what we are told; the page of the interface is made from them."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+Name120 = Annotated[str, Field(min_length=1, max_length=120)]
+Name200 = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class _Event(BaseModel):
     """What every event says. `id` is the sender's own: the same one twice is one event."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    id: str = Field(min_length=1, max_length=120)
-    customer_id: str = Field(min_length=1, max_length=200)
+    id: Name120
+    customer_id: Name200
     occurred_at: AwareDatetime
+
+    @field_validator("occurred_at")
+    @classmethod
+    def _of_our_time(cls, at: datetime) -> datetime:
+        if not 2000 <= at.year <= 2100:  # noqa: PLR2004 - further away clocks are wrong
+            raise ValueError("is no moment of our time")
+        return at
+
+    @field_validator("*")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        if isinstance(value, str) and any(ord(c) < 32 and c not in "\n\t" for c in value):  # noqa: PLR2004
+            raise ValueError("holds control characters")
+        return value
 
 
 class Paid(_Event):
@@ -29,14 +46,14 @@ class ComplaintOpened(_Event):
     """The customer complains: everything waits until the complaint is closed."""
 
     type: Literal["complaint_opened"]
-    ticket_id: str = Field(min_length=1, max_length=200)
+    ticket_id: Name200
 
 
 class ComplaintClosed(_Event):
     """A complaint is closed: what waited for it goes on."""
 
     type: Literal["complaint_closed"]
-    ticket_id: str = Field(min_length=1, max_length=200)
+    ticket_id: Name200
 
 
 class ContractChanged(_Event):
@@ -105,6 +122,13 @@ Event = Annotated[
     | TextStopped,
     Field(discriminator="type"),
 ]
+
+
+KINDS = frozenset(
+    {"paid", "complaint_opened", "complaint_closed", "contract_changed", "address_changed",
+     "call_held", "letter_signed_for", "text_delivered", "text_failed", "text_stopped"}
+)  # fmt: skip
+"""What may be told, by name."""
 
 
 class Taken(BaseModel):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload
 from retention.actions import completion, offers
 from retention.actions.assignment import note
 from retention.db.chain import Entry, record
+from retention.db.locks import lock
 from retention.db.models import Action, Case, Exclusion, Message, ReceivedEvent, Rendering
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.dates import date_in
@@ -57,7 +58,9 @@ def take(
     Raises NotAllowedError for an id that was used for something else.
     """
     said = {k: v for k, v in event.model_dump(mode="json").items() if k not in _ITS_OWN}
-    known = session.get(ReceivedEvent, event.id)
+    lock(session, f"event {source} {event.id}")
+    lock(session, f"customer {event.customer_id}")
+    known = session.get(ReceivedEvent, (source, event.id))
     if known is not None:
         same = (known.kind, known.customer_id, known.values) == (
             event.type, event.customer_id, said,
@@ -116,7 +119,7 @@ def _complaint_closed(taking: Taking) -> str:
     event: kinds.ComplaintClosed = taking.event
     ended = 0
     for row in _holds(taking, ExclusionReason.COMPLAINT):
-        if row.note == f"complaint {event.ticket_id}" and row.author.startswith("event:"):
+        if row.note == f"complaint {event.ticket_id}" and row.author == taking.author.name:
             exclusions.end(taking.session, row, taking.author.name, taking.now)
             ended += 1
     return f"{ended} holds ended"

@@ -11,6 +11,7 @@ from retention.actions import agreed_calls
 from retention.db.chain import Entry, record
 from retention.db.models import Action, Incoming, Message, Rendering
 from retention.domain.actions import ActionState
+from retention.domain.customer_pages import without_tokens
 from retention.domain.dates import Calendar, Period, date_in
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.incoming import STATE_AFTER, IncomingKind
@@ -65,8 +66,8 @@ def take_in(
         read_at=now,
         message_id=ours.id if ours else None,
         sender=received.sender,
-        subject=received.subject,
-        text=received.text,
+        subject=without_tokens(received.subject or "") or None,
+        text=without_tokens(received.text or "") or None,
     )
     session.add(row)
     if ours is not None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.canonical import sha256
 from retention.db.models import CustomerLink
+from retention.db.seals import touch
 from retention.domain.customer_pages import LASTS, PagePurpose
 
 _BYTES = 32
@@ -53,6 +54,7 @@ def mint(
             )  # fmt: skip
     if rows:
         session.connection().execute(_INSERT, rows)
+        touch(session, CustomerLink, (row["token_hash"] for row in rows))
     return made
 
 
@@ -87,6 +89,7 @@ def revoke(session: Session, action_id: str, now: datetime) -> int:
         .values(revoked_at=now)
         .execution_options(synchronize_session=False)
     )
+    touch(session, CustomerLink, found)
     return len(found)
 
 

@@ -16,6 +16,7 @@ from retention.db.chain import Entry, record
 from retention.db.models import Exclusion, InstalmentPlan
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.instalments import PLAN_MOVES, Plan, PlanState
+from retention.domain.people import refuse
 from retention.domain.transitions import require_move
 from retention.safeguards import exclusions
 from retention.safeguards.exclusions import Wish
@@ -34,16 +35,17 @@ def agree(
     today: date,
     now: datetime,
 ) -> InstalmentPlan:
-    """Write down a plan, and hold everything back until it has ended. It replaces an earlier one.
+    """Write down a plan, and hold everything back until it has ended.
 
-    `now` dates it; `today` is that day in the company's zone.
+    `now` dates it; `today` is that day in the company's zone. Raises NotAllowedError while another
+    plan runs.
     """
-    for earlier in running(session, [customer_id]):
-        _close(session, earlier, PlanState.KEPT, today, now, "replaced by a new plan")
+    if running(session, [customer_id]):
+        refuse("the plan", "there is one already", "Keep to it, or call.")
     note = f"{plan.parts} parts of {plan.part} {currency}"
     wish = Wish(customer_id, ExclusionKind.HOLD, ExclusionReason.PROMISE_TO_PAY, today,
                 plan.last_on + GRACE, ALL, note)  # fmt: skip
-    hold = exclusions.place_for_customer(session, wish, now)
+    hold = exclusions.place_by(session, wish, exclusions.CUSTOMER, now)
     row = InstalmentPlan(
         customer_id=customer_id,
         action_id=action_id,

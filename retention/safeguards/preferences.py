@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from retention.db.canonical import plain
 from retention.db.chain import Entry, record
 from retention.db.models import Exclusion, Preference
 from retention.domain.customer_pages import TOPICS, topic_scope
@@ -88,8 +89,8 @@ def change(
         changed.append("pause")
     changed += _ways(session, customer_id, before, wanted, now)
     if changed:
-        told = Entry(now, "preference.changed", f"customer {customer_id}", {"changed": changed},
-                     customer_id)  # fmt: skip
+        said = {"changed": changed, "wanted": plain(wanted)}
+        told = Entry(now, "preference.changed", f"customer {customer_id}", said, customer_id)
         record(session, told)
     return changed
 
@@ -148,6 +149,8 @@ def _place(
 ) -> None:
     wish = Wish(customer_id, ExclusionKind.SUPPRESSION, reason, today, until, scope, note)
     row = exclusions.place_for_customer(session, wish, now)
+    if row.placed_at != now:
+        return  # it was so before
     outgoing.tell(session, EventKind.OPTED_OUT, f"exclusion {row.id}", customer_id, now,
                   scope=str(scope), until=until)  # fmt: skip
 
@@ -179,7 +182,7 @@ def stop_texts(session: Session, customer_id: str, now: datetime) -> None:
                   before.texts if before else None)  # fmt: skip
     if _ways(session, customer_id, kept, wanted, now):
         record(session, Entry(now, "preference.changed", f"customer {customer_id}",
-                              {"changed": ["texts"]}, customer_id))  # fmt: skip
+                              {"changed": ["texts"], "texts": False}, customer_id))  # fmt: skip
         outgoing.tell(session, EventKind.OPTED_OUT, f"texts {customer_id}"[:80], customer_id, now,
                       scope="texts")  # fmt: skip
 

@@ -3,6 +3,7 @@
 FastAPI checks what is sent and describes it; its page loads nothing from anybody else.
 """
 
+import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from retention.clock import utc_now
+from retention.db.models import ApiKey
 from retention.db.session import reading, writing
 from retention.domain.errors import NotAllowedError
 from retention.events import api_keys
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from retention.web.workshop import Workshop
 
 _BEARER = "Bearer "
+_LOG = logging.getLogger("retention.web")
 
 
 class _NoKeyError(Exception):
@@ -35,23 +38,28 @@ def make_api(workshop: "Workshop") -> FastAPI:
         description="What has happened between two nights, so that nothing wrong leaves meanwhile.",
     )  # fmt: skip
 
-    def system(authorization: Annotated[str, Header()] = "") -> str:
+    def system(authorization: Annotated[str, Header()] = "") -> ApiKey:
         key = authorization.removeprefix(_BEARER).strip()
         with reading(workshop.application.engine) as session:
-            found = api_keys.owner_of(session, key)
+            found = api_keys.find(session, key)
         if found is None:
             raise _NoKeyError
         return found
 
-    @api.post("/events", summary="Tell what has happened")
-    def take_event(event: Event, source: Annotated[str, Depends(system)]) -> Taken:
+    @api.post("/events", summary="Tell what has happened", response_model=Taken)
+    def take_event(event: Event, key: Annotated[ApiKey, Depends(system)]) -> Any:
         """Take one event in. The same `id` twice is one event, whoever sends it again."""
-        now = utc_now()
-        shop = workshop.current(now)
-        with writing(shop.engine) as session:
-            row, known = take(session, source, event, now, shop.settings.timezone,
-                              shop.policies.event_hold)  # fmt: skip
-            return Taken(id=row.id, known=known, effect=row.effect)
+        if key.kinds is not None and event.type not in key.kinds:
+            return JSONResponse({"error": "this key may not tell that"}, HTTPStatus.FORBIDDEN)
+        try:
+            return _taken(workshop, key.name, event)
+        except NotAllowedError as error:
+            return JSONResponse({"error": f"{error.found}. {error.remedy}"}, HTTPStatus.CONFLICT)
+        except Exception as error:  # noqa: BLE001 - what it says may name a customer
+            _LOG.error("POST /api/events: %s", type(error).__name__)
+            return JSONResponse(
+                {"error": "something broke; send it again"}, HTTPStatus.INTERNAL_SERVER_ERROR
+            )
 
     @api.get("/", include_in_schema=False)
     def page(request: Request) -> HTMLResponse:
@@ -71,19 +79,31 @@ def make_api(workshop: "Workshop") -> FastAPI:
             {"WWW-Authenticate": "Bearer"},
         )
 
-    @api.exception_handler(NotAllowedError)
-    async def not_allowed(_: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, HTTPStatus.CONFLICT)
-
     @api.exception_handler(RequestValidationError)
     async def wrong(_: Request, error: Exception) -> JSONResponse:
         """Say which field is wrong, never what was in it."""
         found = error.errors() if isinstance(error, RequestValidationError) else []
-        said = [{"field": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in found]
+        said = [{"field": _field(e), "what": e["type"]} for e in found]
         return JSONResponse({"error": "this is no event", "fields": said},
                             HTTPStatus.UNPROCESSABLE_ENTITY)  # fmt: skip
 
     return api
+
+
+def _taken(workshop: "Workshop", source: str, event: Any) -> Taken:
+    now = utc_now()
+    shop = workshop.current(now)
+    with writing(shop.engine) as session:
+        row, known = take(session, source, event, now, shop.settings.timezone,
+                          shop.policies.event_hold)  # fmt: skip
+        return Taken(id=row.id, known=known, effect=row.effect)
+
+
+def _field(error: Any) -> str:
+    """Name a field of ours; what else was sent has no name."""
+    if error["type"] == "extra_forbidden":
+        return "a field that is none"
+    return ".".join(str(part) for part in error["loc"] if str(part).isidentifier())[:120]
 
 
 def _shape(name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 begun.append(True)
                 headers = MutableHeaders(scope=message)
+                if scope["path"].partition("/c/")[1]:  # its address is a key
+                    headers["Referrer-Policy"] = "no-referrer"
                 for name, value in {**_ALWAYS, **self._more}.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Content-Security-Policy", PAGE)

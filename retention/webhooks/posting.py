@@ -42,11 +42,7 @@ class Poster:
         kind = {"Content-Type": "application/json", "User-Agent": "retention"}
         try:
             with self._client.stream("POST", url, content=body, headers=kind | headers) as answer:
-                text = b""
-                for chunk in answer.iter_bytes():
-                    text += chunk
-                    if len(text) > _MOST:
-                        break
+                text = next(answer.iter_bytes(_MOST), b"")  # no more: it may never end
                 shown = "".join(
                     c for c in text[:_SAID].decode("utf-8", "replace") if c.isprintable()
                 )

@@ -21,6 +21,7 @@ from retention.db.models import (
     Submission,
 )
 from retention.db.session import reading, writing
+from retention.delivery.end_links import end_links
 from retention.domain.actions import ActionState
 from retention.domain.messages import MessageState
 from retention.domain.offers import OfferState
@@ -156,7 +157,8 @@ def test_a_link_that_is_over_or_was_taken_back_is_over(
 ) -> None:
     path, action_id = world.path(PROPOSAL, "offer"), world.sent(PROPOSAL)
     with writing(world.shop.engine) as session:
-        customer_links.revoke(session, action_id, world.at)
+        ended = end_links(session, action_id, world.actor("marta"), reason="sent to her neighbour")
+    assert ended == 2
     gone = customer.get(path)
     assert gone.status_code == 410
     assert "Ana" not in gone.text
@@ -210,11 +212,11 @@ def test_of_two_answers_at_once_one_counts_and_the_other_is_told(
         answers = list(
             pool.map(lambda form: customer.client.post(f"{path}/confirm", data=form), posts)
         )
-    assert sorted(a.status_code for a in answers) == [200, 303]
+    assert sorted(a.status_code for a in answers) == [303, 409]
     [said] = rows(world, Submission)
     [offer] = rows(world, Offer, action_id=action_id)
     assert offer.state == {"accept": "accepted", "decline": "declined"}[said.said]
-    told = next(a.text for a in answers if a.status_code == 200)
+    told = next(a.text for a in answers if a.status_code == 409)
     assert "Mientras tanto alguien ha respondido" in told
 
 

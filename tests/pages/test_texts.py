@@ -155,7 +155,7 @@ def test_a_gateway_that_is_away_or_not_there_lets_the_text_wait(texting: Texting
     assert texting.state(message_id) in (MessageState.QUEUED, MessageState.RETRY_WAIT)
 
 
-def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_key(texting: Texting) -> None:
+def test_a_text_whose_answer_was_lost_is_not_sent_again_by_itself(texting: Texting) -> None:
     message_id = texting.propose()
     texting.agree(texting.customer_id)
 
@@ -164,7 +164,7 @@ def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_key(texting: Te
 
     with DemoGateway(hang_up) as gateway:
         texting.deliver(gateway, message_id)
-    assert texting.state(message_id) is MessageState.RETRY_WAIT  # at least once: the gateway knows
+    assert texting.state(message_id) is MessageState.UNKNOWN  # a person settles it
 
 
 @pytest.mark.parametrize(

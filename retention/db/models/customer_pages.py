@@ -77,12 +77,16 @@ class Preference(Base):
 
 
 class ApiKey(Base):
-    """A key with which another system tells us what has happened; only its hash is kept."""
+    """A key with which another system tells us what has happened; only its hash is kept.
+
+    `kinds` are those that it may tell; None for all.
+    """
 
     __tablename__ = "api_key"
 
     key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str] = mapped_column(String(60))
+    kinds: Mapped[list[str] | None]
     made_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 
@@ -92,8 +96,8 @@ class ReceivedEvent(Base):
 
     __tablename__ = "received_event"
 
+    source: Mapped[str] = mapped_column(String(60), primary_key=True)
     id: Mapped[str] = mapped_column(String(120), primary_key=True)
-    source: Mapped[str] = mapped_column(String(60))
     kind: Mapped[str] = mapped_column(String(40), index=True)
     customer_id: Mapped[str] = mapped_column(index=True)
     happened_at: Mapped[datetime]

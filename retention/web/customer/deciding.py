@@ -1,5 +1,7 @@
 """From a choice to an answer that counts: choose, confirm, done."""
 
+import re
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 
@@ -8,18 +10,21 @@ from starlette.responses import Response
 from retention.actions import offers
 from retention.answers import doubts, plan_answers, submissions
 from retention.answers.taking import take
-from retention.domain.customer_pages import Doubt, Said
+from retention.domain.customer_pages import PROTECTS, Doubt, Said
+from retention.domain.errors import RetentionError
 from retention.domain.instalments import Plan
 from retention.domain.offers import OfferState
 from retention.web.customer.choices import Asked, Choice
 from retention.web.customer.guest import MOST_LETTERS, Guest
 from retention.web.customer.nonces import Shown
-from retention.web.customer.show import about_of, choose, done
+from retention.web.customer.show import about_of, choose
 from retention.web.customer.show import show as show_page
 from retention.web.wording import N_
 
 _WRONG = HTTPStatus.UNPROCESSABLE_ENTITY
 _MOST = Decimal(10**9)
+_DAY, _MOST_A_DAY = timedelta(days=1), 10
+_THOUSANDS = re.compile(r"\d{1,3}(\.\d{3})+|\d{1,3}(,\d{3})+")
 
 
 def show(guest: Guest) -> Response:
@@ -60,11 +65,37 @@ def confirm(guest: Guest) -> Response:
         problems["sure"] = guest.words.say(N_("Tick this, if it is what you want."))
     if problems or shown is None:
         return _ask(guest, choice, problems, _WRONG)
+    if shown.version != guest.version and _is_last(guest, choice, values):
+        return guest.go()
+    told = _against(guest, choice, shown) or _taken(guest, choice, values, shown)
+    return guest.go() if told is None else _ask(guest, choice, {"form": told}, HTTPStatus.CONFLICT)
+
+
+def _against(guest: Guest, choice: Choice, shown: Shown) -> str | None:
+    """Return why an answer is not taken now. What protects its author always is."""
+    if choice.said in PROTECTS:
+        return None
     if shown.version != guest.version:
-        return _overtaken(guest, choice, values)
+        return guest.words.say(
+            N_("Meanwhile somebody has answered this, on another page or before you went back. "
+               "That counts; confirm this only if you want to change it.")
+        )  # fmt: skip
+    if _is_too_often(guest):
+        return guest.words.say(N_("You have answered many times today. Please call us, or write."))
+    return None
+
+
+def _taken(guest: Guest, choice: Choice, values: dict[str, str], shown: Shown) -> str | None:
+    """Take an answer; return why it cannot be, its words still on the page."""
     _settle_doubt_of_arrival(guest)
-    take(guest.who, choice.said, values, doubt(guest, shown))
-    return guest.go()
+    try:
+        with guest.who.session.begin_nested():
+            take(guest.who, choice.said, values, doubt(guest, shown))
+    except RetentionError:
+        return guest.words.say(
+            N_("This is not possible as it stands. Please look at it again, or call us.")
+        )
+    return None
 
 
 def doubt(guest: Guest, shown: Shown) -> Doubt | None:
@@ -125,6 +156,8 @@ def _read(guest: Guest, asked: Asked, text: str, problems: dict[str, str]) -> st
 def _amount(text: str) -> Decimal | None:
     """Read an amount as people write it: with a point or a comma, with a sign or without."""
     bare = text.replace("€", "").replace("\N{NO-BREAK SPACE}", "").replace(" ", "")
+    if _THOUSANDS.fullmatch(bare):
+        return None  # 1.500 is a thousand and a half to some, and one and a half to others
     if "," in bare:
         bare = bare.replace(".", "").replace(",", ".")
     try:
@@ -135,16 +168,17 @@ def _amount(text: str) -> Decimal | None:
     return found.quantize(Decimal("0.01")) if ok else None
 
 
-def _overtaken(guest: Guest, choice: Choice, values: dict[str, str]) -> Response:
-    """Somebody has answered since this form was made: a double click, or two people at once."""
+def _is_last(guest: Guest, choice: Choice, values: dict[str, str]) -> bool:
+    """Return whether exactly this was answered last: a second click."""
     said = submissions.of_page(guest.who.session, guest.who.action.id, guest.who.purpose)
-    last = said[-1]
     kept = {name: text for name, text in values.items() if text} or None
-    if last.said is choice.said and last.values == kept:
-        return guest.go()
-    told = N_("Meanwhile somebody has answered this, on another page or before you went back. This "
-              "is what counts; you can change it.")  # fmt: skip
-    return done(guest, last, about_of(guest), guest.words.say(told))
+    return bool(said) and said[-1].said is choice.said and said[-1].values == kept
+
+
+def _is_too_often(guest: Guest) -> bool:
+    """Each answer is confirmed by mail: nobody gets many of those in a day."""
+    said = submissions.of_page(guest.who.session, guest.who.action.id, guest.who.purpose)
+    return sum(row.said_at > guest.now - _DAY for row in said) >= _MOST_A_DAY
 
 
 def _settle_doubt_of_arrival(guest: Guest) -> None:

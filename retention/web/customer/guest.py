@@ -18,13 +18,16 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from retention.answers.respondent import Respondent
 from retention.answers.submissions import how_many
 from retention.bootstrap import Application
-from retention.db.models import CustomerLink
+from retention.db.canonical import canonical, plain, sha256
+from retention.db.models import CustomerLink, Preference
+from retention.domain.customer_pages import PagePurpose
 from retention.safeguards import preferences
 from retention.web.customer import nonces
 from retention.web.wording import LANGUAGES, Wording, wording
 
 STYLE = "customer.css"
 _SEE_OTHER = 303
+_KEPT = frozenset({"chosen", "said", "change", "score"})
 MOST_LETTERS = 4000
 """Of a customer's words: what is longer is refused, with the words still in their field."""
 
@@ -46,7 +49,7 @@ class Guest:
     def words(self) -> Wording:
         """How this customer is spoken to: as chosen on the page, else as their message was."""
         asked = self.request.query_params.get("language") or self.typed("language")
-        chosen = preferences.of(self.who.session, self.who.customer_id)
+        chosen = self.who.session.get(Preference, self.who.customer_id)
         rendering = self.who.action.rendering
         usual = chosen.language if chosen and chosen.language else None
         language = asked if asked in LANGUAGES else usual or (rendering and rendering.language)
@@ -54,7 +57,10 @@ class Guest:
 
     @property
     def version(self) -> int:
-        """How many answers this page has."""
+        """How many answers this page has; of preferences, which ones hold now."""
+        if self.who.purpose is PagePurpose.PREFERENCES:
+            now = preferences.present(self.who.session, self.who.customer_id, self.who.today)
+            return int(sha256(canonical(plain(now)))[:12], 16)
         return how_many(self.who.session, self.who.action.id, self.who.purpose)
 
     @property
@@ -95,7 +101,8 @@ class Guest:
         other = "es" if self.words.language == "en" else "en"
         posted = self.request.method == "POST"
         tail = "" if posted else self.request.url.path.partition(self.token)[2]
-        kept = {} if posted else dict(self.request.query_params)
+        asked = {} if posted else dict(self.request.query_params)
+        kept = {name: text for name, text in asked.items() if name in _KEPT}
         return answer(
             self.shop, self.words, template, status, guest=self, nonce=self.nonce,
             owner=self.who.owner, reference=self.who.action.id[:8].upper(),

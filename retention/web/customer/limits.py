@@ -4,8 +4,9 @@ Both are kept in this process's memory only: a few counters, forgotten after min
 """
 
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from datetime import datetime, timedelta
+from typing import Any
 
 _MINUTE = timedelta(minutes=1)
 _AT_ONCE = timedelta(seconds=3)
@@ -17,32 +18,38 @@ PER_LINK, UNKNOWN_PER_ADDRESS = 120, 30
 """Requests a minute of one link, and of one address with links that do not exist."""
 
 
+def _forget_oldest(kept: dict[str, Any]) -> None:
+    """Who was counted first is forgotten first; the others stay counted."""
+    while len(kept) > _MOST_KEPT:
+        kept.pop(next(iter(kept)))
+
+
 class Limits:
     """Counts requests by what they were about."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._asked: dict[str, deque[datetime]] = defaultdict(deque)
-        self._opened: dict[str, deque[tuple[datetime, tuple[str, str]]]] = defaultdict(deque)
+        self._asked: dict[str, deque[datetime]] = {}
+        self._opened: dict[str, deque[tuple[datetime, tuple[str, str]]]] = {}
         self._lock = threading.Lock()
 
     def is_too_often(self, about: str, most: int, now: datetime) -> bool:
         """Count a request; return whether there were more than `most` in the last minute."""
         with self._lock:
-            if len(self._asked) > _MOST_KEPT:
-                self._asked.clear()
-            times = self._asked[about]
-            times.append(now)
+            _forget_oldest(self._asked)
+            times = self._asked.setdefault(about, deque())
             while times and times[0] <= now - _MINUTE:
                 times.popleft()
-            return len(times) > most
+            if len(times) >= most:
+                return True
+            times.append(now)
+            return False
 
     def note_opened(self, message: str, what: tuple[str, str], now: datetime) -> None:
         """Note that a link of a message was opened: which page, and with which answer in it."""
         with self._lock:
-            if len(self._opened) > _MOST_KEPT:
-                self._opened.clear()
-            opened = self._opened[message]
+            _forget_oldest(self._opened)
+            opened = self._opened.setdefault(message, deque())
             opened.append((now, what))
             while opened and opened[0][0] <= now - _MINUTE:
                 opened.popleft()

@@ -30,7 +30,7 @@ def save(guest: Guest) -> Response:
     if guest.typed("List-Unsubscribe") == "One-Click":
         preferences.stop_news(who.session, who.customer_id, who.today, who.now, "one click")
         return PlainTextResponse("done")
-    if guest.shown is None:
+    if guest.shown is None or guest.shown.version != guest.version:
         return _page(guest, _present(guest), saved=False, stale=True)
     before, wanted = _present(guest), _wanted(guest)
     if guest.typed("stop") == "all":

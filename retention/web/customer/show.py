@@ -67,12 +67,12 @@ def choose(guest: Guest, about: About, problem: str = "", status: int = 200) -> 
     return guest.page("choose.html", status, about=about, problem=problem, name=name)
 
 
-def done(guest: Guest, last: Submission, about: About, overtaken: str = "") -> Response:
+def done(guest: Guest, last: Submission, about: About) -> Response:
     """Show what was answered last, and whether it can be changed."""
     title, next_ = DONE[last.said]
     unsure = last.doubt is not None and last.said not in PROTECTS
     return guest.page(
-        "done.html", title=title, next=next_, last=last, about=about, overtaken=overtaken,
+        "done.html", title=title, next=next_, last=last, about=about,
         unsure=unsure, answer_by=guest.who.answer_by, plan=_plan(guest, last),
         call=call_slots.agreed(guest.who),
     )  # fmt: skip
@@ -204,7 +204,8 @@ def _debt(guest: Guest) -> About:
     if not owed:
         over = w.say(N_("In our books nothing is past its due date any more. Thank you."))
         return About(title, opening, tuple(facts), (), over)
-    plan = bool(plan_answers.possible_parts(who))
+    runs = instalments.running(who.session, [who.customer_id])
+    plan = bool(plan_answers.possible_parts(who)) and not runs
     return About(title, opening, tuple(facts), choices_of(PagePurpose.DEBT, plan=plan))
 
 

@@ -47,7 +47,9 @@ def answer(guest: Guest) -> Response:
         values["score"] = guest.typed("score")
     else:
         return _question(guest, "", guest.words.say(N_("Choose a number.")))
-    if {k: v for k, v in values.items() if v} != given:  # a second click says nothing new
+    rows = of_page(guest.who.session, guest.who.action.id, guest.who.purpose)
+    unsure = bool(rows) and rows[-1].doubt is not None
+    if unsure or {k: v for k, v in values.items() if v} != given:  # a second click is one answer
         take(guest.who, Said.SCORE, values, doubt(guest, shown))
     return guest.go(thanks="yes") if guest.typed("step") == "more" else guest.go()
 
@@ -67,5 +69,9 @@ def _more(
 ) -> Response:
     causes = {name: guest.words.say(words) for name, words in CAUSE_WORDS.items()}
     thanks = guest.request.query_params.get("thanks") == "yes"
-    return guest.page("survey_more.html", status, given=given, causes=causes, problem=problem,
-                      thanks=thanks)  # fmt: skip
+    rows = of_page(guest.who.session, guest.who.action.id, guest.who.purpose)
+    unsure = bool(rows) and rows[-1].doubt is not None
+    return guest.page(
+        "survey_more.html", status, given=given, unsure=unsure, causes=causes, problem=problem,
+        thanks=thanks,
+    )  # fmt: skip

@@ -128,21 +128,22 @@ def _events() -> None:
         "api_key",
         _text("key_hash", 64),
         _text("name", 60),
+        sa.Column("kinds", sa.JSON(), nullable=True),
         _moment("made_at"),
         _moment("revoked_at", null=True),
         sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_api_key")),
     )
     op.create_table(
         "received_event",
-        _text("id", 120),
         _text("source", 60),
+        _text("id", 120),
         _text("kind", 40),
         _text("customer_id"),
         _moment("happened_at"),
         _moment("received_at"),
         sa.Column("values", sa.JSON(), nullable=True),
         _text("effect", 300),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_received_event")),
+        sa.PrimaryKeyConstraint("source", "id", name=op.f("pk_received_event")),
     )
     op.create_table(
         "webhook_event",
