@@ -283,6 +283,7 @@ def use_application(monkeypatch: pytest.MonkeyPatch, made: Application) -> None:
         "tasks.digest",
         "tasks.heads",
         "tasks.rounds",
+        "tasks.webhooks",
         "tasks.steps",
         "tasks.watch",
     ):

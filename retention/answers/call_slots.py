@@ -47,10 +47,11 @@ def _times(who: Respondent, to_read: timedelta) -> Iterator[datetime]:
     rules = who.policies.conversations
     zone, days_of = ZoneInfo(who.sender.timezone), who.policies.calendars.of_company(who.today)
     soonest = who.now + rules.calls.soonest + to_read
+    hours = who.owner.call_hours or (rules.slots.opens, rules.slots.closes)
     day = who.today
     for _ in range(rules.slots.days_ahead):
-        at = datetime.combine(day, rules.slots.opens, zone)
-        closes = datetime.combine(day, rules.slots.closes, zone)
+        at = datetime.combine(day, hours[0], zone)
+        closes = datetime.combine(day, hours[1], zone)
         while days_of.is_workday(day) and at + rules.slots.length <= closes:
             if at >= soonest:
                 yield at

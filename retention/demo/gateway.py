@@ -1,13 +1,16 @@
 """A receiver of webhooks and texts on loopback: it keeps what is posted, and checks nothing."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
 MOST_BYTES = 256 * 1024
+_PORT = 8322
 Answering = Callable[["Posted"], int]
 
 
@@ -71,3 +74,21 @@ class DemoGateway:
             status = self._answering(posted)
             self.posted.append(posted)
             return status
+
+
+def main() -> None:
+    """Listen on the port that is given (8322 without), and print what comes, a line each."""
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else _PORT
+
+    def say(posted: Posted) -> int:
+        sys.stdout.write(f"{posted.body.decode('utf-8', 'replace')}\n")
+        sys.stdout.flush()
+        return 202
+
+    with DemoGateway(say, port) as gateway, suppress(KeyboardInterrupt):
+        sys.stderr.write(f"listening on {gateway.url} (Ctrl-C stops)\n")
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

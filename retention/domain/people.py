@@ -1,6 +1,7 @@
 """The people who work with retention: their roles, what each may do, and on whose accounts."""
 
 from dataclasses import dataclass, field
+from datetime import time
 from enum import StrEnum
 from typing import NoReturn
 
@@ -66,7 +67,10 @@ ON_OWN_ACCOUNTS: frozenset[Role] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member of the team. `person_id` is what commands and records use."""
+    """A member of the team. `person_id` is what commands and records use.
+
+    `call_hours` are when customers may choose to be called by them, if not in everybody's hours.
+    """
 
     person_id: str
     name: str
@@ -75,6 +79,7 @@ class Person:
     roles: frozenset[Role]
     all_accounts: bool = False
     language: str = "en"
+    call_hours: tuple[time, time] | None = None
 
     def may(self, permission: Permission, owner: str | None = None) -> bool:
         """Return whether a role of this person allows something on the account of `owner`."""

@@ -1,5 +1,6 @@
 """team.yaml: people, their roles, and who stands in by default."""
 
+from datetime import time
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -22,6 +23,13 @@ class PersonDoc(PolicyModel):
     roles: tuple[Role, ...] = Field(min_length=1)
     accounts: str = Field("own", pattern="^(own|all)$")
     language: str = Field("en", pattern="^[a-z]{2}$")
+    call_hours: tuple[time, time] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.call_hours is not None and self.call_hours[0] >= self.call_hours[1]:
+            raise ValueError("'call_hours' end before they begin")
+        return self
 
 
 class TeamDoc(PolicyModel):
@@ -53,7 +61,7 @@ class TeamDoc(PolicyModel):
         """Return the team as the rules see it."""
         people = {
             p.id: Person(p.id, p.name, p.email, p.phone, frozenset(p.roles), p.accounts == "all",
-                         p.language)
+                         p.language, p.call_hours)
             for p in self.people
         }  # fmt: skip
         return Team(people, self.default_account_manager)

@@ -17,7 +17,8 @@ from tests.factories.consoles import ConsoleWorld
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = ["/queue", "/queue?view=all", "/customers", "/customers?q=ana", "/customers/C00",
          "/tonight", "/programme", "/results", "/people", "/outbox", "/switches", "/data",
-         "/policies?file=guards.yaml", "/templates", "/team", "/audit?verify=yes", "/replay", "/me",
+         "/systems", "/policies?file=guards.yaml", "/templates", "/team", "/audit?verify=yes",
+         "/replay", "/me",
          "/queue?view=answered", "/queue/none-such", "/nowhere"]  # fmt: skip
 ITEMS = ["renegotiation_proposal", "prepaid_migration_offer", "termination_notice",
          "reassessment", "conversation"]  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from retention.audit.verify import verify
+from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models import (
     Action,
@@ -28,8 +29,14 @@ from retention.domain.actions import ActionState
 from retention.domain.messages import MessageState
 from retention.domain.webhooks import Receiver
 from retention.events import api_keys
+from retention.nights.pull import open_sources
+from retention.sources.extract import extract_features
+from retention.sources.own_surveys import OwnAnswer, add_answers
+from retention.sources.tables import leave_out
 from retention.webhooks import deliveries
 from tasks import webhooks
+from tests.conftest import NIGHT
+from tests.factories.consoles import signed_in, token_of
 from tests.factories.pages import Customer, PagesWorld, rows
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four!").decode()
@@ -236,3 +243,46 @@ def test_a_receiver_that_never_answers_is_given_up_and_told_again_on_demand(
         round_of(world, receivers)
         assert len(sink.posted) == 2
         assert sink.posted[0].headers["webhook-id"] == sink.posted[1].headers["webhook-id"]
+
+
+def test_ops_send_a_webhook_once_more_from_the_console(
+    world: PagesWorld, customer: Customer
+) -> None:
+    customer.say(world.path("termination_notice", "notice"), "contest", words="no")
+    with DemoGateway() as sink:
+        receivers = (Receiver("billing", sink.url, (SECRET,), frozenset({"notice.contested"})),)
+        round_of(world, receivers)
+        [row] = rows(world, WebhookDelivery)
+        with travel(world.at):
+            app: Any = customer.client.app
+            olga = signed_in(app, "olga")
+            path = f"/systems/{row.event_id}/billing"
+            assert "notice.contested" in olga.get("/systems").text
+            assert olga.post(path, data={"csrf": token_of(olga)}).status_code == 303
+        round_of(world, receivers)
+        assert len(sink.posted) == 2
+
+
+def test_the_next_night_reads_the_answers_to_our_own_survey(shop: Application) -> None:
+    answers = [OwnAnswer("C0000001", NIGHT, 3, "slow"), OwnAnswer("C0000001", NIGHT, 4)]
+    company = open_sources(shop.policies, shop.folders, NIGHT)
+    try:
+        before = company.db.execute("SELECT count(*) FROM surveys").fetchall()[0][0]
+        add_answers(company, answers)
+        made = extract_features(company, NIGHT)
+        after = company.db.execute("SELECT count(*) FROM surveys").fetchall()[0][0]
+    finally:
+        company.close()
+    found = {row["customer_id"]: row for row in made.wide.to_pylist()}
+    assert after == before + 2
+    assert found["C0000001"]["nps_last"] == 4
+
+
+def test_while_a_gate_keeps_surveys_out_ours_are_not_known_either(shop: Application) -> None:
+    company = open_sources(shop.policies, shop.folders, NIGHT)
+    try:
+        leave_out(company, "surveys")
+        add_answers(company, [OwnAnswer("C0000001", NIGHT, 3)])
+        assert "surveys" not in company.mapped
+    finally:
+        company.close()

@@ -15,6 +15,7 @@ from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.domain.customer_pages import PROTECTS, PagePurpose, Said
 from retention.domain.offers import OfferKind, OfferState, starts_on
+from retention.messages.customer_links import place_of
 from retention.messages.outbox import IN_DOUBT
 from retention.messages.template_values import on_one_line
 from retention.safeguards import instalments
@@ -39,7 +40,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a page is about: title, first sentence, facts, choices; `over` says why none is left."""
+    """What a page is about: title, first sentence, facts, choices; `over` says why none is left.
+
+    `whole` is what was written to its reader, word for word.
+    """
 
     title: str
     opening: str
@@ -47,6 +51,7 @@ class About:
     choices: tuple[Choice, ...]
     over: str = ""
     until: str = ""
+    whole: str = ""
 
 
 def show(guest: Guest) -> Response:
@@ -167,7 +172,16 @@ def _notice(guest: Guest) -> About:
             )
         )
         return About(title, opening, tuple(facts), (), over)
-    return About(title, opening, tuple(facts), choices_of(PagePurpose.NOTICE))
+    choices = choices_of(PagePurpose.NOTICE)
+    return About(title, opening, tuple(facts), choices, whole=_as_written(guest))
+
+
+def _as_written(guest: Guest) -> str:
+    """Return the message as its reader has it, reasons and all, without the lines of its links."""
+    rendering = guest.who.action.rendering
+    lines = (rendering.text if rendering else "").splitlines()
+    place = place_of(guest.who.purpose)
+    return "\n".join(line for line in lines if place not in line)
 
 
 def _notice_of(guest: Guest) -> Any:

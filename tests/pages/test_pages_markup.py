@@ -1,0 +1,40 @@
+"""The customers' pages are valid HTML."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.console.test_markup import VALIDATE
+from tests.factories.pages import Customer, PagesWorld
+from tests.pages.test_links import ways
+
+
+@pytest.mark.skipif(not VALIDATE.exists(), reason="html-validate is not installed (npm ci)")
+def test_every_page_is_valid_html(world: PagesWorld, customer: Customer, tmp_path: Path) -> None:
+    offer, notice = (world.path(t, p) for t, p in (
+        ("renegotiation_proposal", "offer"), ("termination_notice", "notice")))  # fmt: skip
+    pages = {path: customer.get(path) for path in ways(world) if "letter" not in path}
+    pages |= {f"{offer}-{said}": customer.choose(offer, said)
+              for said in ("accept", "counter", "decline", "ask", "")}  # fmt: skip
+    pages["over"] = customer.get("/c/offer/x")
+    pages["api"] = customer.get("/api/")
+    pages["done"] = customer.say(notice, "contest", words="no")
+    for number, page in enumerate(pages.values()):
+        (tmp_path / f"{number}.html").write_text(page.text, "utf-8")
+    off = (
+        "long-title", "no-trailing-whitespace", "void-style", "attribute-boolean-style",
+        "no-raw-characters", "prefer-native-element", "doctype-style", "no-redundant-role",
+    )  # fmt: skip
+    rules: dict[str, object] = dict.fromkeys(off, "off")
+    rules["form-dup-name"] = ["error", {"shared": ["radio", "checkbox", "button", "submit"]}]
+    config = {"root": True, "extends": ["html-validate:recommended"], "rules": rules}
+    (tmp_path / ".htmlvalidate.json").write_text(json.dumps(config), "utf-8")
+    said = subprocess.run(
+        [str(VALIDATE), "--formatter", "stylish", "."],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stdout[:6000]
+    assert not re.findall(r"\{[a-z]+\}", pages["done"].text.partition("</style>")[2])
