@@ -23,6 +23,7 @@ from retention.messages.template_values import values_of
 from retention.messages.templates import Template, load_template
 from retention.messages.terms import Terms
 from retention.people.actor import Actor, may
+from retention.safeguards import preferences
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Folders
 
@@ -125,7 +126,7 @@ def made_of(
         raise NotFoundError(
             f"the night of {action.proposed_on}", "is not kept any more", "Reject the message."
         )
-    row = rows[action.customer_id]
+    row = preferences.spoken_to(session, rows[action.customer_id])
     playbook = playbook_of(session, action, actor.policies)
     step = playbook.rule(action.stage).steps[action.step]
     terms = terms_of(playbook, step, row, actor.policies, action.proposed_on)

@@ -45,7 +45,8 @@ def revise(
         refuse(subject, "it names no fee", "Only a fee can be revised.")
     if offer.state not in _OPEN or case.state is not CaseState.OPEN or case.stage is not old.stage:
         refuse(subject, f"is {offer.state}, its case is {case.state}", "Too late to revise it.")
-    if any(a.state is ActionState.PENDING_APPROVAL for a in case.actions):
+    waits = [a for a in case.actions if a.state is ActionState.PENDING_APPROVAL]
+    if any(a.template is not None for a in waits):  # what the customer wrote is no obstacle
         refuse(subject, "something else of the case waits for approval", "Decide that first.")
     step = playbook.rule(old.stage).steps[old.step]
     terms = playbook.offers[step.offer or ""]

@@ -163,14 +163,10 @@ def _notice(guest: Guest) -> About:
         facts.append(Fact(w.say(N_("Where you can go")), where))
     opening = w.say(N_("If you think that this is wrong, or need time, say so here: nothing ends "
                        "before we have answered you in writing."))  # fmt: skip
-    if action.voided_on is not None or who.action.case.state is not CaseState.OPEN:
-        over = (
-            w.say(N_("This notice holds no longer."))
-            if action.voided_on
-            else w.say(
-                N_("This contract has ended, or goes on: call us, and we tell you how it stands.")
-            )
-        )
+    voided = action.voided_on is not None or ends is None
+    if voided or action.case.state is not CaseState.OPEN:
+        over = N_("This contract has ended, or goes on: call us, and we tell you how it stands.")
+        over = w.say(N_("This notice holds no longer.") if voided else over)
         return About(title, opening, tuple(facts), (), over)
     choices = choices_of(PagePurpose.NOTICE)
     return About(title, opening, tuple(facts), choices, whole=_as_written(guest))
