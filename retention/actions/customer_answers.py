@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from retention.actions import offers
 from retention.actions.acknowledgements import confirm
 from retention.db.models import Action, Offer
-from retention.domain.offers import Answer, starts_on
+from retention.domain.offers import Answer, OfferKind, starts_on
 from retention.messages.rendering import Plain
 from retention.messages.sender import Sender
 from retention.messages.terms import Terms
@@ -44,7 +44,8 @@ def record_answer(
     receipt: dict[str, Plain] = {
         "said": said.value,
         "new_fee": fee,
-        "until": offer.expires_on,
+        "until": offers.answerable_until(offer),
+        "prepaid": offer.kind is OfferKind.PREPAID,
         "starts_on": starts_on(offer.expires_on),
         "answer_by": policies.conversations.answer_within.after(author.on, workdays),
     }

@@ -72,18 +72,18 @@ class Respondent:
         theirs = self.now.astimezone(self.zone).date()
         return Author(CUSTOMER, self.now, min(self.today, theirs))
 
-    @property
-    def answer_by(self) -> datetime:
-        """When somebody has answered them at the latest: the hour counts, not the day alone."""
+    def answer_by(self, said_at: datetime | None = None) -> datetime:
+        """When somebody has answered at the latest what was said then: its hour counts too."""
         rules = self.policies.conversations
-        day = rules.answer_within.after(self.today, self.policies.calendars.of_company(self.today))
-        local = self.now.astimezone(ZoneInfo(self.sender.timezone))
+        local = (said_at or self.now).astimezone(ZoneInfo(self.sender.timezone))
+        workdays = self.policies.calendars.of_company(local.date())
+        day = rules.answer_within.after(local.date(), workdays)
         return local + timedelta(days=(day - local.date()).days)
 
     def receipt(self, said: str, **values: Plain) -> None:
         """Confirm in writing what was said; without an address the page alone does."""
         told: dict[str, Plain] = {"said": said, "new_fee": None, "until": self.today,
-                                  "answer_by": self.answer_by.date(), **values}  # fmt: skip
+                                  "answer_by": self.answer_by().date(), **values}  # fmt: skip
         confirm(
             self.session, self.action, self.author, self.policies, self.sender, self.folders,
             Terms(more={"receipt": told}),

@@ -9,7 +9,7 @@ from retention.inbox.reply_tasks import PAGE, hand_to_owner
 
 def hand_over(who: Respondent, said: Submission, text: str) -> Action:
     """Put words on record and hand them to the owner; the case waits until they are dealt with."""
-    task = hand_to_owner(who.session, who.action, who.today, who.answer_by.date())
+    task = hand_to_owner(who.session, who.action, who.today, who.answer_by().date())
     task.snoozed_until = None
     who.session.add(
         Incoming(

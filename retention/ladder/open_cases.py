@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case, Handover, Message, Offer, Rendering, Waiver
-from retention.domain.actions import ActionKind, ActionState
+from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.cases import CaseState
 from retention.domain.handovers import HandoverState
 from retention.domain.messages import MessageState
@@ -35,6 +35,7 @@ _ACTION = (
     Action.answers,
     Message.state.label("message_state"),
     Rendering.recipient,
+    Action.purpose,
 )
 
 
@@ -57,6 +58,7 @@ class CaseAction:
     answers: dict[str, str]
     message: MessageState | None
     recipient: str | None
+    purpose: Purpose = Purpose.STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def _actions(session: Session) -> dict[str, list[CaseAction]]:
             CaseAction(
                 row.id, row.stage, row.step, row.kind, row.form, row.state, row.proposed_on,
                 row.done_on, row.due_on, row.effective_on, row.voided_on, row.outcome,
-                row.answers or {}, row.message_state, row.recipient,
+                row.answers or {}, row.message_state, row.recipient, row.purpose,
             )
         )  # fmt: skip
     return found

@@ -2,7 +2,13 @@
 
 from datetime import date, timedelta
 
-from retention.domain.actions import OPEN_ACTION_STATES, SENT_KINDS, ActionKind, ActionState
+from retention.domain.actions import (
+    OPEN_ACTION_STATES,
+    SENT_KINDS,
+    ActionKind,
+    ActionState,
+    Purpose,
+)
 from retention.domain.forms import CONFIRMED, HANDED_OVER, REPLY, TALKED
 from retention.domain.messages import DELIVERED_STATES, MessageState
 from retention.domain.offers import OfferKind, OfferState
@@ -50,7 +56,8 @@ def progress_of(
         migrated=open_case.migrated,
         notice=notice,
         reply_open=any(
-            a.form == REPLY and a.state in OPEN_ACTION_STATES for a in open_case.actions
+            (a.form == REPLY or a.purpose is Purpose.CALLBACK) and a.state in OPEN_ACTION_STATES
+            for a in open_case.actions
         ),
     )
 

@@ -107,6 +107,7 @@ class Sample:
                 "until": date(2026, 12, 30),
                 "starts_on": date(2027, 1, 1),
                 "answer_by": date(2026, 12, 4),
+                "prepaid": self.said == "accept" and self.tickets >= _MANY,
                 "parts": 3,
                 "part": Decimal("41.50"),
                 "amount": Decimal("124.50"),

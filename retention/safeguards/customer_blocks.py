@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from retention.db.models import Action
-from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState, Purpose
 from retention.domain.customer_pages import topic_scope
 from retention.domain.exclusions import Exclusion, ExclusionKind, in_force
 from retention.domain.forms import REPLY
@@ -44,7 +44,7 @@ def look_around(session: Session, customers: Collection[str], on: date) -> Surro
     )
     replies = select(Action.customer_id).where(
         Action.customer_id.in_(customers),
-        Action.form == REPLY,
+        or_(Action.form == REPLY, Action.purpose == Purpose.CALLBACK),
         Action.state.in_(sorted(OPEN_ACTION_STATES)),
     )
     return Surroundings(
@@ -65,7 +65,11 @@ _ANYTHING = union_all(
     exclusions.ANY_OF,
     select(Action.customer_id).where(
         Action.customer_id.in_(bindparam("customers", expanding=True)),
-        or_(Action.effective_on.is_not(None), Action.form == REPLY),
+        or_(
+            Action.effective_on.is_not(None),
+            Action.form == REPLY,
+            Action.purpose == Purpose.CALLBACK,
+        ),
     ),
 ).limit(1)
 

@@ -104,7 +104,7 @@ class Customer:
     def say(self, path: str, said: str, **typed: Any) -> Answer:
         """Choose, confirm, and return the page that follows."""
         asked = self.choose(path, said)
-        return self.fill(asked, f"{path}/confirm", said=said, **typed)
+        return self.fill(asked, f"{path}/confirm", said=said, **{"sure": "yes"} | typed)
 
 
 def rows(world: PagesWorld, model: type[Base], **where: object) -> list[Any]:

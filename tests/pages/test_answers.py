@@ -113,7 +113,7 @@ def test_a_scanner_that_contests_harms_nobody_and_is_believed(
     path = world.path(NOTICE, "notice")
     customer.get(path)
     asked = customer.choose(path, "contest")
-    customer.fill(asked, f"{path}/confirm", wait=0, said="contest", words="?")
+    customer.fill(asked, f"{path}/confirm", wait=0, said="contest", words="?", sure="yes")
     assert rows(world, Exclusion, reason=ExclusionReason.CONTESTED)
 
 
@@ -124,7 +124,7 @@ def test_an_answer_that_nobody_can_have_read_waits_for_a_person(
     customer.get(path)
     asked = customer.choose(path, "accept")
     done = customer.fill(asked, f"{path}/confirm", wait=0, name="x", sure="yes")
-    assert "quizá no la dio usted" in done.text
+    assert "Todavía no cuenta" in done.text
     assert offer_of(world, action).state is OfferState.SENT
     [row] = rows(world, Submission)
     assert row.doubt == "faster_than_reading"
@@ -196,18 +196,20 @@ def test_a_call_is_chosen_and_moved_in_ones_own_zone(world: PagesWorld, customer
     none = customer.fill(page, f"{path}/times")
     assert none.status_code == 422
     assert not rows(world, AgreedCall)
-    page = customer.fill(none, f"{path}/times", at=times[0], words="sobre la factura")
+    page = customer.fill(
+        none, f"{path}/times", at=times[0], words="sobre la factura", phone="600 1"
+    )
     assert "Le llamamos" in page.text or "le llama" in page.text
     [call] = rows(world, AgreedCall)
     assert (call.agreed_by, call.number) == ("customer", 0)
     calendar = customer.get(f"{path}/call.ics")
     assert calendar.headers["content-type"].startswith("text/calendar")
     assert b"BEGIN:VEVENT" in calendar.content
-    customer.fill(page, f"{path}/times", at=times[3])
+    customer.fill(page, f"{path}/times", at=times[3], phone="600 1")
     [call] = rows(world, AgreedCall)
     assert call.number == 1
     elsewhere = world.path(GUIDE, "call", 1)  # the same person cannot call two at once
-    taken = customer.fill(customer.get(elsewhere), f"{elsewhere}/times", at=times[3])
+    taken = customer.fill(customer.get(elsewhere), f"{elsewhere}/times", at=times[3], phone="600 1")
     assert taken.status_code == 409
     assert "otra" in taken.text
 

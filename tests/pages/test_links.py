@@ -281,9 +281,13 @@ def test_whatever_is_typed_is_kept_as_words_and_shown_as_such(
 def test_a_megabyte_is_refused_and_what_fits_is_kept(world: PagesWorld, customer: Customer) -> None:
     path = world.path(NOTICE, "notice")
     asked = customer.choose(path, "contest")
-    huge = customer.post(f"{path}/confirm", form_of(asked.text) | {"words": "x" * 1_000_000})
+    huge = customer.post(
+        f"{path}/confirm", form_of(asked.text) | {"sure": "yes", "words": "x" * 1_000_000}
+    )
     assert huge.status_code == 413
-    long = customer.post(f"{path}/confirm", form_of(asked.text) | {"words": "y" * 5000})
+    long = customer.post(
+        f"{path}/confirm", form_of(asked.text) | {"sure": "yes", "words": "y" * 5000}
+    )
     assert long.status_code == 422
     assert "y" * 3000 in long.text
     assert not rows(world, Submission)
@@ -294,7 +298,7 @@ def test_another_language_half_way_keeps_what_was_said(
 ) -> None:
     path = world.path(PROPOSAL, "offer")
     page = customer.get(f"{path}?language=en")
-    assert "What would you like?" in page.text
+    assert "What would you like to do?" in page.text
     asked = customer.get(f"{path}?chosen=yes&said=decline&language=en")
     assert "I do not accept this." in asked.text
     done = customer.fill(asked, f"{path}/confirm", sure="yes")

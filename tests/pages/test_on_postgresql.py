@@ -67,7 +67,10 @@ def test_two_protections_of_one_customer_at_once_are_both_kept(
 ) -> None:
     path = world.path(NOTICE, "notice")
     forms = [form_of(customer.choose(path, said).text) for said in ("contest", "hardship")]
-    posts = [(f"{path}/confirm", form | {"words": f"words {n}"}) for n, form in enumerate(forms)]
+    posts = [
+        (f"{path}/confirm", form | {"words": f"words {n}", "sure": "yes"})
+        for n, form in enumerate(forms)
+    ]
     answers = together(customer, *posts)
     assert [a.status_code for a in answers] == [303, 303]
     assert sorted(str(h.reason) for h in rows(world, Exclusion)) == ["contested", "hardship"]
@@ -80,7 +83,7 @@ def test_one_time_is_given_once(world: PagesWorld, customer: Customer) -> None:
     paths = [world.path(GUIDE, "call", number) for number in (0, 1)]
     pages = [customer.get(path) for path in paths]
     at = pages[0].text.split('name="at" value="')[1][:25]
-    posts = [(f"{path}/times", form_of(page.text) | {"at": at})
+    posts = [(f"{path}/times", form_of(page.text) | {"at": at, "phone": "600 1"})
              for path, page in zip(paths, pages, strict=True)]  # fmt: skip
     answers = together(customer, *posts)
     assert sorted(a.status_code for a in answers) == [303, 409]

@@ -84,7 +84,7 @@ def test_what_protects_counts_from_an_old_form_too(world: PagesWorld, customer: 
     path = world.path(NOTICE, "notice")
     contest, ask = customer.choose(path, "contest"), customer.choose(path, "ask")
     customer.fill(ask, f"{path}/confirm", words="why?")
-    customer.fill(contest, f"{path}/confirm", words="I was in hospital")
+    customer.fill(contest, f"{path}/confirm", words="I was in hospital", sure="yes")
     assert [row.said for row in rows(world, Submission)] == ["ask", "contest"]
     assert rows(world, Exclusion)[0].reason is ExclusionReason.CONTESTED
     assert "I was in hospital" in [row.text for row in rows(world, Incoming)]
@@ -111,7 +111,7 @@ def test_each_promise_in_writing_leaves_though_another_follows(
     customer.say(path, "contest", words="no")
     page = customer.get(f"{path}/times")
     at = page.text.split('name="at" value="')[1][:25]
-    customer.fill(page, f"{path}/times", at=at)
+    customer.fill(page, f"{path}/times", at=at, phone="600 123 456")
     customer.say(path, "ask", words="why?")
     receipts = rows(world, Action, purpose=Purpose.RECEIPT, proposed_by="customer")
     assert sorted(a.template for a in receipts) == ["call_agreed", "receipt", "receipt"]
@@ -158,7 +158,7 @@ def test_a_plan_has_a_hold_of_its_own(world: PagesWorld, customer: Customer) -> 
     customer.fill(asked, f"{path}/confirm", parts="2", first_on=day, sure="yes")
     [plan] = rows(world, InstalmentPlan)
     assert plan.exclusion_id != theirs
-    assert "Lo pago en plazos" not in customer.get(f"{path}?change=yes").text  # there is one
+    assert "Quiero pagar a plazos" not in customer.get(f"{path}?change=yes").text  # there is one
 
 
 @pytest.mark.parametrize(("typed", "kept"), [

@@ -14,7 +14,7 @@ from retention.db.models import Case, DeadAddress, Message, Preference, Renderin
 from retention.db.session import writing
 from retention.delivery.worker import PostOffice
 from retention.demo.gateway import DemoGateway, Posted
-from retention.domain.actions import ActionKind, Purpose
+from retention.domain.actions import ActionKind
 from retention.domain.cases import CaseState
 from retention.domain.customer_pages import PagePurpose
 from retention.domain.dates import WEEKDAYS
@@ -77,7 +77,7 @@ class Texting:
                 WEEKDAYS, world.at.date(), at=world.at,
             )  # fmt: skip
             step = Step(ActionKind.SMS, template=template, channel="sms")
-            action = proposing.propose(session, case, Purpose.CALLBACK, step, Terms(), work)
+            action = proposing.propose(session, case, 0, step, Terms(), work)
             assert action.message is not None
             self.customer_id = case.customer_id
             return action.message.id

@@ -29,33 +29,32 @@ class Choice:
     tick: str = ""
 
 
-_WORDS = Asked("words", N_("In your own words"), wanted=True)
 _PHONE = Asked("phone", N_("A telephone number, if you would rather be called"), "phone")
 
 CALL = Choice(
     Said.CALL, N_("I would rather be called"),
-    N_("Choose a day and a time. Nothing changes before we have talked."), N_("Choose a time"),
+    N_("Choose a day and a time. Until then nothing more happens."), N_("Choose a time"),
 )  # fmt: skip
 
 ACCEPT_PRICE = Choice(
     Said.ACCEPT, N_("I accept the new price"),
-    N_("It holds from the day above. You get a confirmation in writing."),
+    N_("It holds from the day named on this page. You get a confirmation in writing."),
     N_("Accept the new price"),
     (Asked("name", N_("Your name"), "line", wanted=True),),
-    N_("I accept the new price, and I may decide this for my contract."),
+    N_("I accept the new price, and I am authorised to decide this."),
 )  # fmt: skip
 ACCEPT_PREPAID = Choice(
-    Said.ACCEPT, N_("I accept to pay in advance"),
+    Said.ACCEPT, N_("I agree to pay in advance"),
     N_("You can leave at the end of any month that is paid. You get a confirmation in writing."),
-    N_("Accept to pay in advance"),
+    N_("Agree to pay in advance"),
     (Asked("name", N_("Your name"), "line", wanted=True),),
-    N_("I accept to pay in advance, and I may decide this for my contract."),
+    N_("I agree to pay in advance, and I am authorised to decide this."),
 )  # fmt: skip
 ACCEPT = Choice(
     Said.ACCEPT, N_("I accept"),
     N_("We make the change and tell you when it is done."), N_("Accept"),
     (Asked("name", N_("Your name"), "line", wanted=True),),
-    N_("I accept this, and I may decide it for my contract."),
+    N_("I accept this, and I am authorised to decide it."),
 )  # fmt: skip
 COUNTER = Choice(
     Said.COUNTER, N_("I propose something else"),
@@ -67,8 +66,8 @@ COUNTER = Choice(
 )  # fmt: skip
 DECLINE = Choice(
     Said.DECLINE, N_("No, thank you"),
-    N_("Everything stays as it is for now. If we find no other way, we talk to you before "
-       "anything happens."),
+    N_("Everything stays as it is for now. If we find no terms that suit us both, we may end "
+       "the contract with proper notice; we would talk to you first."),
     N_("Decline"),
     (Asked("words", N_("Why, if you like to say")),),
     N_("I do not accept this."),
@@ -79,10 +78,17 @@ ASK = Choice(
     (Asked("words", N_("Your question"), wanted=True), _PHONE),
 )  # fmt: skip
 
+ASK_FIRST = Choice(
+    Said.ASK, N_("I have a question"), N_("A person answers you. Until then nothing ends."),
+    N_("Send my question"), (Asked("words", N_("Your question"), wanted=True), _PHONE),
+)  # fmt: skip
+
 CONTEST = Choice(
-    Said.CONTEST, N_("I contest this"),
-    N_("Nothing ends before we have looked into it and answered you in writing."), N_("Contest"),
-    (Asked("words", N_("Why do you think that it is wrong?"), wanted=True), _PHONE),
+    Said.CONTEST, N_("I disagree with this"),
+    N_("Nothing ends before we have looked into it and answered you in writing."),
+    N_("Send my objection"),
+    (Asked("words", N_("Why, if you like to say it now; you can add reasons later")), _PHONE),
+    N_("I disagree with the end of my contract."),
 )  # fmt: skip
 MORE_TIME = Choice(
     Said.MORE_TIME, N_("I need more time"),
@@ -91,17 +97,20 @@ MORE_TIME = Choice(
 )  # fmt: skip
 HARDSHIP = Choice(
     Said.HARDSHIP, N_("I am going through hard times"),
-    N_("Illness, loss of work, or anything else: we ask you for nothing until somebody has talked "
-       "to you."),
-    N_("Tell us"), (_WORDS, _PHONE),
+    N_("Illness, poor sales, loss of work, or anything else: nothing ends and we ask you for "
+       "nothing until somebody has talked to you. You need not give details."),
+    N_("Tell us"),
+    (Asked("words", N_("In your own words, if you like")), _PHONE),
+    N_("I ask you to do nothing until somebody has talked to me."),
 )  # fmt: skip
 PLAN = Choice(
-    Said.PLAN, N_("I pay in monthly parts"),
-    N_("No fees, no interest. While you keep to it we ask you for nothing else."),
-    N_("Agree on these parts"),
-    (Asked("parts", N_("How many parts"), "parts", wanted=True),
+    Said.PLAN, N_("I would like to pay in instalments"),
+    N_("No fees, no interest. Meanwhile we send no reminders of this debt; your usual bills go "
+       "on. If a day becomes difficult, call us first."),
+    N_("Agree on these instalments"),
+    (Asked("parts", N_("How many payments"), "parts", wanted=True),
      Asked("first_on", N_("The first one on"), "first_on", wanted=True)),
-    N_("I pay these parts on these days."),
+    N_("I will pay these instalments on these days."),
 )  # fmt: skip
 PAID = Choice(
     Said.PAID, N_("I have paid already"),
@@ -110,8 +119,8 @@ PAID = Choice(
     (Asked("words", N_("When, how, and how much?"), wanted=True), _PHONE),
 )  # fmt: skip
 WRONG = Choice(
-    Said.WRONG, N_("Something is wrong"),
-    N_("We do not ask you to pay it while we check."), N_("Say what is wrong"),
+    Said.WRONG, N_("A bill is wrong"),
+    N_("You need not pay that bill while we check."), N_("Say what is wrong"),
     (Asked("words", N_("Which bill, and what is wrong with it?"), wanted=True), _PHONE),
 )  # fmt: skip
 
@@ -123,9 +132,9 @@ def choices_of(purpose: PagePurpose, *, offer: str = "", plan: bool = True) -> t
     if purpose is PagePurpose.OFFER:
         return (_ACCEPTS.get(offer, ACCEPT), COUNTER, CALL, DECLINE, ASK)
     if purpose is PagePurpose.NOTICE:
-        return (CONTEST, MORE_TIME, HARDSHIP, CALL, ASK)
+        return (CONTEST, MORE_TIME, HARDSHIP, CALL, ASK_FIRST)
     if purpose is PagePurpose.DEBT:
-        return (*((PLAN,) if plan else ()), PAID, WRONG, HARDSHIP, CALL)
+        return (*((PLAN,) if plan else ()), PAID, WRONG, HARDSHIP, CALL, ASK)
     return ()
 
 
@@ -144,16 +153,16 @@ DONE: dict[Said, tuple[str, str]] = {
         N_("We ask you for nothing until somebody has talked to you."),
     ),
     Said.PLAN: (
-        N_("We have agreed on parts"),
-        N_("While you keep to them we ask for nothing else."),
+        N_("We have agreed on instalments"),
+        N_("Meanwhile we send no reminders of this debt. Your usual bills go on."),
     ),
     Said.PAID: (
         N_("You have told us that you have paid"),
         N_("We find the payment and tell you. Until then we do not ask you for it."),
     ),
     Said.WRONG: (
-        N_("You have told us that something is wrong"),
-        N_("We do not ask you to pay it while we check."),
+        N_("You have told us that a bill is wrong"),
+        N_("You need not pay that bill while we check."),
     ),
     Said.SCORE: (N_("Thank you"), N_("Somebody reads every answer.")),
     Said.CALL: (N_("Your call"), N_("We call you then.")),

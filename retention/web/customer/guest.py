@@ -145,7 +145,10 @@ def answer(
 
 def over(shop: Application, words: Wording, status: HTTPStatus, reason: str) -> Response:
     """Say kindly that a link does not work; nothing says whether it ever did, or for whom."""
-    return answer(shop, words, "over.html", int(status), reason=reason, guest=None, other=None)
+    team = shop.policies.team
+    contact = team.people[team.default_account_manager]
+    return answer(shop, words, "over.html", int(status), reason=reason, guest=None, other=None,
+                  contact=contact)  # fmt: skip
 
 
 @lru_cache(maxsize=4)

@@ -15,12 +15,12 @@ from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.domain.customer_pages import PROTECTS, PagePurpose, Said
 from retention.domain.offers import OfferKind, OfferState, starts_on
-from retention.messages.customer_links import place_of
 from retention.messages.outbox import IN_DOUBT
 from retention.messages.template_values import on_one_line
 from retention.safeguards import instalments
 from retention.web.customer.choices import DONE, Choice, choices_of
 from retention.web.customer.guest import Guest
+from retention.web.customer.message_blocks import Block, blocks_of
 from retention.web.wording import N_
 
 _ANSWERABLE = frozenset(
@@ -51,7 +51,7 @@ class About:
     choices: tuple[Choice, ...]
     over: str = ""
     until: str = ""
-    whole: str = ""
+    whole: tuple[Block, ...] = ()
 
 
 def show(guest: Guest) -> Response:
@@ -78,7 +78,7 @@ def done(guest: Guest, last: Submission, about: About) -> Response:
     unsure = last.doubt is not None and last.said not in PROTECTS
     return guest.page(
         "done.html", title=title, next=next_, last=last, about=about,
-        unsure=unsure, answer_by=guest.who.answer_by, plan=_plan(guest, last),
+        unsure=unsure, answer_by=guest.who.answer_by(last.said_at), plan=_plan(guest, last),
         call=call_slots.agreed(guest.who),
     )  # fmt: skip
 
@@ -109,13 +109,15 @@ def _offer(guest: Guest) -> About:
     facts.append(Fact(w.say(N_("From")), w.long_day(starts_on(offer.expires_on))))
     facts.append(Fact(w.say(N_("You can answer until")), w.long_day(offer.expires_on)))
     sent = offer.state in _ANSWERABLE or _has_arrived(who.action)
-    opening = w.say(N_("Nothing changes unless you decide it, here or by telephone."))
+    opening = w.say(
+        N_("Nothing changes unless you agree. Without an answer everything stays as it is for now.")
+    )
     if not sent or who.author.on > until:
-        over = w.say(N_("This offer ended on {day}. Would you still like it, or something else? "
-                        "Just call or write."), day=w.long_day(offer.expires_on))  # fmt: skip
+        over = w.say(N_("This offer ended on {day}. Would you still like it, or something else?"
+                        " Just call or write."), day=w.long_day(offer.expires_on))  # fmt: skip
         if offer.state is OfferState.VOIDED:
-            over = w.say(N_("This offer holds no longer: something else has taken its place. Just "
-                            "call or write."))  # fmt: skip
+            over = w.say(N_("This offer holds no longer: something else has taken its place. "
+                            "Just call or write."))  # fmt: skip
         return About(w.say(title), opening, tuple(facts), (), over)
     choices = choices_of(PagePurpose.OFFER, offer=str(offer.kind))
     return About(w.say(title), opening, tuple(facts), choices, until=w.long_day(until))
@@ -147,9 +149,11 @@ def _notice(guest: Guest) -> About:
     facts = []
     if ends is not None:
         title = w.say(N_("Your contract ends on {day}"), day=w.day(ends, year=True))
-        facts += [Fact(w.say(N_("It ends on")), w.long_day(ends)),
-                  Fact(w.say(N_("You can contest it until")),
-                       w.long_day(ends - timedelta(days=1)))]  # fmt: skip
+        facts += [
+            Fact(w.say(N_("Your service goes on until the end of")),
+                 w.long_day(ends - timedelta(days=1))),
+            Fact(w.say(N_("You can contest it until")), w.long_day(ends - timedelta(days=1))),
+        ]  # fmt: skip
     owed = who.row.get("open_amount")
     if owed is not None:
         facts.append(Fact(w.say(N_("Unpaid today")), w.money(max(owed, Decimal(0)), whole=False)))
@@ -157,12 +161,16 @@ def _notice(guest: Guest) -> About:
     if said.get("fee_waived", "yes") != "no":
         fee = w.say(N_("none"))
     facts.append(Fact(w.say(N_("Closing fee")), fee))
+    facts.append(Fact(w.say(N_("Your data")), w.say(N_("in a common format, free of charge"))))
     if said.get("alternative"):
         contact = on_one_line(said.get("alternative_contact", ""))
-        where = " · ".join(filter(None, (said["alternative"], contact)))
+        where = " · ".join(
+            filter(None, (said["alternative"], contact, w.say(N_("or anybody else you choose"))))
+        )
         facts.append(Fact(w.say(N_("Where you can go")), where))
-    opening = w.say(N_("If you think that this is wrong, or need time, say so here: nothing ends "
-                       "before we have answered you in writing."))  # fmt: skip
+    opening = w.say(N_("At today's price we cannot cover the cost of the service; you have done"
+                       " nothing wrong. If you disagree or need time, say so here: nothing ends"
+                       " before we have answered you in writing."))  # fmt: skip
     voided = action.voided_on is not None or ends is None
     if voided or action.case.state is not CaseState.OPEN:
         over = N_("This contract has ended, or goes on: call us, and we tell you how it stands.")
@@ -172,12 +180,10 @@ def _notice(guest: Guest) -> About:
     return About(title, opening, tuple(facts), choices, whole=_as_written(guest))
 
 
-def _as_written(guest: Guest) -> str:
-    """Return the message as its reader has it, reasons and all, without the lines of its links."""
+def _as_written(guest: Guest) -> tuple[Block, ...]:
+    """Return the message as its reader has it, reasons and all."""
     rendering = guest.who.action.rendering
-    lines = (rendering.text if rendering else "").splitlines()
-    place = place_of(guest.who.purpose)
-    return "\n".join(line for line in lines if place not in line)
+    return blocks_of(rendering.text if rendering else "")
 
 
 def _notice_of(guest: Guest) -> Any:
@@ -204,12 +210,17 @@ def _said_before(guest: Guest) -> dict[str, str]:
 def _debt(guest: Guest) -> About:
     w, who = guest.words, guest.who
     owed, days = plan_answers.owed(who), who.row.get("overdue_days_max")
-    facts = [Fact(w.say(N_("Past its due date")), w.money(owed, whole=False))]
+    facts = [Fact(w.say(N_("Still to pay")), w.money(owed, whole=False))]
     if days is not None and owed:
         night = who.folders.newest()
         facts.append(Fact(w.say(N_("The oldest since")),
                           w.long_day(night - timedelta(days=int(days)))))  # fmt: skip
-    opening = w.say(N_("Bills get lost, and months can be tight. Choose how to settle it."))
+    opening = w.say(
+        N_(
+            "Bills get lost, and months can be tight. To pay it in one sum, "
+            "use the account that your bills name; or choose below."
+        )
+    )
     title = w.say(N_("Your unpaid bills"))
     if not owed:
         over = w.say(N_("In our books nothing is past its due date any more. Thank you."))

@@ -27,12 +27,15 @@ def book(guest: Guest) -> Response:
     """Agree on a time: that is what was chosen, and nothing is chosen by itself."""
     shown = guest.shown
     at = _moment(guest.typed("at"))
-    about = guest.typed("words", MOST_LETTERS)
+    about, phone = guest.typed("words", MOST_LETTERS), guest.typed("phone", 40)
     if at is None or shown is None or len(about) > MOST_LETTERS:
         told = N_("Choose a time.")
         if shown is None:
             told = N_("This page was open for a long time. Please choose once more.")
         return _page(guest, guest.words.say(told), HTTPStatus.UNPROCESSABLE_ENTITY)
+    if not phone and not guest.who.row.get("phone"):
+        told = guest.words.say(N_("Please write your telephone number."))
+        return _page(guest, told, HTTPStatus.UNPROCESSABLE_ENTITY)
     agreed = call_slots.agreed(guest.who)
     if agreed is not None and agreed == at:
         return guest.go("/times", done="yes")  # a second click
@@ -42,8 +45,9 @@ def book(guest: Guest) -> Response:
                      HTTPStatus.UNPROCESSABLE_ENTITY)  # fmt: skip
     try:
         with guest.who.session.begin_nested():
-            call_slots.book(guest.who, at, about)
-            add(guest.who, Said.CALL, {"at": at.isoformat(), "words": about})
+            call_slots.book(guest.who, at, " ".join(filter(None, (about, phone))))
+            said = {"at": at.isoformat(), "words": about, "phone": phone}
+            add(guest.who, Said.CALL, said)
     except RetentionError:
         guest.who.session.expire_all()
         told = N_("Somebody else has just taken this time. Please choose another one.")
@@ -77,7 +81,7 @@ def _page(guest: Guest, problem: str = "", status: int = 200) -> Response:
         "times.html", status, days=call_slots.free_slots(guest.who, _TO_READ), problem=problem,
         agreed=call_slots.agreed(guest.who), done=guest.request.query_params.get("done") == "yes",
         typed=guest.typed("words", MOST_LETTERS), zone=guest.who.zone.key,
-        phone=guest.who.row.get("phone") or "",
+        phone=guest.who.row.get("phone") or "", typed_phone=guest.typed("phone", 40),
     )  # fmt: skip
 
 
