@@ -141,7 +141,7 @@ def test_an_offer_is_read_accepted_and_taken_back_without_scripts(
     page.get_by_text("Acepto el nuevo precio").click()
     page.get_by_role("button", name="Continuar").click()
     page.get_by_label("Su nombre").fill("Ana Peña")
-    page.get_by_text("puedo decidirlo").click()
+    page.get_by_text("tengo autorización").click()
     with travel(world.at + timedelta(minutes=1)):
         page.get_by_role("button", name="Aceptar el nuevo precio").click()
     assert page.get_by_role("heading", name="Ha aceptado").is_visible()

@@ -240,12 +240,13 @@ class Ladder(World, RuleBasedStateMachine):
             ).all()
             for action in left:
                 assert action.message is not None
+                counts = timedelta(hours=72, seconds=action.message.waited)  # waiting ages nothing
                 good = [
                     a
                     for a in action.approvals
                     if a.approved
                     and a.content_hash == action.message.content_hash
-                    and a.decided_at > (action.message.sent_at or self.now) - timedelta(hours=72)
+                    and a.decided_at > (action.message.sent_at or self.now) - counts
                 ]
                 people = {a.person_id for a in good}
                 wanted = max(len(action.required_roles), 2 * (action.stage in ADVERSE_STAGES))
