@@ -38,7 +38,7 @@ learning    -> nights sources scoring snapshots policies playbooks domain
 audit       -> playbooks policies scoring snapshots db domain
 reports     -> actions delivery messages people safeguards policies playbooks scoring snapshots
 reports     -> scratch db domain
-alerts      -> delivery messages safeguards policies db domain
+alerts      -> delivery messages safeguards policies webhooks db domain
 scheduling  -> domain yaml_files
 demo        -> domain
 events      -> actions messages people safeguards db domain

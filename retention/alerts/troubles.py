@@ -15,6 +15,7 @@ from retention.domain.documents import why_of
 from retention.domain.messages import MessageState
 from retention.domain.runs import RoundState, RunState
 from retention.safeguards.kill_switch import MAIL, provider
+from retention.webhooks import deliveries
 
 NIGHTLY, DELIVER = "nightly", "deliver"
 _BAD = {RunState.FAILED: TroubleKind.NIGHT_FAILED, RunState.HELD: TroubleKind.NIGHT_HELD}
@@ -32,6 +33,7 @@ def find(
         *_rounds(session),
         *_delivery(session, rules, now, local, workdays),
         *_queue(session, local.date()),
+        *_webhooks(session, now),
     ]
 
 
@@ -114,3 +116,9 @@ def _queue(session: Session, today: date) -> Iterator[Trouble]:
     )  # fmt: skip
     if overdue:
         yield Trouble(TroubleKind.QUEUE_OLD, "decisions", "past their due date", overdue)
+
+
+def _webhooks(session: Session, now: datetime) -> Iterator[Trouble]:
+    """Yield the receivers that were not told of something lately, and will not be by itself."""
+    for receiver, count in deliveries.given_up(session, now):
+        yield Trouble(TroubleKind.WEBHOOKS_GIVEN_UP, receiver, "events were not taken", count)

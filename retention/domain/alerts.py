@@ -15,6 +15,7 @@ class TroubleKind(StrEnum):
     DELIVERY_STOPPED = "delivery_stopped"
     DELIVERY_SILENT = "delivery_silent"
     QUEUE_OLD = "queue_old"
+    WEBHOOKS_GIVEN_UP = "webhooks_given_up"
 
 
 @dataclass(frozen=True, slots=True)

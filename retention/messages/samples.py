@@ -118,7 +118,7 @@ class Sample:
     def _troubles(self, *, began: bool) -> dict[str, Plain]:
         """What ops are told: all that may be wrong to some, one thing or its end to others."""
         kinds = "night_failed night_held night_late delivery_stopped delivery_silent round_failed"
-        said: dict[str, Plain] = dict.fromkeys(f"{kinds} queue_old".split(), "")
+        said: dict[str, Plain] = dict.fromkeys(f"{kinds} queue_old webhooks_given_up".split(), "")
         if began and self.usage_fell:
             said = dict.fromkeys(said, f"2026-10-31: {self.customer}: does not answer")
         elif began != (self.said == "ask"):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from retention.db.chain import Entry, record
@@ -140,6 +140,18 @@ def replay(
     document = {"receiver": receiver, "by": person.person_id}
     record(session, Entry(now, "webhook.replayed", f"event {event_id}", document))
     return row
+
+
+def given_up(session: Session, now: datetime) -> list[tuple[str, int]]:
+    """Return each receiver that did not take some event of the last days, and how many."""
+    rows = session.execute(
+        select(WebhookDelivery.receiver, func.count())
+        .join(WebhookEvent, WebhookEvent.id == WebhookDelivery.event_id)
+        .where(WebhookDelivery.state == GIVEN_UP, WebhookEvent.not_before > now - _NEWS)
+        .group_by(WebhookDelivery.receiver)
+        .order_by(WebhookDelivery.receiver)
+    )
+    return [(receiver, count) for receiver, count in rows]
 
 
 def latest(session: Session, limit: int = 100) -> list[tuple[WebhookEvent, WebhookDelivery | None]]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from retention.alerts import open_alerts, troubles
 from retention.audit.verify import verify
 from retention.bootstrap import Application
 from retention.clock import travel
@@ -26,6 +27,8 @@ from retention.db.models import (
 from retention.db.session import reading, writing
 from retention.demo.gateway import DemoGateway, Posted
 from retention.domain.actions import ActionState
+from retention.domain.alerts import AlertRules, Trouble, TroubleKind
+from retention.domain.dates import WEEKDAYS
 from retention.domain.messages import MessageState
 from retention.domain.webhooks import Receiver
 from retention.events import api_keys
@@ -237,12 +240,26 @@ def test_a_receiver_that_never_answers_is_given_up_and_told_again_on_demand(
         assert len(sink.posted) == 1  # gone is gone
         [row] = rows(world, WebhookDelivery)
         assert row.state == "given_up"
+        [trouble] = untold(world)
+        assert (trouble.key, trouble.count) == ("billing", 1)
         with writing(world.shop.engine) as session:
+            open_alerts.bring_up_to_date(session, [trouble], world.at)
+            assert open_alerts.take_news(session, world.at, 12).began
             olga = world.shop.policies.team.get("olga")
             deliveries.replay(session, row.event_id, "billing", olga, world.at)
         round_of(world, receivers)
         assert len(sink.posted) == 2
         assert sink.posted[0].headers["webhook-id"] == sink.posted[1].headers["webhook-id"]
+    assert untold(world)  # gone once more
+    world.at += timedelta(days=8)
+    assert not untold(world)
+
+
+def untold(world: PagesWorld) -> list[Trouble]:
+    """What ops hear of receivers that were not told."""
+    with reading(world.shop.engine) as session:
+        found = troubles.find(session, AlertRules(), world.at, "Europe/Madrid", WEEKDAYS)
+    return [trouble for trouble in found if trouble.kind is TroubleKind.WEBHOOKS_GIVEN_UP]
 
 
 def test_ops_send_a_webhook_once_more_from_the_console(

@@ -21,6 +21,10 @@ _PURPOSES = (
     "step", "receipt", "handover", "reply", "notice_check", "retraction", "stuck", "callback",
 )  # fmt: skip
 _KINDS = ("email", "call", "letter", "review", "sms")
+_TROUBLES = (
+    "night_failed", "night_held", "night_late", "round_failed", "delivery_stopped",
+    "delivery_silent", "queue_old", "webhooks_given_up",
+)  # fmt: skip
 _REASONS = (
     "promise_to_pay", "complaint", "dispute", "hardship", "vulnerable", "legal", "negotiating",
     "contested", "strategic", "do_not_disturb", "unsubscribed", "bounced", "other", "paid",
@@ -56,6 +60,7 @@ def upgrade() -> None:
     op.add_column("offer", sa.Column("confirmed_on", sa.Date(), nullable=True))
     _allow("action", {"purpose": ("purpose", _PURPOSES), "actionkind": ("kind", _KINDS)})
     _allow("exclusion", {"exclusionreason": ("reason", _REASONS)})
+    _allow("alert", {"troublekind": ("kind", _TROUBLES)})
 
 
 def _links_and_answers() -> None:
