@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
@@ -125,9 +125,8 @@ Event = Annotated[
 
 
 KINDS = frozenset(
-    {"paid", "complaint_opened", "complaint_closed", "contract_changed", "address_changed",
-     "call_held", "letter_signed_for", "text_delivered", "text_failed", "text_stopped"}
-)  # fmt: skip
+    get_args(shape.model_fields["type"].annotation)[0] for shape in get_args(get_args(Event)[0])
+)
 """What may be told, by name."""
 
 

@@ -31,7 +31,7 @@ from retention.ladder.stuck import find_stuck
 from retention.messages.compose import written_at
 from retention.messages.sender import Sender
 from retention.policies.load import Policies
-from retention.safeguards import instalments
+from retention.safeguards import instalments, preferences
 from retention.snapshots.customers import read_facts, read_rows
 from retention.snapshots.folders import Folders
 
@@ -65,6 +65,7 @@ def decide_night(
     changing = [case for case in cases if applicator.changes_something(case)]
     wanted = {case.open_case.customer_id for case in changing}
     known.evidence.rows.update(read_rows(root, as_of, wanted))
+    preferences.read_all(session)
     _apply(applicator, cases, changing)
     applicator.pause(known, open_cases)
     applicator.finish()

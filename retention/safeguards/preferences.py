@@ -5,7 +5,7 @@ company's data says.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -40,12 +40,14 @@ class Wanted:
 
 
 def of(session: Session, customer_id: str) -> Preference | None:
-    """Return a customer's preferences. Nights ask for thousands: all are read once."""
+    """Return a customer's preferences, if they have said any."""
     known: dict[str, Preference] | None = session.info.get(_KNOWN)
-    if known is None:
-        known = {row.customer_id: row for row in session.scalars(select(Preference))}
-        session.info[_KNOWN] = known
-    return known.get(customer_id)
+    return session.get(Preference, customer_id) if known is None else known.get(customer_id)
+
+
+def read_all(session: Session) -> None:
+    """Read everybody's preferences at once, for a night that asks for thousands of them."""
+    session.info[_KNOWN] = {row.customer_id: row for row in session.scalars(select(Preference))}
 
 
 def spoken_to(session: Session, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,18 +177,11 @@ def take_texts(session: Session, customers: Collection[str] | None = None) -> fr
 
 def stop_texts(session: Session, customer_id: str, now: datetime) -> None:
     """Send no more texts: who answers STOP to one has said so."""
-    before = session.get(Preference, customer_id)
-    wanted = Wanted(frozenset(), None, before.language if before else None,
-                    before.channel if before else None, texts=False)  # fmt: skip
-    kept = Wanted(frozenset(), None, wanted.language, wanted.channel,
-                  before.texts if before else None)  # fmt: skip
-    if _ways(session, customer_id, kept, wanted, now):
+    row = session.get(Preference, customer_id)
+    ways = (row.language, row.channel, row.texts) if row else ()
+    before = Wanted(frozenset(), None, *ways)
+    if _ways(session, customer_id, before, replace(before, texts=False), now):
         record(session, Entry(now, "preference.changed", f"customer {customer_id}",
                               {"changed": ["texts"], "texts": False}, customer_id))  # fmt: skip
         outgoing.tell(session, EventKind.OPTED_OUT, f"texts {customer_id}"[:80], customer_id, now,
                       scope="texts")  # fmt: skip
-
-
-def prefers_phone(session: Session, customers: Collection[str]) -> set[str]:
-    """Return those of some customers who would rather be called than written to."""
-    return {c for c in customers if (p := of(session, c)) is not None and p.channel == "phone"}

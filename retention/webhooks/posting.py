@@ -5,6 +5,7 @@ from typing import Self
 
 import httpx2
 
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _SECONDS = 10.0
 _MOST = 4096
 _SAID = 200
@@ -47,7 +48,7 @@ class Poster:
                     c for c in text[:_SAID].decode("utf-8", "replace") if c.isprintable()
                 )
                 return Said(answer.status_code, shown)
-        except httpx2.ConnectError as error:
+        except _NOT_SENT as error:
             return Said(None, type(error).__name__, sent=False)
         except (httpx2.HTTPError, OSError) as error:
             return Said(None, type(error).__name__)

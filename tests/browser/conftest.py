@@ -1,16 +1,14 @@
 """A console that a real browser opens: over a small world, at that world's own time."""
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.applications import Starlette
 
-from retention.scheduling.processes import free_port
 from tests.factories.consoles import ConsoleWorld, console_of, link_for
+from tests.factories.serving import served
 
 CHROMIUM = shutil.which("chromium")
 SignIn = Callable[..., Page]
@@ -37,16 +35,8 @@ def world() -> Iterator[ConsoleWorld]:
 @pytest.fixture
 def console(world: ConsoleWorld) -> Iterator[tuple[Starlette, str]]:
     """The application, and where a browser finds it."""
-    with console_of(world) as app:
-        port = free_port()
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            thread.join(0.02)
-        yield app, f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join()
+    with console_of(world) as app, served(app) as base:
+        yield app, base
 
 
 @pytest.fixture

@@ -1,20 +1,18 @@
 """The customers' pages in a real browser: readable by everybody, and safe from who presses all."""
 
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page
 
 from retention.clock import travel
 from retention.db.models import Exclusion, Offer, Submission
 from retention.domain.offers import OfferState
-from retention.scheduling.processes import free_port
 from retention.web.app import create_app
 from tests.browser.test_console import AXE
 from tests.factories.pages import PagesWorld, rows
+from tests.factories.serving import served
 
 PROPOSAL, NOTICE, BILLS, GUIDE = (
     "renegotiation_proposal", "termination_notice", "payment_help", "education",
@@ -39,15 +37,8 @@ def base(world: PagesWorld) -> Iterator[str]:
     """Where a browser finds the pages, at this world's own time."""
     with travel(world.at):
         app = create_app(world.shop.settings)
-        port = free_port()
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            thread.join(0.02)
-        yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join()
+        with served(app) as found:
+            yield found
         app.state.workshop.application.engine.dispose()
 
 

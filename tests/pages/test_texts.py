@@ -1,6 +1,8 @@
 """Texts by a gateway: the outbox's promises hold for them as for mail."""
 
 import base64
+import socket
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +31,7 @@ from retention.policies.load import load_policies
 from retention.safeguards import preferences
 from retention.safeguards.preferences import Wanted
 from retention.snapshots.customers import read_rows
+from retention.webhooks.posting import Poster
 from tests.conftest import ROOT, copy_config
 from tests.factories.pages import Customer, PagesWorld, rows
 from tests.factories.worlds import write_night
@@ -153,6 +156,18 @@ def test_a_gateway_that_is_away_or_not_there_lets_the_text_wait(texting: Texting
     assert texting.state(message_id) is MessageState.RETRY_WAIT
     texting.deliver(None, message_id)
     assert texting.state(message_id) in (MessageState.QUEUED, MessageState.RETRY_WAIT)
+
+
+def test_a_gateway_that_cannot_even_be_reached_got_nothing() -> None:
+    with socket.socket() as deaf, ExitStack() as callers, Poster(seconds=0.3) as poster:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for _ in range(4):  # its queue is full: who comes now hears nothing
+            caller = callers.enter_context(socket.socket())
+            caller.settimeout(0)
+            caller.connect_ex(deaf.getsockname())
+        said = poster.post(f"http://127.0.0.1:{deaf.getsockname()[1]}/", b"{}", {})
+    assert (said.code, said.sent) == (None, False)
 
 
 def test_a_text_whose_answer_was_lost_is_not_sent_again_by_itself(texting: Texting) -> None:

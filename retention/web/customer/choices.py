@@ -30,6 +30,8 @@ class Choice:
 
 
 _PHONE = Asked("phone", N_("A telephone number, if you would rather be called"), "phone")
+_NAME = (Asked("name", N_("Your name"), "line", wanted=True),)
+_QUESTION = (Asked("words", N_("Your question"), wanted=True), _PHONE)
 
 CALL = Choice(
     Said.CALL, N_("I would rather be called"),
@@ -40,20 +42,20 @@ ACCEPT_PRICE = Choice(
     Said.ACCEPT, N_("I accept the new price"),
     N_("It holds from the day named on this page. You get a confirmation in writing."),
     N_("Accept the new price"),
-    (Asked("name", N_("Your name"), "line", wanted=True),),
+    _NAME,
     N_("I accept the new price, and I am authorised to decide this."),
 )  # fmt: skip
 ACCEPT_PREPAID = Choice(
     Said.ACCEPT, N_("I agree to pay in advance"),
     N_("You can leave at the end of any month that is paid. You get a confirmation in writing."),
     N_("Agree to pay in advance"),
-    (Asked("name", N_("Your name"), "line", wanted=True),),
+    _NAME,
     N_("I agree to pay in advance, and I am authorised to decide this."),
 )  # fmt: skip
 ACCEPT = Choice(
     Said.ACCEPT, N_("I accept"),
     N_("We make the change and tell you when it is done."), N_("Accept"),
-    (Asked("name", N_("Your name"), "line", wanted=True),),
+    _NAME,
     N_("I accept this, and I am authorised to decide it."),
 )  # fmt: skip
 COUNTER = Choice(
@@ -75,12 +77,12 @@ DECLINE = Choice(
 ASK = Choice(
     Said.ASK, N_("I have a question"),
     N_("A person answers you. Until then nothing changes."), N_("Send my question"),
-    (Asked("words", N_("Your question"), wanted=True), _PHONE),
+    _QUESTION,
 )  # fmt: skip
 
 ASK_FIRST = Choice(
     Said.ASK, N_("I have a question"), N_("A person answers you. Until then nothing ends."),
-    N_("Send my question"), (Asked("words", N_("Your question"), wanted=True), _PHONE),
+    N_("Send my question"), _QUESTION,
 )  # fmt: skip
 
 CONTEST = Choice(
