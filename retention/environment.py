@@ -47,6 +47,16 @@ def knows_a_server() -> bool:
     return bool(os.environ.get("PREFECT_API_URL"))
 
 
+def runs_address(home: Path) -> str | None:
+    """Return where a browser finds the runs of the Prefect server, or None without one.
+
+    `PREFECT_UI_URL` says it where people reach the server by another name than this process does.
+    """
+    api = os.environ.get("PREFECT_API_URL") or _served_from(home)
+    pages = os.environ.get("PREFECT_UI_URL") or (api or "").removesuffix("/").removesuffix("/api")
+    return f"{pages.removesuffix('/')}/runs" if pages else None
+
+
 def _served_from(home: Path) -> str | None:
     """Return the address of the server that `retention serve` runs on this home, or None."""
     try:

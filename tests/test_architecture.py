@@ -246,7 +246,7 @@ WRITERS = {
     "PlaybookVersion": "cases/lifecycle",
     "ReceivedEvent": "events/take_effect_of",
     "Receipt": "ladder/decision_receipts",
-    "Rendering": "messages/compose",
+    "Rendering": "messages/compose messages/compose_text",
     "Round": "runs/rounds",
     "Run": "runs/ledger",
     "SavedView": "people/saved_views",

@@ -22,7 +22,8 @@ from retention.domain.people import Person
 from retention.domain.playbook import Step
 from retention.domain.scores import BY_NAME
 from retention.messages import outbox
-from retention.messages.compose import compose, compose_text, written_at
+from retention.messages.compose import compose, written_at
+from retention.messages.compose_text import compose_text
 from retention.messages.sender import Sender
 from retention.messages.terms import Terms
 from retention.safeguards import preferences

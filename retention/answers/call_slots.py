@@ -5,17 +5,17 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from retention.actions import agreed_calls, proposing
+from retention.actions import agreed_calls
 from retention.actions.assignment import note
+from retention.actions.calls_beside_steps import new_call
 from retention.actions.leaving_times import openings
-from retention.actions.lifecycle import set_state
 from retention.answers.respondent import Respondent
 from retention.db.locks import lock
 from retention.db.models import Action, AgreedCall, Delegation
-from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState, Purpose
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
 from retention.domain.people import refuse
 from retention.messages.locale import place_of
 
@@ -105,7 +105,10 @@ def book(who: Respondent, starts_at: datetime, about: str = "") -> Action:
     lock(who.session, f"calls of {who.owner.person_id}")
     if not any(starts_at in times for _, times in free_slots(who)):
         refuse("the call", "somebody else has just taken this time", "Choose another one.")
-    call = _open_call(who) or _task(who, starts_at)
+    call = _open_call(who) or new_call(
+        who.session, who.action.case, owner=who.owner.person_id, author=who.author.name,
+        on=who.today, due_on=starts_at.date(),
+    )  # fmt: skip
     agreed_calls.agree(who.session, call, who.author, starts_at, who.policies, who.sender,
                        who.folders)  # fmt: skip
     if about:
@@ -126,27 +129,3 @@ def _open_call(who: Respondent) -> Action | None:
         .execution_options(populate_existing=True)
     )
     return who.session.scalars(query).first()
-
-
-def _task(who: Respondent, starts_at: datetime) -> Action:
-    count = select(func.count()).where(
-        Action.case_id == who.action.case_id,
-        Action.purpose == Purpose.CALLBACK,
-        Action.proposed_on == who.today,
-    )
-    call = proposing.new(
-        who.action.case,
-        Purpose.CALLBACK,
-        1 + (who.session.scalar(count) or 0),
-        kind=ActionKind.CALL,
-        form="call",
-        owner=who.owner.person_id,
-        required_roles=[],
-        proposed_by=who.author.name,
-        proposed_on=who.today,
-        due_on=starts_at.date(),
-    )
-    set_state(call, ActionState.PENDING_APPROVAL)
-    who.session.add(call)
-    who.session.flush()
-    return call

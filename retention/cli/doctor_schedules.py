@@ -21,6 +21,7 @@ class Check(NamedTuple):
 
 def check_schedules(shop: "Application") -> list[Check]:
     """Are there future runs, does a worker poll, did the last runs go well?"""
+    from retention.clock import utc_now
     from retention.domain.errors import RetentionError
     from retention.environment import keep_prefect_quiet, knows_a_server, point_at_prefect
     from retention.scheduling.declared import read_deployments
@@ -38,7 +39,7 @@ def check_schedules(shop: "Application") -> list[Check]:
     try:
         wanted = read_deployments(shop.settings.deployments_file)
         with connected() as api:
-            health = ask(api, wanted)
+            health = ask(api, wanted, utc_now())
     except RetentionError as error:
         return [Check("schedules", FAIL, f"{error.where}: {error.found}. {error.remedy}")]
     return [_schedules(health), _worker(health), _flows(health)]
@@ -83,7 +84,8 @@ def _worker(health: "Health") -> Check:
 
 def _flows(health: "Health") -> Check:
     figures = {f.name: f.last_run._asdict() if f.last_run else None for f in health.flows}
-    wrong = [f"{f.name} {f.wrong}" for f in health.flows if f.wrong and f.next_run_at]
+    alive = [f for f in health.flows if f.next_run_at or f.stuck]
+    wrong = [f"{f.name}: {f.wrong}" for f in alive if f.wrong]
     if wrong:
         return Check("flows", FAIL, f"{'; '.join(wrong)}: see it on {health.url}", figures)
     ran = sum(f.last_run is not None for f in health.flows)

@@ -1,15 +1,11 @@
 """`retention handover`: customers who are handed over to a partner."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from retention.cli.acting import Id, Note, Who, acting, choice, owner_of, ready, say
 from retention.terminal import AsJson, emit, print_table
-
-if TYPE_CHECKING:
-    from retention.bootstrap import Application
-    from retention.domain.handovers import Partner
 
 handovers_app = typer.Typer(help="Customers who are handed over to a partner.",
                             no_args_is_help=True)  # fmt: skip
@@ -50,20 +46,11 @@ def offer_handover(
     as_json: AsJson = False,
 ) -> None:
     """Offer a customer a place at a partner."""
-    from retention.actions import acknowledgements as answering
-    from retention.cases import handovers
-    from retention.db.queries.cases import open_case_of
-    from retention.snapshots.customers import people_of
+    from retention.actions.handover_offers import offer_handover as offer
 
     with acting(who) as (shop, actor, session):
-        partner = _partner(shop, to)
-        person = people_of(shop.folders.snapshots, {customer_id}).get(customer_id, {})
-        place = (person.get("country"), person.get("kind"))
-        case = open_case_of(session, customer_id)
-        row = handovers.offer(session, case, partner, actor, place=place,
-                              owner=owner_of(shop, customer_id))  # fmt: skip
-        answering.propose_handover(session, case.id, partner, actor.author, shop.policies,
-                                   shop.sender, shop.folders)  # fmt: skip
+        row = offer(session, customer_id, to, actor, shop.sender, shop.folders,
+                    owner=owner_of(shop, customer_id))  # fmt: skip
     _say(row.id, str(row.state), as_json=as_json)
 
 
@@ -106,17 +93,6 @@ def list_(*, as_json: AsJson = False) -> None:
                 ("id", "customer", "partner", "state", "by", "note"),
                 [(r["id"][:8], r["customer_id"], r["partner"], r["state"], r["by"], r["note"])
                  for r in rows])  # fmt: skip
-
-
-def _partner(shop: "Application", named: str) -> "Partner":
-    from retention.domain.errors import NotFoundError
-
-    partners = shop.policies.partners
-    if named not in partners:
-        known = ", ".join(sorted(partners)) or "none"
-        where = f"partner '{named}'"
-        raise NotFoundError(where, "is not in config/partners.yaml", f"Known: {known}.")
-    return partners[named]
 
 
 def _say(handover_id: str, state: str, *, as_json: bool) -> None:

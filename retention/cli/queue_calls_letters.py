@@ -1,4 +1,4 @@
-"""`retention queue letter`, `script` and `agree`: what people print, say, and put in calendars."""
+"""`retention queue letter`, `script`, `agree` and `log-call`: what people print, say and note."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from retention.cli.acting import Who, acting, ready
+from retention.cli.acting import Who, acting, owner_of, ready, say
 from retention.terminal import AsJson, emit, make_console
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def letter(
     from retention.db.session import reading
     from retention.domain.actions import ActionKind
     from retention.domain.errors import NotFoundError
-    from retention.messages.compose import address_block
+    from retention.messages.letterheads import address_block
 
     shop = ready()
     with reading(shop.engine) as session:
@@ -120,6 +120,24 @@ def agree(
         there = moment.astimezone(ZoneInfo(zone))
         how = "" if made else " There is no way to write to them: nobody is invited."
         make_console().print(f"Agreed for {there:%Y-%m-%d %H:%M} ({zone}).{how}")
+
+
+def log_call(
+    customer_id: Annotated[str, typer.Argument(help="The customer you have talked with.")],
+    who: Who,
+    said: Annotated[str, typer.Option(help="What the customer said.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write down a conversation of today that no step has asked for."""
+    from retention.actions import calls_beside_steps
+
+    with acting(who) as (shop, actor, session):
+        call = calls_beside_steps.log_call(
+            session, customer_id, actor, owner=owner_of(shop, customer_id), reaction=said
+        )
+        made = call.id
+    say({"call": made}, f"{made[:8]} is on record.", as_json=as_json)
 
 
 def _look_again(shop: "Application", session: "Session", action: "Action") -> None:

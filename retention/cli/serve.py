@@ -122,13 +122,14 @@ def _add_missing(files: "Files", variables: "Mapping[str, str]") -> None:
 
 def _require_future_runs(files: "Files") -> None:
     """Wait until all that is active has a future run; say what has none."""
+    from retention.clock import utc_now
     from retention.scheduling.health import ask
     from retention.scheduling.server import connected
 
     deadline = time.monotonic() + _SCHEDULED_SECONDS
     with connected() as api:
         while True:
-            flows = ask(api, files.deployments).flows
+            flows = ask(api, files.deployments, utc_now()).flows
             idle = [flow.name for flow in flows if flow.active and flow.next_run_at is None]
             if not idle or time.monotonic() > deadline:
                 break

@@ -110,8 +110,12 @@ def said_before_notice(open_case: OpenCase) -> dict[str, str]:
 
 
 def tried_before(open_case: OpenCase) -> dict[str, date]:
-    """Return when each stage's first message had left, or its conversation was held."""
-    done = [a for a in open_case.actions if a.done_on is not None and is_delivered(a)]
+    """Return when each stage's first message had left, or its conversation was held.
+
+    A call that no step asked for tries nothing.
+    """
+    ours = [a for a in open_case.actions if a.purpose is not Purpose.CALLBACK]
+    done = [a for a in ours if a.done_on is not None and is_delivered(a)]
     found: dict[str, date] = {}
     for action in sorted(done, key=lambda a: a.done_on or date.max):
         found.setdefault(action.stage, action.done_on or date.max)

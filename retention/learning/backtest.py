@@ -1,11 +1,9 @@
 """Back-test a model on rows it has not seen, and refuse it when it has no skill."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from retention.learning.calibration import across_folds, by_curve, by_line, in_words
 from retention.learning.comparison import (
@@ -16,10 +14,7 @@ from retention.learning.comparison import (
     why_refused,
 )
 from retention.learning.ebm import (
-    as_matrix,
     fit_additive,
-    is_numeric,
-    single_columns,
     without_notes,
 )
 from retention.learning.measures import (
@@ -32,14 +27,9 @@ from retention.learning.measures import (
     profit_by_value,
     top_decile_lift,
 )
+from retention.learning.out_of_fold import FOLDS, PAIRS, Tried, folds_of, out_of_fold
 from retention.learning.table import Labelled
-from retention.scoring.additive import AdditiveModel, sigmoid
-
-FOLDS = 5
-PAIRS = 5
-_FOLDS_AT_ONCE = _FIRST = 2
-_SEED = 20080401
-_LARGEST = 1e12
+from retention.scoring.additive import AdditiveModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +105,7 @@ def _judge(
     data: Labelled, monotone: dict[str, int], campaign: Campaign | None, known: dict[str, Any]
 ) -> tuple[Backtest, AdditiveModel | None]:
     fold = folds_of(data.groups, data.label)
-    tried = _out_of_fold(data, fold, monotone)
+    tried = out_of_fold(data, fold, monotone)
     form, probability = _choose(data, fold, tried)
     logit = tried.with_pairs if form.paired else tried.single
     found = form.found | _measured(data, fold, logit, probability, campaign)
@@ -134,14 +124,6 @@ def _judge(
     return Backtest(accepted=True, reason="it has skill", **known, **found), model
 
 
-class _Tried(NamedTuple):
-    """Log-odds of each row from models that have not seen it."""
-
-    single: np.ndarray
-    with_pairs: np.ndarray
-    logistic: np.ndarray
-
-
 class _Form(NamedTuple):
     """What the model is made of: pairs of columns, and a curve, only where they help."""
 
@@ -150,7 +132,7 @@ class _Form(NamedTuple):
     found: dict[str, Any]
 
 
-def _choose(data: Labelled, fold: np.ndarray, tried: _Tried) -> tuple[_Form, np.ndarray]:
+def _choose(data: Labelled, fold: np.ndarray, tried: Tried) -> tuple[_Form, np.ndarray]:
     """More is taken only where the interval of its gain lies above zero."""
     label, groups = data.label, data.groups
     probability = across_folds(tried.single, label, fold, curved=False)
@@ -191,63 +173,6 @@ def _fitted(
     if form.curved:
         return replace(model, curve=by_curve(logit, data.label))
     return model.calibrated(*by_line(logit, data.label))
-
-
-def folds_of(groups: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Return a fold for each row: customers stay whole, both classes are spread evenly."""
-    names, place = np.unique(groups.astype(str), return_inverse=True)
-    rng = np.random.default_rng(_SEED)
-    ever = np.bincount(place, weights=label, minlength=len(names)) > 0
-    fold = np.empty(len(names), dtype=np.int64)
-    for kind in (ever, ~ever):
-        members = np.flatnonzero(kind)
-        fold[rng.permutation(members)] = np.arange(len(members)) % FOLDS
-    return fold[place]
-
-
-def _out_of_fold(data: Labelled, fold: np.ndarray, monotone: dict[str, int]) -> _Tried:
-    """Predict each fold from the others; with pairs in all of them if two folds gain by them."""
-    tried = _Tried(*(np.empty(len(fold)) for _ in _Tried._fields))
-
-    def fill(number: int, *, pairs: bool) -> None:
-        train, test = fold != number, fold == number
-        rows, label = data.features[train], data.label[train]
-        model = fit_additive(rows, label, monotone, pairs=PAIRS if pairs else 0)
-        single = single_columns(model, rows, label) if pairs else model
-        tried.with_pairs[test] = model.logit(data.features[test])
-        tried.single[test] = single.logit(data.features[test])
-        tried.logistic[test] = _logistic(data.features, data.label, train)[test]
-
-    with ThreadPoolExecutor(_FOLDS_AT_ONCE) as pool:  # the library computes outside Python's lock
-        list(pool.map(lambda n: fill(n, pairs=True), range(_FIRST)))
-        helps = _gains_by_pairs(data, tried, fold < _FIRST)
-        list(pool.map(lambda n: fill(n, pairs=helps), range(_FIRST, FOLDS)))
-    return tried if helps else tried._replace(with_pairs=tried.single)
-
-
-def _gains_by_pairs(data: Labelled, tried: _Tried, seen: np.ndarray) -> bool:
-    label, groups = data.label[seen], data.groups[seen]
-    ours, theirs = (sigmoid(logit[seen]) for logit in (tried.with_pairs, tried.single))
-    return sum(gain(label, groups, ours, theirs)) > 0
-
-
-def _logistic(features: pd.DataFrame, label: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Return the baseline: a plain logistic regression."""
-    from sklearn.linear_model import LogisticRegression
-
-    columns = []
-    for name, values in as_matrix(features).items():
-        if is_numeric(features[name]):
-            middle = np.nanmedian(values[train]) if values[train].notna().any() else 0.0
-            numbers = values.fillna(middle).clip(-_LARGEST, _LARGEST).to_numpy(dtype=float)
-            columns.append((numbers - numbers[train].mean()) / (numbers[train].std() or 1.0))
-        else:
-            common = values[train].value_counts().index[:30]
-            columns.extend((values == one).to_numpy(dtype=float) for one in common)
-    matrix = np.column_stack(columns)
-    fitted = LogisticRegression(max_iter=1000).fit(matrix[train], label[train])
-    logit: np.ndarray = fitted.decision_function(matrix)
-    return logit
 
 
 def _measured(

@@ -2,20 +2,17 @@
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from retention.db.models import Action, Rendering
 from retention.domain.actions import ActionKind
-from retention.domain.customer_pages import PagePurpose
 from retention.domain.errors import TemplateError
-from retention.domain.gateways import MARK
 from retention.domain.messages import MessageClass
 from retention.domain.people import Person
-from retention.messages.customer_links import place_of as token_place
 from retention.messages.editing import with_edits
 from retention.messages.invitations import Appointment, Words, make_invitation
 from retention.messages.leaving import letter_text, pdf_of
+from retention.messages.letterheads import address_block, letterhead
 from retention.messages.letters import Letterhead
 from retention.messages.locale import manner_of, place_of, zone_of
 from retention.messages.logo import inline_logo
@@ -26,13 +23,13 @@ from retention.messages.mime import (
     message_id_for,
     usable_address,
 )
+from retention.messages.page_links import page_values, pages_of, ways_out
 from retention.messages.rendering import Plain, Rendered, render
 from retention.messages.sender import BY_POST, Sender
 from retention.messages.template_filters import Manner
 from retention.messages.template_values import values_of
 from retention.messages.templates import Template, load_template
 from retention.messages.terms import Terms
-from retention.messages.text_messages import load_text, require_number, write_text
 from retention.messages.tokens import make_token, tagged
 
 _MORNING = time(6, 0)
@@ -71,23 +68,15 @@ def compose(
     envelope = _envelope(action, row, manager, sender, template, token)
     values = values_of(row, manager, sender.company, terms, action.proposed_on)
     values["sender"] = _about_us(action, manager, sender, envelope)
-    pages = _pages(action, template, sender)
-    values["page"] = {
-        "answer": _address(sender, template.front.page, pages),
-        "preferences": _address(sender, PagePurpose.PREFERENCES, pages),
-        "choose": _choose(sender, template, pages),
-    }
+    pages = pages_of(action, template, sender)
+    values["page"] = page_values(template, sender, pages)
     manner = manner_of(template, row, sender)
     rendered = render(sender.templates, template, values, manner)
     by_post = action.kind is ActionKind.LETTER
-    wants_pdf = template.front.pdf or by_post
     letter, pdf, logo = None, b"", sender.brand.logo
     files: list[Attachment] = []
-    if wants_pdf:
-        head = letterhead(
-            sender, rendered.subject, address_block(row), reference=reference_of(action.id),
-            customer_number=action.customer_id, signer=manager.name, locale=manner.locale,
-        )  # fmt: skip
+    if template.front.pdf or by_post:
+        head = _letterhead(action, row, manager, sender, rendered, manner)
         letter = letter_text(head, rendered.blocks, sender.templates)
         pdf = pdf_of(letter, at, sender.timezone, sender.templates, logo)
         files.append(Attachment(f"{action.template}.pdf", "application/pdf", pdf))
@@ -117,71 +106,18 @@ def compose(
     )
 
 
-def compose_text(
+def _letterhead(
     action: Action,
     row: dict[str, Any],
     manager: Person,
     sender: Sender,
-    terms: Terms,
-    channel: str,
-) -> Rendering:
-    """Return the rendering of a text that leaves by a gateway. Raises TemplateError."""
-    template = load_text(sender.templates, action.template or "", row["language"])
-    token = make_token(sender.token_key, "message", action.id)
-    pages = [str(template.front.page)] if template.front.page and sender.public_url else []
-    values = values_of(row, manager, sender.company, terms, action.proposed_on)
-    values["page"] = {
-        "answer": _address(sender, template.front.page, pages),
-        "preferences": "",
-        "choose": "",
-    }
-    locale = f"{template.language}_{row['country']}" if row["country"] else template.language
-    manner = Manner(locale, sender.currency, sender.own_hosts,
-                    zone_of(row) or sender.timezone, sender.brand)  # fmt: skip
-    text = write_text(sender.templates, template, values, manner)
-    return Rendering(
-        action_id=action.id,
-        recipient=require_number(row),
-        sender=channel,
-        subject="",
-        language=template.language,
-        policy=template.front.policy,
-        message_class=template.front.message_class,
-        message_id=message_id_for(token, sender.address),
-        return_path=f"{MARK}{channel}",
-        token=token,
-        timezone=zone_of(row),
-        place=place_of(row),
-        text=text,
-        html="",
-        raw=text.encode(),
-        letter=None,
-        edits=None,
-        pages=pages or None,
-        topic=template.front.topic,
-    )
-
-
-def _pages(action: Action, template: Template, sender: Sender) -> list[str]:
-    """Which links a message gets when it leaves: nothing on paper can be touched."""
-    if sender.public_url is None or action.kind is ActionKind.LETTER:
-        return []
-    found = [str(template.front.page)] if template.front.page else []
-    legal = template.customer_class is MessageClass.LEGAL_NOTICE
-    return found if legal else [*found, str(PagePurpose.PREFERENCES)]
-
-
-def _choose(sender: Sender, template: Template, pages: list[str]) -> str:
-    """Where a message that nobody can decline says what else can be: others say it themselves."""
-    declinable = template.customer_class is MessageClass.COMMERCIAL
-    return "" if declinable else _address(sender, PagePurpose.PREFERENCES, pages)
-
-
-def _address(sender: Sender, purpose: PagePurpose | None, pages: list[str]) -> str:
-    """Return where a page will be, with a place for its token; nothing without one."""
-    if purpose is None or purpose not in pages:
-        return ""
-    return f"{(sender.public_url or '').rstrip('/')}/c/{purpose}/{token_place(purpose)}"
+    rendered: Rendered,
+    manner: Manner,
+) -> Letterhead:
+    return letterhead(
+        sender, rendered.subject, address_block(row), reference=reference_of(action.id),
+        customer_number=action.customer_id, signer=manager.name, locale=manner.locale,
+    )  # fmt: skip
 
 
 def _about_us(
@@ -241,24 +177,9 @@ def _envelope(
         message_id=message_id_for(token, address),
         written_at=None,
         language=template.language,
-        unsubscribe=_ways_out(action, template, sender, token) if commercial else (),
+        unsubscribe=ways_out(action, template, sender, token) if commercial else (),
         list_id=f"news.{address.rpartition('@')[2]}" if commercial else None,
     )
-
-
-def _ways_out(action: Action, template: Template, sender: Sender, token: str) -> tuple[str, ...]:
-    """How to stop what can be declined: by a page and by mail, where something answers them.
-
-    Without a mailbox that is read there is no header: what stands in it must work.
-    """
-    ways = []
-    page = _address(sender, PagePurpose.PREFERENCES, _pages(action, template, sender))
-    if page:
-        ways.append(page)
-    if sender.replies_to:
-        box = quote(tagged(sender.replies_to, token), safe="@+")
-        ways.append(f"mailto:{box}?subject=unsubscribe")
-    return tuple(ways)
 
 
 def _recipient(address: str | None) -> str:
@@ -266,36 +187,3 @@ def _recipient(address: str | None) -> str:
     if usable is None:
         raise TemplateError("a message", "has no usable recipient", "Correct the address.")
     return usable
-
-
-def letterhead(
-    sender: Sender,
-    title: str,
-    address: tuple[str, ...],
-    *,
-    reference: str,
-    customer_number: str,
-    signer: str,
-    locale: str,
-) -> Letterhead:
-    """Return what stands around a letter of ours, without its day."""
-    return Letterhead(
-        company=sender.company,
-        title=title,
-        address=address,
-        dated="",
-        reference=reference,
-        footer=sender.postal_address or sender.company,
-        locale=locale,
-        customer_number=customer_number,
-        signer=signer,
-        tax_id=sender.brand.tax_id,
-        colour=sender.brand.colour,
-        logo=sender.brand.logo.name if sender.brand.logo else "",
-    )
-
-
-def address_block(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return the lines of a customer's postal address; only the name when it is not known."""
-    lines = str(row.get("address") or "").replace(";", "\n").splitlines()
-    return (row["name"], *(line.strip() for line in lines if line.strip()))[:6]

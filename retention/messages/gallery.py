@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from retention.messages.compose import letterhead
+from retention.messages.letterheads import letterhead
 from retention.messages.letters import make_pdf
 from retention.messages.rendering import Rendered, render
 from retention.messages.samples import PAGES_HOST, SAMPLES, Sample

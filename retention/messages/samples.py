@@ -27,10 +27,14 @@ class Sample:
 
     def values(self, *, pages: bool = False) -> Values:
         """Return everything a template may ask for; with `pages` where customers answer on them."""
+        page: dict[str, Plain] = dict.fromkeys(_PAGES, _PAGE if pages else "")
+        asked: Values = {"page": page}
+        return asked | self._people() | self._facts() | self._for_the_team() | self._receipt()
+
+    def _people(self) -> Values:
+        """Who writes, who reads, and who can be asked."""
         return {
             "company": "Example Company",
-            "console": "",
-            "page": dict.fromkeys(("answer", "preferences", "choose"), _PAGE if pages else ""),
             "customer": {
                 "name": self.customer,
                 "number": "C-10045",
@@ -51,6 +55,16 @@ class Sample:
                 "unsubscribe": "mailto:replies@example.com?subject=unsubscribe",
                 "postal_address": "Example Company, Calle Mayor 1, 28013 Madrid",
             },
+            "partner": {
+                "name": "Norte Servicios",
+                "email": "altas@norte.example",
+                "phone": "+34 910 000 201",
+            },
+        }
+
+    def _facts(self) -> Values:
+        """What is known of them, what they are offered, and how it ends."""
+        return {
             "facts": {
                 "overdue_amount": self.overdue,
                 "overdue_since": date(2026, 9, 14) if self.overdue else "",
@@ -82,11 +96,12 @@ class Sample:
                 "proposed_on": date(2026, 8, 20) if self.said != "counter" else "",
                 "offered_on": date(2026, 10, 5),
             },
-            "partner": {
-                "name": "Norte Servicios",
-                "email": "altas@norte.example",
-                "phone": "+34 910 000 201",
-            },
+        }
+
+    def _for_the_team(self) -> Values:
+        """What only colleagues are told."""
+        return {
+            "console": "",
             "digest": {
                 "person": "marta",
                 "open": self.tickets,
@@ -100,6 +115,11 @@ class Sample:
             },
             "began": self._troubles(began=True),
             "over": self._troubles(began=False),
+        }
+
+    def _receipt(self) -> Values:
+        """What the customer has answered on a page."""
+        return {
             "receipt": {
                 "said": self.said,
                 "new_fee": self.new_fee,
@@ -128,6 +148,7 @@ class Sample:
 
 _MANY = 40
 PAGES_HOST = "answers.example.com"
+_PAGES = ("answer", "preferences", "choose")
 _PAGE = f"https://{PAGES_HOST}/c/offer/{'a' * 52}"
 _EUROPE = {"en": "GB", "es": "ES"}
 

@@ -106,11 +106,11 @@ def _against(
     guarded: Sequence[Guarded],
     today: date,
 ) -> dict[str, str]:
-    present = _features(company, today)
+    present = debts = _features(company, today)
     found: dict[str, str] = {}
     for written_on in sorted({message.written_on for message in guarded}, reverse=True):
-        forget_invoices_after(company, written_on)
-        debts = _features(company, today)
+        if forget_invoices_after(company, written_on):
+            debts = _features(company, today)
         complaints = count_complaints(company, months_before(written_on, 12))
         theirs = [message for message in guarded if message.written_on == written_on]
         known = _known(folders, written_on, {message.customer_id for message in theirs})

@@ -4,6 +4,7 @@ import io
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -18,15 +19,15 @@ _WIDTH, _HEIGHT, _NARROW = 9.0, 4.2, 4.0
 class Chart:
     """One chart: a title that is a sentence, the picture, and the figures behind it.
 
-    `svg` is for a desk, `narrow` for a telephone; both are empty when there is nothing to draw, and
-    then the title says why.
+    `svg` is for a desk, `narrow` for a telephone, `png` draws it for mail and artifacts; they are
+    empty when there is nothing to draw, and then the title says why.
     """
 
     key: str
     title: str
     svg: str = ""
     narrow: str = ""
-    png: bytes = b""
+    png: Callable[[], bytes] = bytes
     headers: tuple[str, ...] = ()
     rows: Sequence[tuple[str, ...]] = field(default_factory=tuple)
 
@@ -37,10 +38,10 @@ Draw = Callable[..., Figure]
 _PAGE_COLOURS = {INK: "--ink", TEAL: "--gain", RUST: "--loss", SAND: "--other", GRID: "--line"}
 
 
-def pictures(draw: Draw) -> tuple[str, str, bytes]:
-    """Return a chart as SVG for a desk, as SVG for a telephone, and as PNG."""
+def pictures(draw: Draw) -> tuple[str, str, Callable[[], bytes]]:
+    """Return a chart as SVG for a desk, as SVG for a telephone, and what draws it as PNG."""
     wide = draw(narrow=False)
-    return svg_of(wide), svg_of(draw(narrow=True)), png_of(wide)
+    return svg_of(wide), svg_of(draw(narrow=True)), partial(png_of, wide)
 
 
 def new_figure(*, narrow: bool) -> tuple[Figure, Axes]:

@@ -64,7 +64,7 @@ def make_report(
     charts = make_charts(data, words)
     lately = week_lines(told, data.currency, words) if told else None
     page = render_page(folders.templates, data, charts, company, words, lately, brand)
-    whale = base64.b64encode(charts[0].png).decode()
+    whale = base64.b64encode(charts[0].png()).decode()
     return Report(
         days[-1], page, tuple(chart.title for chart in charts), f"data:image/png;base64,{whale}"
     )

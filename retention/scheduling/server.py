@@ -22,6 +22,14 @@ class LastRun(NamedTuple):
     ended_at: datetime
 
 
+class WaitingRun(NamedTuple):
+    """A run that has not begun: whose, when it is due, and whether a worker has taken it."""
+
+    deployment_id: str
+    due_at: datetime
+    taken: bool
+
+
 @contextmanager
 def connected() -> Iterator["Api"]:
     """Yield the API of the server that PREFECT_API_URL names. Raises ConfigError when it is not."""
@@ -71,15 +79,17 @@ class Api:
         """Return all automations there, by name, as the server writes them."""
         return {row["name"]: row for row in self._all("automations", {})}
 
-    def next_runs(self) -> dict[str, datetime]:
-        """Return when each deployment runs next, by the deployment's id."""
-        body = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    def waiting_runs(self) -> list[WaitingRun]:
+        """Return the runs of deployments that have not begun, the first to begin first."""
+        body = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "PENDING"]}}},
                 "sort": "EXPECTED_START_TIME_ASC"}  # fmt: skip
-        found: dict[str, datetime] = {}
+        found = []
         for row in self._all("flow_runs", body):
             at = row["next_scheduled_start_time"] or row["expected_start_time"]
             if row["deployment_id"] and at:
-                found.setdefault(row["deployment_id"], datetime.fromisoformat(at))
+                taken = row["state_type"] == "PENDING"
+                due_at = datetime.fromisoformat(at)
+                found.append(WaitingRun(row["deployment_id"], due_at, taken))
         return found
 
     def last_run(self, deployment_id: str) -> LastRun | None:

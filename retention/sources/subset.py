@@ -5,7 +5,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from retention.sources.rows import run
+from retention.sources.rows import one_row, run
 from retention.sources.staging import rows_of
 from retention.sources.tables import Company, drop_table
 
@@ -38,6 +38,12 @@ def count_complaints(company: Company, after: date) -> dict[str, int]:
     return dict(found)
 
 
-def forget_invoices_after(company: Company, day: date) -> None:
-    """Leave out what was billed after a day; credits count, whenever they came."""
-    run(company.db, f"DELETE FROM invoices WHERE issued_on > DATE '{day}' AND amount > 0")
+def forget_invoices_after(company: Company, day: date) -> bool:
+    """Leave out what was billed after a day, and tell whether there was any.
+
+    Credits count, whenever they came.
+    """
+    gone = one_row(
+        company.db, f"DELETE FROM invoices WHERE issued_on > DATE '{day}' AND amount > 0"
+    )
+    return bool(gone[0])

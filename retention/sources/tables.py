@@ -155,12 +155,12 @@ def empty_company(mapped: dict[str, tuple[str, ...]], rules: FeatureRules | None
     for name, columns in _RULE_TABLES.items():
         run(company.db, f"CREATE TEMP TABLE {name} ({columns})")
     rules = rules or FeatureRules()
-    for tag, sign in rules.conduct.items():
-        run(company.db, "INSERT INTO conduct VALUES (?, ?)", [tag.lower(), sign])
+    signs = [[tag.lower() for tag in rules.conduct], list(rules.conduct.values())]
+    run(company.db, "INSERT INTO conduct SELECT unnest(?), unnest(?)", signs)
     slack = [rules.tolerance.amount, rules.tolerance.share]
     run(company.db, "INSERT INTO tolerance VALUES (?, ?)", slack)
-    for step, days in enumerate(rules.dunning_days):
-        run(company.db, "INSERT INTO dunning VALUES (?, ?)", [step, days])
+    steps = [list(range(len(rules.dunning_days))), list(rules.dunning_days)]
+    run(company.db, "INSERT INTO dunning SELECT unnest(?), unnest(?)", steps)
     return company
 
 

@@ -21,8 +21,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from retention.clock import utc_now
 from retention.demo.data import write_company
+from retention.scheduling.declared import read_deployments
+from retention.scheduling.health import ask
+from retention.scheduling.server import connected
 from tests.conftest import ROOT, SEED, copy_config
 from tests.factories.commands import answer, run_command
 
@@ -108,6 +113,13 @@ class Served:
         )  # fmt: skip
         content = self._patiently(request)
         return json.loads(content) if content else None
+
+    def health(self, now: datetime) -> dict[str, str | None]:
+        """What the doctor would say of each deployment at a moment."""
+        files = read_deployments(ROOT / "prefect.yaml")
+        url = f"http://127.0.0.1:{self.port}/api"
+        with temporary_settings({PREFECT_API_URL: url}), connected() as api:
+            return {flow.name: flow.wrong for flow in ask(api, files, now).flows}
 
     def _patiently(self, request: urllib.request.Request) -> bytes:
         """A server whose database is busy says so, and is asked again."""
@@ -316,6 +328,8 @@ def test_a_restart_keeps_what_people_did_and_deploy_shows_it(
         f"/deployments/{report['id']}/create_flow_run",
         {"name": "taken-and-never-begun", "state": {"type": "PENDING"}},
     )
+    said_of = served.health(utc_now() + timedelta(minutes=20))
+    assert "was taken by a worker and never begun" in str(said_of["report/report"])
     again.port = free_port()
     serving.close()
     with again.running() as said:

@@ -29,8 +29,9 @@ from retention.domain.messages import MessageState
 from retention.domain.notices import NoticePlan
 from retention.domain.offers import Answer
 from retention.domain.stages import Stage
-from retention.messages.compose import address_block, compose
+from retention.messages.compose import compose
 from retention.messages.leaving import pdf_of
+from retention.messages.letterheads import address_block
 from retention.messages.terms import Terms
 from retention.people.actor import Actor
 from retention.snapshots.customers import read_rows

@@ -9,8 +9,8 @@ import pytest
 
 from retention.domain.brand import USUAL_BRAND, Brand, contrast, unreadable
 from retention.domain.errors import ConfigError
-from retention.messages.compose import letterhead
 from retention.messages.leaving import letter_text, pdf_of
+from retention.messages.letterheads import letterhead
 from retention.messages.mime import build_bytes
 from retention.messages.rendering import render
 from retention.messages.sender import Sender

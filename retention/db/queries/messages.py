@@ -30,14 +30,19 @@ def get(session: Session, message_id: str, *, lock: bool = False) -> tuple[Messa
 def list_messages(
     session: Session, state: MessageState | None, limit: int
 ) -> list[tuple[Message, Action]]:
-    """Return messages in a state, or all that are not settled, oldest first."""
+    """Return messages in a state, or all that are not settled.
+
+    What is to leave comes first that leaves first; of what is settled the newest.
+    """
     states = [state] if state else sorted(OPEN_STATES)
+    newest = state is not None and state not in OPEN_STATES
+    order = (Message.not_before.desc(), Message.id) if newest else (Message.not_before, Message.id)
     rows = session.execute(
         select(Message, Action)
         .join(Action, Action.id == Message.action_id)
         .where(Message.state.in_(states))
         .options(joinedload(Action.rendering))
-        .order_by(Message.not_before, Message.id)
+        .order_by(*order)
         .limit(limit)
     )
     return [(message, action) for message, action in rows]

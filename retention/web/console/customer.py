@@ -20,9 +20,12 @@ from retention.audit.looks import LOOKED
 from retention.db.models import Action, Case, Incoming, Message
 from retention.db.queries.audit import newest
 from retention.domain.actions import ActionState
+from retention.domain.cases import CaseState
 from retention.domain.errors import NotFoundError
 from retention.domain.exclusions import ExclusionKind, ExclusionReason
 from retention.domain.people import Permission, refuse
+from retention.domain.stages import LADDERS, Stage
+from retention.domain.waivers import NEVER_WAIVED
 from retention.people.actor import may
 from retention.reports.evidence import evidence_of
 from retention.reports.explain import explain
@@ -79,6 +82,10 @@ def show_customer(visit: Visit) -> Response:
         pages=submissions.of_customer(visit.session, customer_id)[:_SHOWN],
         wants=preferences.of(visit.session, customer_id),
         plans=instalments.running(visit.session, [customer_id]),
+        now_at=next((case for case in found["cases"] if case["state"] == CaseState.OPEN), None),
+        ladders=LADDERS,
+        may_skip=[stage for stage in Stage if stage not in NEVER_WAIVED],
+        partners=visit.shop.policies.partners,
         kinds=list(ExclusionKind),
         reasons=list(ExclusionReason),
         may_export=bool(visit.person.roles & exporting.MAY_EXPORT),
@@ -198,7 +205,7 @@ def _timeline(visit: Visit, customer_id: str) -> list[dict[str, Any]]:
         elif action.state is ActionState.DONE and action.done_on and action.outcome:
             events.append({"at": datetime.combine(action.done_on, time(12), zone),
                            "what": f"{action.kind}.done", "by": action.owner,
-                           "said": action.note or word_of(visit.words, action.outcome),
+                           "said": _came_of(visit, action),
                            "id": action.id})  # fmt: skip
     came = visit.session.execute(
         select(Incoming.received_at, Incoming.kind, Incoming.subject, Incoming.action_id)
@@ -208,6 +215,12 @@ def _timeline(visit: Visit, customer_id: str) -> list[dict[str, Any]]:
     events += [{"at": at, "what": f"came.{kind}", "by": customer_id, "said": subject or "",
                 "id": action_id} for at, kind, subject, action_id in came]  # fmt: skip
     return sorted(events, key=lambda event: event["at"], reverse=True)[:_SHOWN]
+
+
+def _came_of(visit: Visit, action: Action) -> str:
+    """Return what people have written about a deed: its answers and its note, or its outcome."""
+    written = [text for text in (*(action.answers or {}).values(), action.note) if text]
+    return " · ".join(written) or word_of(visit.words, action.outcome)
 
 
 def _said(visit: Visit, document: dict[str, Any]) -> str:

@@ -8,7 +8,8 @@ from retention.cases import handovers, waivers
 from retention.db.models import Case
 from retention.domain.errors import NotFoundError
 from retention.domain.handovers import HandoverState
-from retention.domain.people import Permission, refuse
+from retention.domain.people import Permission, Role, refuse
+from retention.environment import runs_address
 from retention.ladder import held_batches
 from retention.people.actor import may
 from retention.runs.history import list_nights, summary_of
@@ -16,6 +17,7 @@ from retention.web.console.deciding import one_of
 from retention.web.visit import Visit
 
 _NIGHTLY, _NIGHTS = "nightly", 14
+_RUN_IT = (Role.OPS, Role.DIRECTOR, Role.AUDITOR)
 
 
 def show_tonight(visit: Visit) -> Response:
@@ -35,6 +37,8 @@ def show_tonight(visit: Visit) -> Response:
         ],
         handover_states=list(HandoverState),
         partners=visit.shop.policies.partners,
+        may_look=visit.is_one_of(*_RUN_IT, Role.FINANCE),
+        runs=runs_address(visit.shop.settings.prefect_dir) if visit.is_one_of(*_RUN_IT) else None,
     )
 
 

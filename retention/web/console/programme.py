@@ -1,11 +1,12 @@
 """The programme: who earns and who costs, what it has achieved, and how people decide."""
 
+from collections import Counter
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from starlette.responses import Response
 
 from retention.actions.approval_statistics import how_people_decide
@@ -74,18 +75,42 @@ def _gathered(folders: Folders, day: date) -> dict[str, Any]:
     }
 
 
-def _funnel(visit: Visit) -> dict[str, dict[str, int]]:
-    """Return how many open cases stand at each stage, and how many ended in which way."""
-    found: dict[str, dict[str, int]] = {}
-    rows = visit.session.execute(
-        select(Case.playbook, Case.state, Case.stage, func.count())
-        .group_by(Case.playbook, Case.state, Case.stage)
-    )  # fmt: skip
-    for playbook, state, stage, count in rows:
+class Place(NamedTuple):
+    """Cases that stand at one stage, or ended in one way; `days` are the median's.
+
+    Of open cases since they came to the stage, of ended ones from their first day to their last.
+    """
+
+    cases: int
+    days: int
+
+
+def _funnel(visit: Visit) -> dict[str, dict[str, Place]]:
+    """Return where cases stand or how they ended, by playbook, and how long it takes."""
+    since = case((Case.closed_on.is_(None), Case.stage_entered_on), else_=Case.opened_on)
+    which = (Case.playbook, Case.state, Case.stage, since, Case.closed_on)
+    places: dict[str, dict[str, Counter[int]]] = {}
+    today = visit.people.as_of or visit.actor.on
+    for playbook, state, stage, first, last, count in visit.session.execute(
+        select(*which, func.count()).group_by(*which)
+    ):
         key = str(stage) if state is CaseState.OPEN else str(state)
-        of = found.setdefault(str(playbook), {})
-        of[key] = of.get(key, 0) + count
-    return found
+        days = max(((last or today) - first).days, 0)
+        places.setdefault(str(playbook), {}).setdefault(key, Counter())[days] += count
+    return {
+        playbook: {name: Place(found.total(), _median(found)) for name, found in of.items()}
+        for playbook, of in places.items()
+    }
+
+
+def _median(found: Counter[int]) -> int:
+    """Return the middle of counted days; the lower one of two."""
+    half, seen = (found.total() + 1) // 2, 0
+    for days in sorted(found):
+        seen += found[days]
+        if seen >= half:
+            return days
+    return 0
 
 
 def show_results(visit: Visit) -> Response:

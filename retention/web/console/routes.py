@@ -10,9 +10,11 @@ from retention.web.answering import EVERYBODY, Page
 from retention.web.console import (
     bulk,
     customer,
+    customer_work,
     deciding,
     dossier,
     editing,
+    gates,
     item,
     me,
     message_frame,
@@ -28,6 +30,7 @@ from retention.web.visit import Visit
 DECIDE = EVERYBODY - {Role.AUDITOR, Role.VIEWER}
 STEER = frozenset({Role.FINANCE, Role.DIRECTOR, Role.OPS, Role.AUDITOR})
 RUN = frozenset({Role.DIRECTOR, Role.OPS})
+ANSWER_FOR_DATA = RUN | {Role.FINANCE}
 
 
 def _home(visit: Visit) -> Response:
@@ -77,6 +80,9 @@ PAGES: tuple[Page, ...] = (
     _get("/customers", customer.show_customers),
     _get("/customers/{id:path}/months.csv", customer.months_csv),
     _post("/customers/{id:path}/hold", customer.place_hold),
+    _post("/customers/{id:path}/log-call", customer_work.log_call),
+    _post("/customers/{id:path}/waiver", customer_work.ask_waiver),
+    _post("/customers/{id:path}/handover", customer_work.offer_handover),
     _post("/customers/{id:path}/export", customer.export, RUN),
     _post("/customers/{id:path}/erase", customer.erase, frozenset({Role.DIRECTOR})),
     _post("/holds/{number:int}/release", customer.release_hold),
@@ -95,6 +101,8 @@ PAGES: tuple[Page, ...] = (
     _get("/switches", operations.show_switches),
     _post("/switches", operations.turn_switch),
     _get("/data", operations.show_data, STEER),
+    _get("/data/gates", gates.show_gates, STEER),
+    Page("/data/gates/{table}", gates.accept_gate, "POST", ANSWER_FOR_DATA, waits=True),
     _get("/policies", operations.show_policies),
     _get("/templates", operations.show_templates),
     _get("/templates/{purpose}/{language}", operations.show_sample),
