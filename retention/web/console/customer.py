@@ -62,7 +62,7 @@ def show_customer(visit: Visit) -> Response:
     """Show one customer; the look is recorded."""
     customer_id = visit.request.path_params["id"]
     owner = visit.owner_of(customer_id)
-    _require_seen(visit, owner, customer_id)
+    require_seen(visit, owner, customer_id)
     found = _explained(visit, customer_id)
     words = load_words(visit.shop.settings.templates_dir, visit.words.language)
     root = visit.shop.folders.snapshots
@@ -112,7 +112,7 @@ def show_why(visit: Visit) -> Response:
 def months_csv(visit: Visit) -> Response:
     """Return a customer's profit by month as CSV."""
     customer_id = visit.request.path_params["id"]
-    _require_seen(visit, visit.owner_of(customer_id), customer_id)
+    require_seen(visit, visit.owner_of(customer_id), customer_id)
     found = _explained(visit, customer_id)
     names = ("month", "net_profit_low", "net_profit", "net_profit_high")
     return table_as_csv("months.csv", names, [[m[n] for n in names] for m in found["months"]])
@@ -177,7 +177,8 @@ def _may_see(visit: Visit, row: dict[str, Any]) -> bool:
     return may(visit.session, visit.actor, Permission.SEE, owner)
 
 
-def _require_seen(visit: Visit, owner: str, customer_id: str) -> None:
+def require_seen(visit: Visit, owner: str, customer_id: str) -> None:
+    """Note the look of who may see a customer. Raises NotFoundError, and NotAllowedError."""
     if customer_id not in visit.people.places:
         raise NotFoundError("this customer", "is not in the newest night", "Search again.")
     if not may(visit.session, visit.actor, Permission.SEE, owner):
