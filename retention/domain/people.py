@@ -104,12 +104,11 @@ def require(
     if person.may(permission, owner):
         return
     able = sorted(role for role, allowed in MAY.items() if permission in allowed)
-    whose = f" on an account of {owner}" if owner else ""
-    refuse(
-        subject,
-        f"'{person.person_id}' may not {permission.replace('_', ' ')}{whose}",
-        f"Ask somebody who is {', '.join(able)}.",
-    )
+    what = permission.replace("_", " ")
+    found = f"'{person.person_id}' may not {what}"
+    if owner:
+        found = f"'{person.person_id}' may not {what} on an account of {owner}"
+    refuse(subject, found, f"Ask somebody who is {', '.join(able)}.")
 
 
 MIN_REASON = 10

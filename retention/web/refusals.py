@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from retention.domain.errors import RetentionError
 from retention.domain.people import Person, Role
+from retention.web.refusal_words import told
 from retention.web.visit import Visit
 
 __all__ = ["Person", "not_for_you", "not_from_here", "refused"]
@@ -16,20 +17,23 @@ _FORBIDDEN = 403
 
 def not_for_you(visit: Visit, roles: Iterable[Role]) -> Response:
     """Say that a page is for other roles."""
-    return visit.page("refused.html", _FORBIDDEN, kind="roles", roles=sorted(roles), error=None,
-                      typed={}, back="/")  # fmt: skip
+    return visit.page(
+        "refused.html", _FORBIDDEN, kind="roles", roles=sorted(roles), typed={}, back="/"
+    )
 
 
 def not_from_here(visit: Visit) -> Response:
     """Say that a form did not come from a page that this session was shown."""
-    return visit.page("refused.html", _FORBIDDEN, kind="token", roles=[], error=None,
-                      typed=_typed(visit), back=_back(visit))  # fmt: skip
+    return visit.page(
+        "refused.html", _FORBIDDEN, kind="token", roles=[], typed=_typed(visit), back=_back(visit)
+    )
 
 
 def refused(visit: Visit, error: RetentionError, status: int) -> Response:
     """Say what a service has refused, and keep what was typed."""
-    return visit.page("refused.html", status, kind="service", roles=[], error=error,
-                      typed=_typed(visit), back=_back(visit))  # fmt: skip
+    found, remedy = told(visit.shop.settings.templates_dir, visit.words, error)
+    return visit.page("refused.html", status, kind="service", roles=[], found=found,
+                      remedy=remedy, typed=_typed(visit), back=_back(visit))  # fmt: skip
 
 
 def _typed(visit: Visit) -> dict[str, str]:

@@ -24,6 +24,7 @@ from retention.people import accounts, passwords, sign_in_links, web_sessions
 from retention.people.accounts import Visitor
 from retention.people.sign_in_links import LinkPurpose
 from retention.web.answering import MOST_BYTES, cookie_name, is_ours, is_same_origin
+from retention.web.refusal_words import told
 from retention.web.visit import SEE_OTHER, render
 from retention.web.wording import LANGUAGES, Wording, wording
 from retention.web.workshop import Workshop
@@ -142,7 +143,8 @@ class SignIn:
             person = shop.policies.team.get(link.person_id)
             return self._page(request, "link.html", HTTPStatus.UNPROCESSABLE_ENTITY, words=words,
                               person=person, purpose=link.purpose, shortest=passwords.SHORTEST,
-                              problem=f"{error.found}. {error.remedy}")  # fmt: skip
+                              problem=" ".join(told(shop.settings.templates_dir, words, error)),
+                              )  # fmt: skip
         problem = words.say("This link was used, or is too old. Ask the operations team.")
         return self.ask(request, problem, HTTPStatus.NOT_FOUND)
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
@@ -49,9 +50,48 @@ def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
+_SERVICES = ("actions", "answers", "cases", "db/queries", "people", "safeguards", "web",
+             "audit/erasure.py", "audit/export.py", "delivery/settle_by_hand.py",
+             "domain/people.py", "domain/transitions.py", "ladder/held_batches.py",
+             "nights/gate_overrides.py")  # fmt: skip
+_SAY_NO = {"refuse", "NotAllowedError", "NotFoundError"}
+
+
+def refused() -> set[str]:
+    """Return every sentence with which a service that the console calls says no."""
+    found = set()
+    for room in _SERVICES:
+        place = ROOT / "retention" / room
+        for path in [place] if place.suffix else sorted(place.rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and _name(node.func) in _SAY_NO:
+                    found |= {text for arg in node.args if (text := _with_holes(arg))}
+    return found
+
+
+def every_text() -> set[str]:
+    """Return every text of the code, with `{}` where something is filled in."""
+    files = sorted((ROOT / "retention").rglob("*.py"))
+    nodes = (node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    return {text for node in nodes if isinstance(node, ast.expr) and (text := _with_holes(node))}
+
+
+def _with_holes(node: ast.expr) -> str:
+    """Return a text with `{}` where something is filled in; empty for anything else."""
+    if isinstance(node, ast.JoinedStr):
+        parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        return "".join(map(str, parts))
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
 def translated(language: str) -> dict[str, tuple[str, ...]]:
     """Return what a catalogue translates, by its English words."""
-    with (LOCALES / f"{language}.po").open("rb") as file:
+    return read_words(LOCALES / f"{language}.po", language)
+
+
+def read_words(path: Path, language: str) -> dict[str, tuple[str, ...]]:
+    """Return what a catalogue's file translates, by its English words."""
+    with path.open("rb") as file:
         found = read_po(file, locale=language)
     words: dict[str, tuple[str, ...]] = {}
     for message in found:

@@ -21,10 +21,13 @@ from retention.domain import (
     stages,
     waivers,
 )
+from retention.domain.errors import NotAllowedError
 from retention.messages.templates import list_templates
+from retention.web import refusal_words
 from retention.web.console.words import CODES
+from retention.web.wording import wording
 from tests.conftest import ROOT
-from tests.factories.wording import LOCALES, said, translated
+from tests.factories.wording import LOCALES, every_text, read_words, refused, said, translated
 
 LANGUAGES = sorted(path.stem for path in LOCALES.glob("*.po"))
 ENUMS = (
@@ -54,6 +57,51 @@ def test_a_translation_fills_in_the_same_values(language: str) -> None:
         for form in told:
             assert form.strip(), english
             assert places(form) == places(english), english
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_refusal_is_told_in_it(language: str) -> None:
+    have = read_words(LOCALES / "refusals" / f"{language}.po", language)
+    assert not refused() - have.keys(), "without a translation"
+    assert not have.keys() - every_text(), "translated, and said nowhere"
+    for english, (told,) in have.items():
+        assert told.count("{}") <= english.count("{}"), english
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            NotAllowedError("action 1a2b3c4d", "'marta' may not reject it", "Ask a director."),
+            ("La acción 1a2b3c4d: «marta» no puede rechazarlo.", "Pregunte a dirección."),
+        ),
+        (
+            NotAllowedError("waiver of 'educate'", "this stage is never skipped", "Unheard of."),
+            ("La omisión de «enseñar»: esta etapa no se omite nunca.", "Unheard of."),
+        ),
+        (
+            NotAllowedError(
+                "gate of tickets", "'ana' may not accept data", "Ask somebody who is director, ops."
+            ),
+            (
+                "El control de tickets: «ana» no puede aceptar datos.",
+                "Pregunte a alguien que sea dirección, equipo de operaciones.",
+            ),
+        ),
+        (
+            NotAllowedError("action 1a2b3c4d", "'<b>' cannot be 'a; b {c} {}'", "Ask Ñá {0}."),
+            ("La acción 1a2b3c4d: «<b>» no puede ser «a; b {c} {}».", "Pregunte a Ñá {0}."),
+        ),
+    ],
+)
+def test_a_refusal_keeps_its_names_and_says_the_rest_in_spanish(
+    error: NotAllowedError, told: tuple[str, str]
+) -> None:
+    words = wording(ROOT / "templates", "es", "EUR", "Europe/Madrid")
+    assert refusal_words.told(ROOT / "templates", words, error) == told
+    english = wording(ROOT / "templates", "en", "EUR", "Europe/Madrid")
+    as_it_is = (f"{error.where.capitalize()}: {error.found}.", error.remedy)
+    assert refusal_words.told(ROOT / "templates", english, error) == as_it_is
 
 
 def test_spanish_is_spoken() -> None:
