@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from retention.db.models import Action, Case
 from retention.db.queries import cases as case_queries
-from retention.domain.actions import ActionState
+from retention.domain.actions import ActionState, Purpose
 from retention.domain.forms import TALKED
 from retention.domain.messages import DELIVERED_STATES
 from retention.domain.notices import NoticeRule, NoticeRules
@@ -58,13 +58,14 @@ def dossier_of(
     )
     ladder = LADDERS[case.playbook]
     before = ladder[: ladder.index(action.stage)]
+    tried = {a.stage for a in done if a.purpose is not Purpose.CALLBACK}
     talks = [a for a in done if a.form == "conversation" and a.outcome == TALKED]
     country, kind = row.get("country"), row.get("kind")
     return Dossier(
         case,
         action,
         [Tried(a.stage, a.done_on, str(a.template or a.form or a.kind), _result(a)) for a in done],
-        [stage for stage in before if stage not in {a.stage for a in done}],
+        [stage for stage in before if stage not in tried],
         dict(talks[-1].answers or {}) if talks else {},
         talks[-1].done_on if talks else None,
         [rule for rule in notices.rules if rule.fits(country, kind)],
