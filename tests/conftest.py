@@ -56,6 +56,8 @@ FROM_NOTHING = {"test_readme", "test_cli"}
 
 
 DATABASES = ("sqlite", "postgresql")
+AXES = (DATABASES, ("light", "dark"), ("phone", "desktop"), ("en", "es"))
+"""What tests run on both of; every day they run on one."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,9 +73,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without --gate, leave out what `gate` marks, and half of what runs on both databases.
+    """Without --gate, leave out what `gate` marks, and all but one of each pair of `AXES`.
 
-    Which half is drawn from the name, so that each file meets both. Long files come first, so that
+    Which one is drawn from the name, so that each file meets both. Long files come first, so that
     no process works on alone while the other has nothing left.
     """
     if not config.getoption("--gate"):
@@ -96,11 +98,16 @@ def _is_of_the_day(item: pytest.Item) -> bool:
     if item.get_closest_marker("gate") is not None:
         return False
     callspec = getattr(item, "callspec", None)
-    found = [value for value in DATABASES if callspec and value in callspec.params.values()]
+    values = [v for v in callspec.params.values() if isinstance(v, str)] if callspec else []
+    return all(_is_drawn(item.nodeid, axis, values) for axis in AXES)
+
+
+def _is_drawn(name: str, axis: tuple[str, str], values: list[str]) -> bool:
+    found = [value for value in axis if value in values]
     if not found:
         return True
-    name = item.nodeid.replace("postgresql", "?").replace("sqlite", "?")
-    return found[0] == DATABASES[zlib.crc32(name.encode()) % len(DATABASES)]
+    without = name.replace(found[0], "?")
+    return found[0] == axis[zlib.crc32(f"{axis}{without}".encode()) % len(axis)]
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from retention.sources.config import SourcesConfig
 from retention.sources.vocabularies import vocabularies
 from retention.yaml_files import parse_policy
 from tests.conftest import ROOT
-from tests.factories.commands import data_folder, retention, surroundings
+from tests.factories.commands import answer, data_folder, retention, surroundings
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 DOCS = ROOT / "docs"
@@ -47,15 +47,23 @@ def run(block: str, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout after a (smaller) `make demo`, which starts a Prefect server of its own."""
+    """A checkout after a (smaller) `make demo`, which starts a Prefect server of its own.
+
+    The demo tells its story on the way.
+    """
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("config", "examples", "templates"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
-    done = retention("demo", "--size", "150", cwd=folder, env={"PREFECT_API_URL": ""})
+    done = retention("demo", "--size", "150", "--json", cwd=folder, env={"PREFECT_API_URL": ""})
     assert done.returncode == 0, done.stderr
     assert "two years of their invoices" in done.stderr.partition("Making")[0]
     assert "Playing" in done.stderr, "also where nobody watches a bar"
+    told = answer(done)["demo"]
+    assert told["second_night_changed_nothing"] is True
+    made = folder / "demo-company"
+    assert told["messages_kept"] == len(list((made / "mail").glob("*.eml"))) > 10
+    assert (made / "whale_curve.png").stat().st_size > 10_000
     return folder
 
 

@@ -88,6 +88,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
     assert not rows(world, Submission)
 
 
+@pytest.mark.gate
 def test_who_opens_all_and_presses_all_decides_nothing(
     world: PagesWorld, base: str, browser: Browser
 ) -> None:

@@ -135,6 +135,7 @@ def test_parameters_have_titles_for_the_form() -> None:
     }
 
 
+@pytest.mark.gate
 def test_the_weekly_flows_learn_and_report(prefect_server: None, lite: Application) -> None:
     from flows.learn import learn
     from flows.nightly import nightly

@@ -255,6 +255,7 @@ def test_each_deployment_has_future_runs_at_its_local_times(served: Served) -> N
     assert all(b - a == timedelta(days=1) for a, b in pairwise(days))
 
 
+@pytest.mark.gate
 def test_at_its_minute_the_night_runs_and_the_delivery_after_it(served: Served) -> None:
     night_id, delivery_id = served.next_minute("nightly", "deliver")
     night = served.watch(night_id)

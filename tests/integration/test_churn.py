@@ -221,6 +221,7 @@ def test_who_leaves_is_learnt_from_the_sources_own_past(past: tuple[Policies, Fo
     assert (again, same) == (learnt, data_hash)
 
 
+@pytest.mark.gate
 def test_nights_use_the_newest_accepted_model_that_knew_nothing_later(
     past: tuple[Policies, Folders],
 ) -> None:
@@ -418,6 +419,7 @@ def of_two() -> Labelled:
     )
 
 
+@pytest.mark.gate
 def test_pairs_of_columns_are_taken_where_they_help_and_are_reasons(of_two: Labelled) -> None:
     found, model = backtest(of_two, {}, None)
     assert model is not None
@@ -440,6 +442,7 @@ def test_pairs_that_do_not_help_are_left_out(tmp_path: Path) -> None:
     assert (found.pairs, model.pairs, found.calibrated_by) == ((), (), "line")
 
 
+@pytest.mark.gate
 def test_a_model_that_is_worse_than_the_one_in_use_is_refused(of_two: Labelled) -> None:
     """It is judged on the rows that the one in use had not seen."""
     one, other = (of_two.features[name].to_numpy(dtype=float) for name in ("one", "other"))
@@ -487,6 +490,7 @@ def test_a_dispute_has_dates_and_one_that_has_ended_is_history(tmp_path: Path) -
     assert ("dispute_ended_on", "impossible") in {(f.column, f.kind) for f in found}
 
 
+@pytest.mark.gate
 def test_late_and_disputed_are_two_back_tests(past: tuple[Policies, Folders]) -> None:
     policies, folders = past
     found = {kind: one for kind, (one, _) in learn_invoices(policies, folders, LAST).items()}

@@ -195,6 +195,7 @@ def test_a_stale_plan_is_refused_and_nothing_is_stored(shop: Application) -> Non
     assert state_of(shop, NIGHT) is RunState.FAILED
 
 
+@pytest.mark.gate
 def test_plan_and_apply_on_the_command_line(config_dir: Path, tmp_path: Path) -> None:
     env = {"RETENTION_CONFIG_DIR": str(config_dir), "RETENTION_STATE_DIR": str(tmp_path / "state")}
     day = ("--as-of", "2026-05-31")

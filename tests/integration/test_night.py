@@ -102,6 +102,7 @@ def test_a_review_leads_to_education_which_is_queued_byte_for_byte(shop: Applica
             assert mail["Content-Language"] == action.rendering.language
 
 
+@pytest.mark.gate
 def test_our_own_fault_clears_the_case_and_it_does_not_come_back(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=4), 3)
     complete_all(shop, NIGHT, outcome="own_fault")

@@ -126,6 +126,7 @@ def test_only_what_has_tripped_can_be_accepted(shop: Application) -> None:
         gates.trip_of(shop.policies, shop.folders, "tickets", NIGHT, [])
 
 
+@pytest.mark.gate
 def test_gates_on_the_command_line(config_dir: Path, company_data: Path, tmp_path: Path) -> None:
     env = {"RETENTION_CONFIG_DIR": str(config_dir), "RETENTION_STATE_DIR": str(tmp_path / "state")}
     shown = answer(

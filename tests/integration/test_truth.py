@@ -49,6 +49,7 @@ def test_each_archetype_is_recovered(known: pd.DataFrame, archetype: str) -> Non
     assert (there & found).sum() / found.sum() >= 0.9
 
 
+@pytest.mark.gate
 def test_those_who_began_to_fade_two_months_ago_show_it(known: pd.DataFrame) -> None:
     there = known["truth"] == "leaving"
     found = (known["usage_change"] <= -0.2) & (known["fit"] == "good")
