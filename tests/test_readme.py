@@ -78,6 +78,7 @@ def test_the_two_commands_exist() -> None:
         subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
 
 
+@pytest.mark.gate
 @pytest.mark.skipif(
     not data_folder().is_dir(),
     reason="the public data is absent: set RETENTION_DATA to a folder with chinook/",
@@ -89,6 +90,7 @@ def test_the_chinook_night(checkout: Path) -> None:
     assert "6 Helena Holý: not known yet" in shown
 
 
+@pytest.mark.gate
 def test_the_walk_of_ops_and_account_teams(checkout: Path) -> None:
     shown = run(ACTIVATE + OPS, checkout)
     assert "This is a plan: nothing was stored." in shown
@@ -97,6 +99,7 @@ def test_the_walk_of_ops_and_account_teams(checkout: Path) -> None:
     assert "net_profit_12m" in shown
 
 
+@pytest.mark.gate
 def test_your_own_data(demo: Path) -> None:
     shown = run(OWN, demo)
     assert "150 customers" in shown

@@ -264,6 +264,7 @@ def test_nothing_sticks_out_on_a_small_phone(world: ConsoleWorld, open_as: SignI
         assert wide <= 320, f"{path} is {wide} wide"
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_axe_finds_nothing(

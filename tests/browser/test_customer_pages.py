@@ -62,6 +62,7 @@ def every_page(page: Page, world: PagesWorld, language: str) -> Iterator[str]:
     yield "a link that is none"
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_axe_finds_nothing_and_nothing_sticks_out(

@@ -56,6 +56,7 @@ def test_every_message_is_valid_html(tmp_path: Path) -> None:
     assert said.returncode == 0, said.stdout[:3000]
 
 
+@pytest.mark.gate
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (npm ci)")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_message_keeps_anybody_out(browser: Browser, scheme: str) -> None:

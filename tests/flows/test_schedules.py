@@ -295,6 +295,7 @@ def test_a_refused_night_says_why_on_its_page(served: Served) -> None:
     assert "the night of 2020-01-01: is too late" in ended["state"]["message"]
 
 
+@pytest.mark.gate
 def test_an_unforeseen_failure_is_a_sentence_for_prefect_and_a_story_for_its_owner(
     served: Served,
 ) -> None:

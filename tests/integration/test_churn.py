@@ -175,6 +175,7 @@ def test_too_little_is_an_answer(tmp_path: Path) -> None:
     assert "too little to learn from" in found.reason
 
 
+@pytest.mark.gate
 def test_a_refused_fit_says_so_with_its_exit_code(tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv", visits=[n % 7 for n in range(400)])
     env = {"RETENTION_STATE_DIR": str(tmp_path / "state")}
@@ -251,6 +252,7 @@ def test_nights_use_the_newest_accepted_model_that_knew_nothing_later(
     assert (known.loc[known["net_profit_12m"] < 0, "churn_threshold"] == 1.0).all()
 
 
+@pytest.mark.gate
 def test_the_demo_teaches_who_pays_very_late(past: tuple[Policies, Folders]) -> None:
     policies, folders = past
     learnt, _ = learn_invoices(policies, folders, LAST)["late_payment"]

@@ -116,6 +116,7 @@ def test_the_templates_are_listed_shown_and_linted() -> None:
     assert clean["findings"] == []
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(
     ("body", "front", "what"),
     [

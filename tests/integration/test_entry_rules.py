@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from retention.domain.playbook import Playbook
 from retention.domain.stages import PlaybookName
@@ -110,6 +111,7 @@ def test_signs_are_the_alternatives_with_what_is_demanded_besides() -> None:
     assert list(signs_of("x > 1 OR y < 2")) == ["x > 1", "y < 2"]
 
 
+@pytest.mark.gate
 def test_the_shipped_rule_is_tried_on_the_sources_past_and_the_report_shows_it(
     company_data: Path, tmp_path: Path
 ) -> None:

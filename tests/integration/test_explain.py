@@ -50,6 +50,7 @@ def test_who_has_no_case_is_told_why(shop: Application, explained: list[dict[str
         assert not any("{" in line for line in told)
 
 
+@pytest.mark.gate
 def test_nothing_is_said_that_helps_nobody(explained: list[dict[str, Any]]) -> None:
     for found in explained:
         assert not any(c["becomes"] == "no_data" for c in found["counterfactuals"])
@@ -60,6 +61,7 @@ def test_nothing_is_said_that_helps_nobody(explained: list[dict[str, Any]]) -> N
             assert float(found["scores"]["overdue_amount"]) > 0
 
 
+@pytest.mark.gate
 def test_every_row_of_evidence_has_its_unit(explained: list[dict[str, Any]]) -> None:
     units = {(e["kind"], e["unit"]) for found in explained for e in found["evidence"]}
     assert ("late_invoice", "days") in units

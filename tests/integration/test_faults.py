@@ -198,6 +198,7 @@ def faulted(data: Path, folder: Path, table: str, fault: Fault) -> Path:
     return folder
 
 
+@pytest.mark.gate
 def test_a_good_night_would_have_made_offers(
     night: Callable[[Path], tuple[int, int]], company_data: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -380,6 +381,7 @@ def test_the_law_holds_whatever_happens(gate: bool) -> None:
     )
 
 
+@pytest.mark.gate
 def test_whom_nothing_helps_and_nothing_protects_goes_all_the_way() -> None:
     """The same world, undisturbed: every stage is served, and the end comes with full notice."""
     world = Ladder()

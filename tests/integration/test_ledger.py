@@ -80,6 +80,7 @@ def test_a_night_that_was_overtaken_while_it_worked_decides_nothing(shop: Applic
     assert state_of(shop, older) is RunState.RUNNING, "who ran it writes down that it failed"
 
 
+@pytest.mark.gate
 def test_a_back_filled_night_is_scored_and_decides_nothing(shop: Application) -> None:
     run_nights(NIGHT, 3)
     before = actions_and_cases(shop)
@@ -139,6 +140,7 @@ def test_the_business_date_is_yesterday_in_the_companys_zone(moment: str, day: s
         assert business_date(MADRID) == date.fromisoformat(day)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(
     "around", [date(2026, 3, 29), date(2026, 10, 25), date(2028, 2, 29), date(2026, 12, 31)]
 )
@@ -170,6 +172,7 @@ def apply(shop: Application, digest: str) -> dict[str, Any]:
     return run_night(NIGHT, plan=digest)
 
 
+@pytest.mark.gate
 def test_a_plan_is_applied_exactly_and_says_who_waits_for_whom(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 2)
     plan = planned(shop)
@@ -180,6 +183,7 @@ def test_a_plan_is_applied_exactly_and_says_who_waits_for_whom(shop: Application
     assert night["decisions"] == plan["summary"]["decisions"]
 
 
+@pytest.mark.gate
 def test_a_stale_plan_is_refused_and_nothing_is_stored(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 2)
     plan = planned(shop)

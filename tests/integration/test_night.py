@@ -63,6 +63,7 @@ def test_the_same_night_again_changes_nothing(shop: Application) -> None:
     assert print_of(shop) == before
 
 
+@pytest.mark.gate
 def test_a_customer_has_at_most_one_open_case_and_the_database_says_so(shop: Application) -> None:
     run_nights(NIGHT, 3)
     with reading(shop.engine) as session:
@@ -76,6 +77,7 @@ def test_a_customer_has_at_most_one_open_case_and_the_database_says_so(shop: App
         session.add(Case(**fields | {"id": "another"}))
 
 
+@pytest.mark.gate
 def test_a_review_leads_to_education_which_is_queued_byte_for_byte(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 3)
     assert complete_all(shop, NIGHT) > 30
@@ -119,6 +121,7 @@ def _restore(what: Any) -> Any:
     return select(what).where(Case.playbook == PlaybookName.RESTORE)
 
 
+@pytest.mark.gate
 def test_every_decision_has_a_receipt_without_names(shop: Application) -> None:
     run_nights(NIGHT, 3)
     with reading(shop.engine) as session:
@@ -167,6 +170,7 @@ def test_a_date_that_has_not_come_is_refused(shop: Application) -> None:
         claim_run.fn(NIGHT + timedelta(days=2))
 
 
+@pytest.mark.gate
 def test_a_lost_table_or_column_holds_the_night(
     shop: Application, tmp_path: Path, config_dir: Path, company_data: Path
 ) -> None:
@@ -217,6 +221,7 @@ def test_a_run_that_was_taken_over_writes_nothing(shop: Application) -> None:
         runs.finish(session, late, RunState.COMPLETED, {}, morning_after(NIGHT))
 
 
+@pytest.mark.gate
 def test_a_plan_shows_the_night_and_stores_nothing(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 2)
     before = print_of(shop)
@@ -231,6 +236,7 @@ def test_a_plan_shows_the_night_and_stores_nothing(shop: Application) -> None:
     assert len(planned["moves"]) == len(tonight)
 
 
+@pytest.mark.gate
 def test_a_case_that_ends_takes_its_queued_message_along(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=2), 3)
     complete_all(shop, NIGHT)
@@ -277,6 +283,7 @@ def test_a_case_that_ends_takes_its_queued_message_along(shop: Application) -> N
         assert last.reason == "leave_condition_met"
 
 
+@pytest.mark.gate
 def test_nobody_without_an_address_is_written_to(shop: Application) -> None:
     run_nights(NIGHT - timedelta(days=1), 3)
     complete_all(shop, NIGHT)

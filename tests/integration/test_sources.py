@@ -121,6 +121,7 @@ def mariadb() -> Iterator[str]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.gate
 def test_mariadb_gives_the_same_company(mariadb: str, expected: Features) -> None:
     write_company(
         SIZE, SEED, date(2026, 6, 1), mariadb.replace("mysql://", "mysql+pymysql://"), "sql"

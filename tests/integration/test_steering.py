@@ -67,6 +67,7 @@ def test_a_playbook_depends_on_what_its_conditions_rest_on(two_playbooks: Applic
     assert held_playbooks(books, {"customers"}) == set(books)
 
 
+@pytest.mark.gate
 def test_bad_ticket_data_holds_one_playbook_and_not_the_other(
     two_playbooks: Application, config_dir: Path, company_data: Path, tmp_path: Path
 ) -> None:
@@ -181,6 +182,7 @@ def test_an_explanation_holds_together(shop: Application) -> None:
     assert all(row["happened_on"] <= NIGHT.isoformat() for row in poor["evidence"])
 
 
+@pytest.mark.gate
 def test_explain_speaks_both_languages_and_json(config_dir: Path, tmp_path: Path) -> None:
     env = {"RETENTION_CONFIG_DIR": str(config_dir), "RETENTION_STATE_DIR": str(tmp_path / "state")}
     retention("run", "--allow-late", "--as-of", "2026-05-31", cwd=tmp_path, env=env)

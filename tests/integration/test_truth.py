@@ -56,6 +56,7 @@ def test_those_who_began_to_fade_two_months_ago_show_it(known: pd.DataFrame) -> 
     assert (there & found).sum() / there.sum() >= 0.9
 
 
+@pytest.mark.gate
 def test_the_true_profit_lies_in_the_reported_band(known: pd.DataFrame) -> None:
     low, high = (known[f"net_profit_12m_{end}"].astype(float) for end in ("low", "high"))
     inside = (known["true_profit"] >= low) & (known["true_profit"] <= high)

@@ -170,6 +170,7 @@ def test_what_stood_in_numbers_and_answers_has_a_column_of_its_own(earlier: Appl
     }  # fmt: skip
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("archive", STATES, ids=lambda path: path.name.split(".")[0])
 def test_people_may_work_before_the_first_night_of_a_new_version(
     archive: Path, company: Path, tmp_path: Path
