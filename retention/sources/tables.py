@@ -21,6 +21,7 @@ from retention.sources.config import (
 )
 from retention.sources.connect import load_raw
 from retention.sources.identities import apply_merges
+from retention.sources.regions import apply_regions
 from retention.sources.rows import one_row, run
 from retention.sources.vocabularies import Words, apply_words, vocabularies, with_costs
 
@@ -134,6 +135,8 @@ def _open_table(
     origin = load_raw(company.db, name, mapping, connection, base, environment, aside)
     columns, findings = make_canonical(company.db, CANONICAL[name], mapping, origin)
     findings += apply_words(company.db, name, columns, words)
+    if name == "customers":
+        findings += apply_regions(company.db, columns)
     company.mapped[name] = columns
     company.findings += findings
 

@@ -278,6 +278,26 @@ def test_words_are_compared_without_case_and_blanks(tmp_path: Path) -> None:
     assert made.people.column("timezone").to_pylist() == ["Europe/Madrid", None]
 
 
+def test_a_region_is_what_calendars_know_or_is_named(tmp_path: Path) -> None:
+    regions = {
+        "A": "ES,CATALUÑA", "B": "ES,Cataluna", "C": "ES,es-md", "D": "España,Castilla y Leon",
+        "E": "ES,Katalonien", "F": "GB,England", "G": "MX,CDMX", "H": ",Cataluña", "I": "DE,",
+        "J": "ES,Barcelona",
+    }  # fmt: skip
+    customers = "customer_id,name,country,region\n" + "".join(
+        f"{customer},x,{place}\n" for customer, place in regions.items()
+    )
+    company = read(tmp_path, customers=customers)
+    found = extract_features(company, AS_OF).wide.to_pandas().set_index("customer_id")["region"]
+    assert {customer: code for customer, code in found.dropna().items()} == {
+        "A": "CT", "B": "CT", "C": "MD", "D": "CL", "F": "ENG", "G": "CDMX", "H": "CATALUÑA",
+    }  # fmt: skip
+    assert noticed(company) == {"customers.region:unknown_word": 2}
+    (told,) = [one.seen for one in company.findings if one.column == "region"]
+    assert "'Katalonien' in ES (1" in told
+    assert trips(company) == {}, "nothing adverse rests on it"
+
+
 # Values that cannot be
 
 
