@@ -3,6 +3,7 @@
 Errors go to standard error, except with --json, where they are the one document too.
 """
 
+import gc
 import json
 import os
 import sys
@@ -23,6 +24,15 @@ AsOf = Annotated[
 
 SCHEMA = 1
 _NEVER_CUT = {"id", "customer", "due", "amount", "on", "state", "sent"}
+
+
+def collect_less_often() -> None:
+    """Look for unreachable cycles a hundred times less often than Python does.
+
+    A night and a console make many objects that stay, or go by their count: looking through them
+    took a twelfth of the demo's time.
+    """
+    gc.set_threshold(70_000, 50, 100)
 
 
 def keep_private() -> None:

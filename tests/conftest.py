@@ -25,6 +25,7 @@ from retention.demo.data import write_company
 from retention.environment import keep_prefect_quiet
 from retention.settings import Settings
 from retention.snapshots.folders import Folders
+from retention.terminal import collect_less_often
 from tests.factories import forking, shared
 from tests.factories.databases import migrated_sqlite
 from tests.factories.guard import MARK
@@ -38,6 +39,7 @@ FAST = "per_second: 5000, per_domain: 5000, connections: 1"
 
 PREFECT_HOME = Path(tempfile.mkdtemp(prefix="retention-prefect-"))
 keep_prefect_quiet(PREFECT_HOME)
+collect_less_often()
 atexit.register(shutil.rmtree, PREFECT_HOME, ignore_errors=True)
 LONG = [
     "test_readme",

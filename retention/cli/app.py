@@ -44,7 +44,7 @@ from retention.cli import (
     template,
     waiver,
 )
-from retention.terminal import fail, keep_private, leave_quietly
+from retention.terminal import collect_less_often, fail, keep_private, leave_quietly
 
 app = typer.Typer(
     name="retention",
@@ -105,6 +105,7 @@ def main() -> None:
     """Run the command line; a known error becomes its message and exit code."""
     atexit.register(leave_quietly)
     keep_private()
+    collect_less_often()
     try:
         app()
     except Exception as error:

@@ -42,6 +42,7 @@ def rendered(purpose: str, language: str, sample: Sample) -> Rendered:
     return render(TEMPLATES, template, sample.values(), manner)
 
 
+@pytest.mark.gate
 @pytest.mark.skipif(not VALIDATE.exists(), reason="html-validate is not installed (npm ci)")
 def test_every_message_is_valid_html(tmp_path: Path) -> None:
     for purpose, language in EVERY:

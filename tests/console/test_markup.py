@@ -16,6 +16,7 @@ ITEMS = ("renegotiation_proposal", "prepaid_migration_offer", "termination_notic
          "reassessment", "conversation")  # fmt: skip
 
 
+@pytest.mark.gate
 @pytest.mark.skipif(not VALIDATE.exists(), reason="html-validate is not installed (npm ci)")
 def test_every_page_is_valid_html(world: ConsoleWorld, app: Starlette, tmp_path: Path) -> None:
     client = signed_in(app, "diana")

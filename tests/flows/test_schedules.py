@@ -289,6 +289,7 @@ def test_a_second_server_on_the_port_is_refused_with_a_remedy(served: Served) ->
     assert "Choose another with --port" in done.stderr
 
 
+@pytest.mark.gate
 def test_a_refused_night_says_why_on_its_page(served: Served) -> None:
     ended = served.watch(served.order("nightly", "2020-01-01"))
     assert ended["state_type"] == "FAILED"

@@ -289,7 +289,7 @@ def test_a_region_is_what_calendars_know_or_is_named(tmp_path: Path) -> None:
     )
     company = read(tmp_path, customers=customers)
     found = extract_features(company, AS_OF).wide.to_pandas().set_index("customer_id")["region"]
-    assert {customer: code for customer, code in found.dropna().items()} == {
+    assert dict(found.dropna().items()) == {
         "A": "CT", "B": "CT", "C": "MD", "D": "CL", "F": "ENG", "G": "CDMX", "H": "CATALUÑA",
     }  # fmt: skip
     assert noticed(company) == {"customers.region:unknown_word": 2}

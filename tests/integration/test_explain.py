@@ -33,6 +33,7 @@ def explained(shop: Application) -> list[dict[str, Any]]:
         ]
 
 
+@pytest.mark.gate
 def test_who_has_no_case_is_told_why(shop: Application, explained: list[dict[str, Any]]) -> None:
     with reading(shop.engine) as session:
         with_case = set(session.scalars(select(Case.customer_id)))

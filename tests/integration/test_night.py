@@ -135,6 +135,7 @@ def test_every_decision_has_a_receipt_without_names(shop: Application) -> None:
         assert "customers.example" not in str(receipt.document)
 
 
+@pytest.mark.gate
 def test_a_tripped_gate_holds_the_night_and_changes_nothing(
     shop: Application, tmp_path: Path, config_dir: Path
 ) -> None:

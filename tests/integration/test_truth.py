@@ -66,6 +66,7 @@ def test_the_true_profit_lies_in_the_reported_band(known: pd.DataFrame) -> None:
     assert width.median() < 0.1
 
 
+@pytest.mark.gate
 def test_the_true_profit_is_not_what_the_scores_were_made_from(known: pd.DataFrame) -> None:
     likely = known["net_profit_12m"].astype(float)
     assert (np.abs(known["true_profit"] - likely) > 0.01).mean() > 0.9
