@@ -37,7 +37,7 @@ nights      -> domain
 learning    -> nights sources scoring snapshots policies playbooks domain
 audit       -> playbooks policies scoring snapshots db domain
 reports     -> actions delivery messages people safeguards policies playbooks scoring snapshots
-reports     -> scratch db domain
+reports     -> runs scratch db domain
 alerts      -> delivery messages safeguards policies webhooks db domain
 scheduling  -> domain yaml_files
 demo        -> domain

@@ -26,7 +26,8 @@ def free_slots(who: Respondent, to_read: timedelta = timedelta()) -> list[Day]:
     """Return the days on which they can be called, in their own zone, with the times that are free.
 
     Only workdays of both sides, within the hours of both; never when who calls is away, or is
-    calling somebody else. A time that would be too soon after they have had `to_read` is not shown.
+    calling somebody else. A time that would be too soon after they have had `to_read` is not shown,
+    nor one after the last day of the offer that they want to talk about.
     """
     taken, away = _taken(who), _away(who)
     possible = openings(who.policies.calendars, who.policies.sending.hours, who.sender.timezone)
@@ -48,8 +49,10 @@ def _times(who: Respondent, to_read: timedelta) -> Iterator[datetime]:
     zone, days_of = ZoneInfo(who.sender.timezone), who.policies.calendars.of_company(who.today)
     soonest = who.now + rules.calls.soonest + to_read
     hours = who.owner.call_hours or (rules.slots.opens, rules.slots.closes)
-    day = who.today
+    day, last = who.today, _last_day(who)
     for _ in range(rules.slots.days_ahead):
+        if last is not None and day > last:
+            return
         at = datetime.combine(day, hours[0], zone)
         closes = datetime.combine(day, hours[1], zone)
         while days_of.is_workday(day) and at + rules.slots.length <= closes:
@@ -57,6 +60,11 @@ def _times(who: Respondent, to_read: timedelta) -> Iterator[datetime]:
                 yield at
             at += rules.slots.length
         day = days_of.add_workdays(day, 1)
+
+
+def _last_day(who: Respondent) -> date | None:
+    offer = who.action.offer
+    return offer.expires_on if offer is not None and offer.expires_on >= who.today else None
 
 
 def _taken(who: Respondent) -> list[tuple[datetime, datetime]]:

@@ -1,5 +1,6 @@
 """Why a customer has no case: what keeps each playbook from starting."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -11,12 +12,14 @@ from sqlglot import expressions as exp
 from retention.db.models import Confirmation, Holdout
 from retention.db.queries import cases as case_queries
 from retention.domain.cases import CaseState
+from retention.domain.errors import NotFoundError
 from retention.domain.exclusions import ExclusionKind, in_force
 from retention.domain.holdouts import Arm
 from retention.domain.playbook import Playbook
 from retention.playbooks.counterfactual import evaluate
 from retention.policies.load import Policies
-from retention.safeguards import exclusions
+from retention.runs.history import summary_of
+from retention.safeguards import exclusions, kill_switch
 
 Reason = dict[str, Any]
 
@@ -33,12 +36,14 @@ def why_no_case(
     cases = case_queries.list_of_customer(session, customer)
     if any(case.state is CaseState.OPEN for case in cases):
         return []
+    night, stopped = _night(session, as_of), kill_switch.stopped(session)
     theirs = exclusions.of_customers(session, [customer], as_of).get(customer, ())
     found = []
     for name, book in policies.playbooks.items():
         closed = max(
             (c.closed_on for c in cases if c.playbook is name and c.closed_on), default=None
         )
+        closed_to_all = _kept_from_all(book, night, stopped)
         apart = next((k for k in (ExclusionKind.HOLD, ExclusionKind.EXEMPTION)
                       if in_force(theirs, k, name, as_of)), None)  # fmt: skip
         reason: Reason = {"playbook": str(name)}
@@ -47,6 +52,8 @@ def why_no_case(
             reason |= {"why": "unmet", "unmet": unmet}
         elif apart is not None:
             reason |= {"why": str(apart)}
+        elif closed_to_all is not None:
+            reason |= closed_to_all
         elif closed is not None and as_of < book.again.after(closed):
             reason |= {"why": "resting", "until": book.again.after(closed).isoformat()}
         elif _is_held_out(session, customer):
@@ -56,6 +63,26 @@ def why_no_case(
             reason |= {"why": "confirming", "nights": nights, "of": book.entry.nights}
         found.append(reason)
     return found
+
+
+def _night(session: Session, as_of: date) -> dict[str, Any]:
+    try:
+        return summary_of(session, "nightly", as_of)
+    except NotFoundError:  # scores are there, and a night that was held
+        return {}
+
+
+def _kept_from_all(
+    book: Playbook, night: dict[str, Any], stopped: Mapping[str, str]
+) -> Reason | None:
+    """Return what lets nobody into a playbook: a switch, tables, or too many newcomers."""
+    if f"playbook:{book.name}" in stopped:
+        return {"why": "stopped", "reason": stopped[f"playbook:{book.name}"]}
+    pull = night.get("pull", {})
+    if str(book.name) in pull.get("held_playbooks", ()):
+        return {"why": "table", "tables": ", ".join(sorted(pull["tripped"]))}
+    doubt = night.get("decisions", {}).get("doubt", {}).get(str(book.name))
+    return {"why": "doubt", "reason": doubt} if doubt else None
 
 
 def _unmet(book: Playbook, row: dict[str, Any]) -> list[Reason]:

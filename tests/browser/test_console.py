@@ -45,6 +45,7 @@ def settle(page: Page, before: str) -> None:
     )
 
 
+@pytest.mark.gate
 def test_ten_items_by_keyboard(world: ConsoleWorld, open_as: SignIn) -> None:
     page = open_as("marta", keys=True)
     page.goto("/queue")
@@ -72,6 +73,7 @@ def test_ten_items_by_keyboard(world: ConsoleWorld, open_as: SignIn) -> None:
     assert int(page.locator(".list .count").inner_text()) == waiting - 10
 
 
+@pytest.mark.gate
 def test_keys_do_nothing_while_typing_or_before_they_are_switched_on(
     world: ConsoleWorld, open_as: SignIn
 ) -> None:
@@ -88,6 +90,7 @@ def test_keys_do_nothing_while_typing_or_before_they_are_switched_on(
     assert state_of(world, action_id) is ActionState.PENDING_APPROVAL
 
 
+@pytest.mark.gate
 def test_ten_items_by_mouse(world: ConsoleWorld, open_as: SignIn) -> None:
     page = open_as("marta")
     page.goto("/queue")
@@ -132,6 +135,7 @@ def test_a_notice_takes_two_deliberate_people_and_can_be_taken_back(
     assert state_of(world, action_id) is ActionState.PENDING_APPROVAL
 
 
+@pytest.mark.gate
 def test_approve_never_stands_where_reject_stood(world: ConsoleWorld, open_as: SignIn) -> None:
     page = open_as("marta")
     places: dict[str, set[int]] = {"Approve": set(), "Reject": set()}
@@ -145,6 +149,7 @@ def test_approve_never_stands_where_reject_stood(world: ConsoleWorld, open_as: S
     assert not places["Approve"] & places["Reject"]
 
 
+@pytest.mark.gate
 def test_two_people_at_once_lose_nothing(world: ConsoleWorld, open_as: SignIn) -> None:
     action_id = world.waiting("renegotiation_proposal")
     marta, diana = open_as("marta"), open_as("diana")
@@ -162,6 +167,7 @@ def test_two_people_at_once_lose_nothing(world: ConsoleWorld, open_as: SignIn) -
     assert state_of(world, action_id) is ActionState.APPROVED
 
 
+@pytest.mark.gate
 def test_what_is_typed_is_still_there_after_the_page_was_left(
     world: ConsoleWorld, open_as: SignIn
 ) -> None:
@@ -177,6 +183,7 @@ def test_what_is_typed_is_still_there_after_the_page_was_left(
     expect(page.locator(".deed[open] textarea")).to_have_value("not yet, ñ")
 
 
+@pytest.mark.gate
 def test_a_message_is_edited_and_the_difference_seen(world: ConsoleWorld, open_as: SignIn) -> None:
     action_id = world.waiting("renegotiation_proposal")
     page = open_as("marta")
@@ -194,6 +201,7 @@ def test_a_message_is_edited_and_the_difference_seen(world: ConsoleWorld, open_a
     expect(page.locator("main")).to_contain_text("Nothing was changed")
 
 
+@pytest.mark.gate
 def test_a_bag_of_mild_messages(world: ConsoleWorld, open_as: SignIn) -> None:
     page = open_as("marta")
     page.goto("/queue?view=all&stage=renegotiate")
@@ -210,6 +218,7 @@ def test_a_bag_of_mild_messages(world: ConsoleWorld, open_as: SignIn) -> None:
     expect(page.locator(".banner.good")).to_contain_text("4 messages are approved")
 
 
+@pytest.mark.gate
 def test_a_review_and_a_talk_are_logged(world: ConsoleWorld, open_as: SignIn) -> None:
     page = open_as("marta")
     for form, outcome in (("reassessment", "does not know"), ("conversation", "we talked")):
@@ -225,6 +234,7 @@ def test_a_review_and_a_talk_are_logged(world: ConsoleWorld, open_as: SignIn) ->
         assert state_of(world, action_id) is ActionState.DONE
 
 
+@pytest.mark.gate
 def test_the_dossier_is_a_page_and_a_pdf(world: ConsoleWorld, open_as: SignIn) -> None:
     page = open_as("diana")
     action_id = world.waiting("termination_notice")
@@ -256,6 +266,7 @@ def test_the_main_path_without_scripts(world: ConsoleWorld, open_as: SignIn, wid
     assert by == ["marta", "marta"]
 
 
+@pytest.mark.gate
 def test_nothing_sticks_out_on_a_small_phone(world: ConsoleWorld, open_as: SignIn) -> None:
     page = open_as("diana", width=320)
     for path in [*PAGES, *(f"/queue/{world.waiting(what)}" for what in ITEMS)]:

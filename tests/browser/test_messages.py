@@ -28,6 +28,7 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", text)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
 def test_text_and_html_differ_only_in_dress(browser: Browser, purpose: str, language: str) -> None:
     page = browser.new_page()
@@ -41,6 +42,7 @@ def test_text_and_html_differ_only_in_dress(browser: Browser, purpose: str, lang
     page.close()
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("device", WIDTHS)
 @pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
 def test_nothing_sticks_out_even_with_a_very_long_name(
@@ -64,6 +66,7 @@ def test_nothing_sticks_out_even_with_a_very_long_name(
     page.close()
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
 def test_dark_mode_is_dark_and_readable(browser: Browser, purpose: str, language: str) -> None:
     page = browser.new_page(color_scheme="dark")
@@ -79,6 +82,7 @@ def test_dark_mode_is_dark_and_readable(browser: Browser, purpose: str, language
     assert all(min(text) > 200 for text in texts)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
 def test_a_message_loads_nothing_from_anywhere(
     browser: Browser, purpose: str, language: str

@@ -283,6 +283,7 @@ def test_the_pages_call_the_port_that_they_were_opened_on(served: Served) -> Non
     assert (served.home / "state" / "prefect").is_dir()
 
 
+@pytest.mark.gate
 def test_a_second_server_on_the_port_is_refused_with_a_remedy(served: Served) -> None:
     done = served.retention("serve", "--port", str(served.port))
     assert done.returncode == 1

@@ -76,6 +76,7 @@ def test_a_failed_night_is_told_once_and_its_end_once(
     assert "all is well again" in told(server)[1]
 
 
+@pytest.mark.gate
 def test_a_late_night_is_told_after_its_hour_only(
     quiet: Application, server: ScriptedServer
 ) -> None:

@@ -30,6 +30,7 @@ def rows_by(text: str, base: Path) -> dict[str, int]:
             for name in company.mapped}  # fmt: skip
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("kind", ["csv", "parquet", "sqlite"])
 def test_the_demo_company_is_recognised_whole(tmp_path: Path, kind: str) -> None:
     where = str(tmp_path / "data") if kind != "sqlite" else f"sqlite:///{tmp_path}/company.db"

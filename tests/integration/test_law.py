@@ -373,7 +373,7 @@ def test_the_law_holds_whatever_happens(gate: bool) -> None:
     run_state_machine_as_test(
         Ladder,
         settings=settings(
-            max_examples=20 if gate else 2,
+            max_examples=20 if gate else 1,
             stateful_step_count=100,
             deadline=None,
             suppress_health_check=list(HealthCheck),

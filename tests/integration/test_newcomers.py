@@ -11,7 +11,13 @@ from retention.db.session import reading, writing
 from retention.domain.errors import NotFoundError
 from retention.domain.people import Role
 from retention.nights import gate_overrides as gates
+from retention.reports.no_case import why_no_case
+from retention.reports.sentences import about_no_case
+from retention.reports.words import load_words
 from retention.runs import trust
+from retention.safeguards import kill_switch
+from retention.snapshots import store as snapshots
+from retention.snapshots.customers import read_rows
 from tests.factories.worlds import Somebody, World
 
 
@@ -112,3 +118,23 @@ def test_what_was_accepted_is_not_a_licence_for_more(world: World) -> None:
     turn_bad(world, 60)
     world.night(1)
     assert doubt_of(world)["restore"].startswith("60 customers")
+
+
+def test_who_does_not_enter_is_told_what_keeps_everybody_out(world: World) -> None:
+    turn_bad(world, 30)
+    world.night(1)
+    who = world.people[12].customer_id
+    assert "the night is in doubt: 30 customers newly meet" in told(world, who)
+    with writing(world.shop.engine) as session:
+        person = world.shop.policies.team.get("diana")
+        kill_switch.stop(session, "playbook:restore", person, "we change the prices", world.now)
+    assert "it is stopped: we change the prices" in told(world, who)
+
+
+def told(world: World, customer_id: str) -> str:
+    with reading(world.shop.engine) as session:
+        night = snapshots.dates(world.shop.folders.snapshots)[-1]
+        row = read_rows(world.shop.folders.snapshots, night, [customer_id])[customer_id]
+        found = why_no_case(session, world.shop.policies, row, night)
+    words = load_words(world.shop.settings.templates_dir, "en")
+    return "\n".join(about_no_case({"no_case": found}, words))

@@ -72,6 +72,7 @@ def test_the_true_profit_is_not_what_the_scores_were_made_from(known: pd.DataFra
     assert (np.abs(known["true_profit"] - likely) > 0.01).mean() > 0.9
 
 
+@pytest.mark.gate
 def test_shards_hold_every_customer_once(known: pd.DataFrame) -> None:
     assert len(known) == SIZE
     assert known.index.is_unique

@@ -17,7 +17,7 @@ from retention.db.models import (
     Submission,
     WebhookEvent,
 )
-from retention.db.session import reading
+from retention.db.session import reading, writing
 from retention.domain.actions import ActionState, Purpose
 from retention.domain.exclusions import ExclusionReason
 from retention.domain.offers import OfferState
@@ -212,6 +212,19 @@ def test_a_call_is_chosen_and_moved_in_ones_own_zone(world: PagesWorld, customer
     taken = customer.fill(customer.get(elsewhere), f"{elsewhere}/times", at=times[3], phone="600 1")
     assert taken.status_code == 409
     assert "otra" in taken.text
+
+
+def test_a_call_about_an_offer_is_before_its_last_day_is_over(
+    world: PagesWorld, customer: Customer
+) -> None:
+    path, action = world.path(PROPOSAL, "offer"), world.sent(PROPOSAL)
+    last = (world.at + timedelta(days=4)).date()
+    with writing(world.shop.engine) as session:
+        session.scalars(select(Offer).where(Offer.action_id == action)).one().expires_on = last
+    page = customer.get(f"{path}/times")
+    days = {part[:10] for part in page.text.split('name="at" value="')[1:]}
+    assert days
+    assert max(days) <= last.isoformat()
 
 
 def test_the_survey_keeps_each_step(world: PagesWorld, customer: Customer) -> None:
