@@ -48,6 +48,13 @@ def _of_the_day(session: Session, case: Case, on: date) -> int:
     return session.scalar(count) or 0
 
 
+def _said_today(session: Session, case: Case, on: date) -> set[str]:
+    written = select(Action.answers).where(
+        Action.case_id == case.id, Action.purpose == Purpose.CALLBACK, Action.done_on == on
+    )
+    return {(answers or {}).get("reaction", "") for answers in session.scalars(written)}
+
+
 def log_call(
     session: Session, customer_id: str, actor: Actor, *, owner: str, reaction: str
 ) -> Action:
@@ -55,18 +62,20 @@ def log_call(
 
     It stands in the case's history and its dossier, and moves nothing by itself. Raises
     NotFoundError for a customer without an open case, NotAllowedError for an outsider, for no
-    words, and for more in a day than anybody has.
+    words, for the same ones twice, and for more in a day than anybody has.
     """
-    case = open_case_of(session, customer_id)
+    case, reaction = open_case_of(session, customer_id), reaction.strip()
     subject = "the conversation"
     if not may(session, actor, Permission.REVIEW, owner):
         refuse(subject, f"'{actor.person.person_id}' may not log it", f"It belongs to {owner}.")
-    if not reaction.strip():
+    if not reaction:
         refuse(subject, "nothing was said in it", "Write what the customer said.")
+    if reaction in _said_today(session, case, actor.on):
+        refuse(subject, "is on record already", "It was sent twice.")
     if _of_the_day(session, case, actor.on) >= _MOST_IN_A_DAY:
         refuse(subject, f"there are {_MOST_IN_A_DAY} of today", "Write it into one of them.")
     by = actor.author.name
     call = new_call(session, case, owner=owner, author=by, on=actor.on, due_on=actor.on)
     return completion.complete(
-        session, call.id, actor, outcome=TALKED, answers={"reaction": reaction.strip()}
+        session, call.id, actor, outcome=TALKED, answers={"reaction": reaction}
     )

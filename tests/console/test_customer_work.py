@@ -39,6 +39,10 @@ def test_a_talk_that_no_step_asked_for_is_on_record_and_moves_nothing(
     assert empty.status_code == 409
     done = marta.post(f"/customers/{customer_id}/log-call", data=csrf | {"said": SAID})
     assert done.status_code == 303
+    again = marta.post(f"/customers/{customer_id}/log-call", data=csrf | {"said": f"{SAID} "})
+    assert again.status_code == 409, "a double click logs one talk"
+    olga = signed_in(app, "olga").get(f"/customers/{customer_id}").text
+    assert "/log-call" not in olga, "who may not is not asked"
     with reading(world.shop.engine) as session:
         query = select(Action).where(Action.customer_id == customer_id, Action.form == "call")
         call = session.scalars(query).one()
@@ -116,7 +120,7 @@ def test_a_gate_is_looked_at_and_accepted_for_its_night(shop: Application) -> No
             assert "tickets" in page.text
             assert 'action="/data/gates/tickets"' in page.text
             assert marta.get("/data/gates").status_code == 403
-            day = (NIGHT + timedelta(days=40)).isoformat()
+            day = (NIGHT + timedelta(days=39)).isoformat()
             asked = {"csrf": token_of(olga), "as_of": day, "reason": "The system stood still."}
             short = olga.post("/data/gates/tickets", data=asked | {"reason": "ok"})
             assert short.status_code == 409

@@ -84,6 +84,7 @@ def show_customer(visit: Visit) -> Response:
         plans=instalments.running(visit.session, [customer_id]),
         now_at=next((case for case in found["cases"] if case["state"] == CaseState.OPEN), None),
         ladders=LADDERS,
+        may={str(p) for p in Permission if may(visit.session, visit.actor, p, owner)},
         may_skip=[stage for stage in Stage if stage not in NEVER_WAIVED],
         partners=visit.shop.policies.partners,
         kinds=list(ExclusionKind),

@@ -1,6 +1,6 @@
 """Tables that are not to be trusted: look at the sources now, and accept what is right."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from starlette.responses import Response
 
@@ -34,10 +34,12 @@ def _accepter(accepted: dict[tuple[str, str], str], table: str, found: str | Non
 
 
 def _night(visit: Visit) -> date:
-    """The newest night, when it was held or failed and has to run again; else today's."""
-    newest = list_nights(visit.session, "nightly", 1)
-    again = newest and newest[0].state in (RunState.HELD, RunState.FAILED)
-    return newest[0].as_of if again else visit.actor.on
+    """The night that runs next: last night's when it was held, failed or missed, else tonight's."""
+    last = visit.actor.on - timedelta(days=1)
+    newest = next(iter(list_nights(visit.session, "nightly", 1)), None)
+    if newest is None or newest.as_of < last:
+        return last
+    return newest.as_of if newest.state in (RunState.HELD, RunState.FAILED) else visit.actor.on
 
 
 def accept_gate(visit: Visit) -> Response:
