@@ -16,7 +16,7 @@ from retention.web.console.sentences import (
     sentence_of,
 )
 from retention.web.console.svg import bar, columns, curve
-from retention.web.console.words import tone_of_stage, word_of
+from retention.web.console.words import reason_of, tone_of_stage, word_of
 
 
 @lru_cache(maxsize=4)
@@ -33,6 +33,7 @@ def environment(templates: Path) -> Environment:
         bar=bar,
         columns=columns,
         curve=curve,
+        reason_of=reason_of,
         word_of=word_of,
         tone=tone_of_stage,
         deeds=SAID,

@@ -23,9 +23,13 @@ Sentence = tuple[re.Pattern[str], str]
 
 
 def told(templates: Path, words: Wording, error: RetentionError) -> tuple[str, str]:
-    """Return what was found where, and the remedy, as two sentences of the reader's language."""
+    """Return what was found where, and the remedy, as two sentences of the reader's language.
+
+    Of a path only its end is told: a page never says where the program lives.
+    """
+    place = Path(error.where).name if error.where.startswith("/") else error.where
     where, found, remedy = (
-        _in_words(templates, words, said) for said in (error.where, error.found, error.remedy)
+        _in_words(templates, words, said) for said in (place, error.found, error.remedy)
     )
     what = f"{where}: {found}"
     return f"{what[:1].upper()}{what[1:]}.", remedy

@@ -126,3 +126,14 @@ def test_no_page_has_words_that_nobody_can_translate() -> None:
         for match in loose.finditer(re.sub(r"\{[{%].*?[}%]\}", "", path.read_text("utf-8")))
     ]
     assert not found
+
+
+def test_every_reason_of_a_night_has_words() -> None:
+    rules = "".join(
+        (ROOT / "retention" / "domain" / f"{name}.py").read_text("utf-8")
+        for name in ("decisions", "obstacles")
+    )
+    told = r'(?:_wait|Obstacle|DecisionKind\.\w+,)\(? ?f?"(\w+)|_(?:close|enter)\([^"\n]*"(\w+)'
+    codes = {one or other for one, other in re.findall(told, rules)} - {"message_", "step_"}
+    assert len(codes) > 20
+    assert not codes - CODES.keys()

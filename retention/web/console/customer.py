@@ -38,7 +38,7 @@ from retention.web.console.csv import table_as_csv
 from retention.web.console.deciding import day_of, one_of
 from retention.web.console.item import seen_action, waterfall
 from retention.web.console.sentences import changes_of
-from retention.web.console.words import word_of
+from retention.web.console.words import reason_of, word_of
 from retention.web.visit import Visit, render
 
 _SHOWN, _NIGHTS, _ROWS = 60, 26, 8
@@ -227,5 +227,6 @@ def _came_of(visit: Visit, action: Action) -> str:
 
 def _said(visit: Visit, document: dict[str, Any]) -> str:
     parts = [word_of(visit.words, document["stage"])] if document.get("stage") else []
-    parts += [str(document[name]) for name in ("reason", "note", "text") if document.get(name)]
+    said = [str(document[name]) for name in ("reason", "note", "text") if document.get(name)]
+    parts += [reason_of(visit.words, one) for one in said]
     return " · ".join(parts)

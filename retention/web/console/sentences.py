@@ -157,5 +157,8 @@ EVENTS: dict[str, str] = {
 
 def event_of(words: Wording, kind: str) -> str:
     """Return what happened, in the reader's language."""
+    what, _, how = kind.partition(".")
+    if what == "decision":
+        return word_of(words, how)
     found = EVENTS.get(kind)
     return words.say(found) if found else kind.replace(".", ": ").replace("_", " ")

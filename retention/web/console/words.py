@@ -1,6 +1,10 @@
 """Words for the codes that services use, so that nobody has to read `pending_approval`."""
 
+import re
+
 from retention.web.wording import N_, NOTHING, Wording
+
+_CODE = re.compile("[a-z0-9]+(_[a-z0-9]+)*")
 
 CODES: dict[str, str] = {
     # playbooks and stages
@@ -124,6 +128,38 @@ CODES: dict[str, str] = {
     # what a night does
     "wait": N_("waits"), "propose": N_("proposed"), "advance": N_("moved on"),
     "close": N_("closed"), "void_notice": N_("notice voided"),
+    # why a night decided as it did
+    "entry_condition_confirmed": N_("the entry condition has held long enough"),
+    "step_due": N_("its step was due"),
+    "over_cap": N_("more than one night may do"),
+    "no_improvement": N_("no improvement"),
+    "ladder_finished": N_("the ladder was at its end"),
+    "stage_deadline_over": N_("the stage's time was over"),
+    "customer_left": N_("the customer has left"),
+    "prepaid_in_force": N_("the prepaid contract is in force"),
+    "receiver_confirmed": N_("the partner has confirmed"),
+    "leave_condition_met": N_("the customer has recovered"),
+    "notice_has_run": N_("the notice has run"),
+    "improving_or_unknown": N_("improving, or not known"),
+    "last_stage": N_("this is the last stage"),
+    "no_alternative_named": N_("no alternative was named"),
+    "no_conversation_logged": N_("no talk is logged"),
+    "no_data_tonight": N_("no data that night"),
+    "no_usable_address": N_("no usable address"),
+    "notice_running": N_("the notice runs"),
+    "observing": N_("time to see what it does"),
+    "offer_being_answered": N_("the offer is being answered"),
+    "step_not_due": N_("its step is not due"),
+    "waiver_requested": N_("somebody asks to skip a stage"),
+    "waiver_refused": N_("a stage is not skipped"),
+    "open_complaint": N_("an open complaint"), "disputed_amount": N_("an amount in dispute"),
+    "blocked": N_("something protects the customer"),
+    "on_hold": N_("on hold"),
+    "stage_not_served": N_("a stage before was not served"),
+    "profit_uncertain": N_("not surely unprofitable"),
+    "recovering": N_("recovering"),
+    "data_not_settled": N_("the data was disturbed lately"),
+    "reply_to_be_read": N_("an answer has to be read"),
 }  # fmt: skip
 """The English words of every code; other languages translate the words."""
 
@@ -135,6 +171,14 @@ def word_of(words: Wording, code: object, section: str = "") -> str:
     plain = str(code)
     found = CODES.get(f"{section}:{plain}") or CODES.get(plain)
     return words.say(found) if found else plain.replace("_", " ")
+
+
+def reason_of(words: Wording, said: str) -> str:
+    """Return why a night did something, in the reader's language; what people typed stays."""
+    parts = said.split(":")
+    if parts[0] in CODES and all(_CODE.fullmatch(part) for part in parts):
+        return ": ".join(word_of(words, part) for part in parts)
+    return said
 
 
 STAGE_TONES = {"terminate": "stop", "migrate": "warn", "reward": "good", "listen": "good"}
