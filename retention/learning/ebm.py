@@ -12,7 +12,7 @@ import pandas as pd
 from retention.scoring.additive import AdditiveModel, Pair, Term, sigmoid
 
 # Coarse bins, few bags, fewer but larger steps and less patience than the library's lose nothing on
-# public churn data and on the demo's invoices, and take a fifth of the time.
+# public churn data and on the demo's invoices, and take less than a quarter of the time.
 _BINS, _BAGS, _MIN_LEAF, _SEED = 64, 4, 20, 7
 _STEP, _MOST_ROUNDS, _PATIENCE = 0.1, 1000, 50
 _TWO, _NEWTON_STEPS, _TINY = 2, 8, 1e-9
