@@ -27,12 +27,13 @@ def told(templates: Path, words: Wording, error: RetentionError) -> tuple[str, s
 
     Of a path only its end is told: a page never says where the program lives.
     """
-    place = Path(error.where).name if error.where.startswith("/") else error.where
+    is_path = error.where.startswith("/")
+    place = Path(error.where).name if is_path else error.where
     where, found, remedy = (
         _in_words(templates, words, said) for said in (place, error.found, error.remedy)
     )
-    what = f"{where}: {found}"
-    return f"{what[:1].upper()}{what[1:]}.", remedy
+    first = where[:1] if is_path else where[:1].upper()
+    return f"{first}{where[1:]}: {found}.", remedy
 
 
 def _in_words(templates: Path, words: Wording, said: str) -> str:

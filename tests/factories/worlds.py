@@ -35,6 +35,7 @@ from retention.domain.scores import SCORE_COLUMNS, Kind
 from retention.domain.summaries import PullSummary, as_json
 from retention.ladder import held_batches as batches
 from retention.ladder.decide_night import decide_night
+from retention.ladder.table_dependence import held_playbooks
 from retention.people.actor import Actor
 from retention.runs import ledger as runs
 from retention.snapshots import store as snapshots
@@ -288,7 +289,9 @@ class World:
             if person.complaint or person.disputed or person.vulnerable or person.profit > 0:
                 self.blocked[person.customer_id].add(self.today)
         here = sum(person.present for person in self.people)
-        pulled = PullSummary(self.today, {}, {}, here, here, tripped=dict.fromkeys(tripped, "bad"))
+        held = held_playbooks(self.shop.policies.playbooks, set(tripped))
+        pulled = PullSummary(self.today, {}, {}, here, here, tripped=dict.fromkeys(tripped, "bad"),
+                             held_playbooks=tuple(sorted(held)))  # fmt: skip
         with writing(self.shop.engine) as session:
             claim = runs.claim(
                 session, "nightly", self.today, self.now, timedelta(hours=1),

@@ -125,6 +125,8 @@ def test_who_does_not_enter_is_told_what_keeps_everybody_out(world: World) -> No
     world.night(1)
     who = world.people[12].customer_id
     assert "the night is in doubt: 30 customers newly meet" in told(world, who)
+    world.night(1, tripped=("tickets",))
+    assert "while these tables are not to be trusted: tickets." in told(world, who)
     with writing(world.shop.engine) as session:
         person = world.shop.policies.team.get("diana")
         kill_switch.stop(session, "playbook:restore", person, "we change the prices", world.now)

@@ -21,7 +21,7 @@ from retention.domain import (
     stages,
     waivers,
 )
-from retention.domain.errors import NotAllowedError
+from retention.domain.errors import NotAllowedError, NotFoundError
 from retention.messages.templates import list_templates
 from retention.web import refusal_words
 from retention.web.console.words import CODES
@@ -137,3 +137,10 @@ def test_every_reason_of_a_night_has_words() -> None:
     codes = {one or other for one, other in re.findall(told, rules)} - {"message_", "step_"}
     assert len(codes) > 20
     assert not codes - CODES.keys()
+
+
+def test_of_a_path_only_its_end_is_told() -> None:
+    words = wording(ROOT / "templates", "en", "EUR", "Europe/Madrid")
+    error = NotFoundError("/srv/company/data/customers.csv", "is not there", "Correct 'path'.")
+    what, _ = refusal_words.told(ROOT / "templates", words, error)
+    assert what == "customers.csv: is not there."
