@@ -1,5 +1,5 @@
 """`python -m retention`."""
 
-from retention.cli.app import main
+from retention.cli.main import main
 
 main()

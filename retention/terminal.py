@@ -3,9 +3,7 @@
 Errors go to standard error, except with --json, where they are the one document too.
 """
 
-import gc
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,20 +22,6 @@ AsOf = Annotated[
 
 SCHEMA = 1
 _NEVER_CUT = {"id", "customer", "due", "amount", "on", "state", "sent"}
-
-
-def collect_less_often() -> None:
-    """Look for unreachable cycles a hundred times less often than Python does.
-
-    A night and a console make many objects that stay, or go by their count: looking through them
-    took a twelfth of the demo's time.
-    """
-    gc.set_threshold(70_000, 50, 100)
-
-
-def keep_private() -> None:
-    """Let what this process writes from now on be read by its owner only: 0600, in 0700."""
-    os.umask(0o077)
 
 
 def emit(document: dict[str, Any]) -> None:
@@ -103,9 +87,3 @@ def parse_day(text: str | None) -> Any:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"'{text}' is no date; write for example 2026-10-31") from None
-
-
-def leave_quietly() -> None:
-    """DuckDB's binding lists objects that are alive when Python ends; nobody can act on it."""
-    sys.stderr.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

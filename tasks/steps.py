@@ -14,7 +14,7 @@ from prefect.runtime import deployment, flow_run
 from retention.bootstrap import get_application
 from retention.clock import utc_now
 from retention.domain.errors import RetentionError
-from retention.terminal import collect_less_often, keep_private, leave_quietly
+from retention.process import collect_less_often, keep_private, leave_quietly
 
 log = logging.getLogger("retention")
 if log.level == logging.NOTSET:  # a person's command wants silence; a deployed run tells Prefect

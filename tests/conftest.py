@@ -23,9 +23,9 @@ from retention.bootstrap import Application
 from retention.db import schema
 from retention.demo.data import write_company
 from retention.environment import keep_prefect_quiet
+from retention.process import collect_less_often
 from retention.settings import Settings
 from retention.snapshots.folders import Folders
-from retention.terminal import collect_less_often
 from tests.factories import forking, shared
 from tests.factories.databases import migrated_sqlite
 from tests.factories.guard import MARK

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from retention.cli.acting import Who, acting, owner_of, ready, say
+from retention.cli.queue import ActionId, app
 from retention.terminal import AsJson, emit, make_console
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from retention.bootstrap import Application
     from retention.db.models import Action, Rendering
 
-ActionId = Annotated[str, typer.Argument(help="The action's id, or its first six characters.")]
 
-
+@app.command("letter")
 def letter(
     action_id: ActionId,
     out: Annotated[Path | None, typer.Option(help="Where to write the PDF.")] = None,
@@ -72,6 +72,7 @@ def _printed(shop: "Application", rendering: "Rendering") -> bytes:
     )
 
 
+@app.command("script")
 def script(action_id: ActionId, *, as_json: AsJson = False) -> None:
     """Print the script of a call: what to know, what to say, what to log."""
     from retention.actions.call_script import script_of
@@ -94,6 +95,7 @@ def script(action_id: ActionId, *, as_json: AsJson = False) -> None:
         typer.echo(text)
 
 
+@app.command("agree")
 def agree(
     action_id: ActionId,
     who: Who,
@@ -122,6 +124,7 @@ def agree(
         make_console().print(f"Agreed for {there:%Y-%m-%d %H:%M} ({zone}).{how}")
 
 
+@app.command("log-call")
 def log_call(
     customer_id: Annotated[str, typer.Argument(help="The customer you have talked with.")],
     who: Who,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from retention.cli.acting import Reason, Who, answers_of, choice
-from retention.cli.queue import ActionId
+from retention.cli.queue import ActionId, app
 from retention.cli.queue_printing import deciding
 from retention.terminal import AsJson, parse_day
 
@@ -13,6 +13,7 @@ ActionIds = Annotated[list[str], typer.Argument(help="Ids of actions, or their f
 Code = Annotated[str, typer.Option(help="Why, as a code; for example wrong_time.")]
 
 
+@app.command("approve")
 def approve(
     action_ids: ActionIds,
     who: Who,
@@ -37,6 +38,7 @@ def approve(
         told.extend(found)
 
 
+@app.command("reject")
 def reject(
     action_id: ActionId,
     who: Who,
@@ -56,6 +58,7 @@ def reject(
         told.append(action)
 
 
+@app.command("take-back")
 def take_back(action_id: ActionId, who: Who, *, as_json: AsJson = False) -> None:
     """Withdraw your own approval while nothing has left; it waits for a decision again."""
     from retention.actions import taking_back
@@ -64,6 +67,7 @@ def take_back(action_id: ActionId, who: Who, *, as_json: AsJson = False) -> None
         told.append(taking_back.take_back(session, action_id, actor))
 
 
+@app.command("edit")
 def edit(
     action_id: ActionId,
     who: Who,
@@ -82,6 +86,7 @@ def edit(
         )
 
 
+@app.command("milder")
 def milder(
     action_id: ActionId,
     who: Who,
@@ -104,6 +109,7 @@ def milder(
         told.append(action)
 
 
+@app.command("complete")
 def complete(
     action_id: ActionId,
     who: Who,
@@ -125,6 +131,7 @@ def complete(
         told.append(action)
 
 
+@app.command("reassign")
 def reassign(
     action_id: ActionId,
     who: Who,
@@ -139,6 +146,7 @@ def reassign(
         told.append(handling.reassign(session, action_id, actor, shop.policies.team.get(to)))
 
 
+@app.command("snooze")
 def snooze(
     action_id: ActionId,
     who: Who,
@@ -153,6 +161,7 @@ def snooze(
         told.append(handling.snooze(session, action_id, actor, parse_day(until)))
 
 
+@app.command("comment")
 def comment(
     action_id: ActionId,
     who: Who,

@@ -61,6 +61,6 @@ def _be(arguments: tuple[str, ...], cwd: Path, env: dict[str, str], out: Path, e
     os.environ.clear()
     os.environ.update(env)
     sys.argv = ["retention", *arguments]
-    from retention.cli.app import main
+    from retention.cli.main import main
 
     main()

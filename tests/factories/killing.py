@@ -26,7 +26,7 @@ from retention.audit.fingerprint import fingerprint
 from retention.bootstrap import get_application
 from retention.db.session import make_engine, reading
 from retention.environment import keep_prefect_quiet, set_environment
-from retention.terminal import collect_less_often
+from retention.process import collect_less_often
 
 keep_prefect_quiet()
 collect_less_often()
