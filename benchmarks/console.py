@@ -31,8 +31,8 @@ from sqlalchemy.orm import Session
 
 from retention.bootstrap import Application, build_application
 from retention.clock import utc_now
-from retention.db import models as m
 from retention.db import schema
+from retention.db.models import every as m
 from retention.db.session import writing
 from retention.people import sign_in_links
 from retention.people.sign_in_links import LinkPurpose

@@ -23,8 +23,8 @@ from sqlalchemy import insert, update
 from benchmarks.console import fill, postgresql, running, timed, told
 from retention.bootstrap import Application
 from retention.clock import utc_now
-from retention.db import models as m
 from retention.db.canonical import sha256
+from retention.db.models import every as m
 from retention.db.session import writing
 
 _CHUNK = 5000

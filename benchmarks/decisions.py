@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from benchmarks.company import AS_OF
 from retention.bootstrap import Application, build_application
 from retention.db import schema
-from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case, CaseEvent, PlaybookVersion
 from retention.db.session import trying, writing
 from retention.domain.cases import CaseEventKind, CaseState
 from retention.domain.stages import PlaybookName, Stage

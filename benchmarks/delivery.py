@@ -36,7 +36,9 @@ from retention.actions.proposing import Work
 from retention.bootstrap import Application, build_application
 from retention.clock import travel
 from retention.db import schema
-from retention.db.models import Case, Message, PlaybookVersion, Rendering
+from retention.db.models.work.actions import Rendering
+from retention.db.models.work.cases import Case, PlaybookVersion
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.delivery import selection as rounds
 from retention.delivery.mail_server import MailServer

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
-from retention.db.models import Incoming
+from retention.db.models.incoming import Incoming
 from retention.db.session import writing
 from retention.domain.errors import ConfigError
 from retention.domain.summaries import InboxSummary

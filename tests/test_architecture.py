@@ -7,7 +7,16 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LEAVES = {"domain", "yaml_files", "scratch", "terminal", "clock", "settings", "environment"}
+LEAVES = {
+    "domain",
+    "yaml_files",
+    "scratch",
+    "terminal",
+    "process",
+    "clock",
+    "settings",
+    "environment",
+}
 WALLS = """
 domain      -> -
 db          -> domain
@@ -268,7 +277,8 @@ def models_of(tree: ast.AST) -> dict[str, str]:
     return {
         name.asname or name.name: name.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "retention.db.models"
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("retention.db.models")
         for name in node.names
     }
 

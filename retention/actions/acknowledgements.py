@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from retention.actions import lifecycle as actions
 from retention.actions.proposing import Work, propose
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import (
     OPEN_ACTION_STATES,

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, joinedload
 from retention.actions.acknowledgements import confirm
 from retention.actions.assignment import note
 from retention.actions.leaving_times import openings
-from retention.db.models import Action, AgreedCall, Message
+from retention.db.models.work.actions import Action, AgreedCall
+from retention.db.models.work.messages import Message
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState, Purpose
 from retention.domain.forms import TALKED
 from retention.domain.messages import MessageState

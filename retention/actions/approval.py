@@ -12,7 +12,7 @@ from retention.actions.leaving_times import refuse_too_late
 from retention.actions.lifecycle import give_up, set_state
 from retention.actions.needed import counting, slots_of
 from retention.cases import lifecycle as cases
-from retention.db.models import Action, Approval, Viewing
+from retention.db.models.work.actions import Action, Approval, Viewing
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import SENT_KINDS, ActionKind, ActionState
 from retention.domain.approving import (

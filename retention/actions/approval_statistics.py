@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Approval
+from retention.db.models.work.actions import Action, Approval
 from retention.messages.compose import written_at
 
 HASTY_SECONDS = 10

@@ -5,7 +5,7 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from retention.actions.approval import lock_waiting
-from retention.db.models import Action, Comment
+from retention.db.models.work.actions import Action, Comment
 from retention.db.queries import actions as action_queries
 from retention.domain.people import Permission, Person, refuse
 from retention.people.actor import Actor, Author, may

@@ -4,7 +4,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.queries import cases
 from retention.domain.waits import STUCK
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.actions.approval import approve, lock_waiting
-from retention.db.models import Action, Viewing
+from retention.db.models.work.actions import Action, Viewing
 from retention.domain.people import refuse
 from retention.domain.stages import ADVERSE_STAGES
 from retention.messages.content_hash import content_of

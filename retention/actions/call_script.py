@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.domain.actions import ActionKind
 from retention.domain.forms import REPLY
 from retention.domain.people import Person

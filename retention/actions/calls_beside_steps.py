@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from retention.actions import completion, proposing
 from retention.actions.lifecycle import set_state
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.db.queries.cases import open_case_of
 from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.forms import TALKED

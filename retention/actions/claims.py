@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Claim
+from retention.db.models.console import Claim
+from retention.db.models.work.actions import Action
 from retention.people.actor import Actor
 
 LEASE = timedelta(minutes=10)

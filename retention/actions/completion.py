@@ -8,7 +8,8 @@ from retention.actions import contested_replies
 from retention.actions.lifecycle import set_state
 from retention.cases import waivers
 from retention.cases.lifecycle import record_event
-from retention.db.models import Action, PlaybookVersion
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import PlaybookVersion
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import SENT_KINDS, ActionKind, ActionState
 from retention.domain.cases import CaseEventKind

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.forms import CONTESTED
 from retention.safeguards import exclusions

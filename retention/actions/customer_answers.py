@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from retention.actions import offers
 from retention.actions.acknowledgements import confirm
-from retention.db.models import Action, Offer
+from retention.db.models.work.actions import Action, Offer
 from retention.domain.offers import Answer, OfferKind, starts_on
 from retention.messages.rendering import Plain
 from retention.messages.sender import Sender

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Draft
+from retention.db.models.console import Draft
 
 _LONGEST = 4000
 

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.db.seals import touch
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState

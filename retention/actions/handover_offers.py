@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from retention.actions import acknowledgements
 from retention.cases import handovers
-from retention.db.models import Handover
+from retention.db.models.exemptions import Handover
 from retention.db.queries.cases import open_case_of
 from retention.domain.errors import NotFoundError
 from retention.domain.handovers import Partner

@@ -11,7 +11,8 @@ from babel.core import get_global
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Message, Rendering
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.messages import Message
 from retention.domain.actions import SENT_KINDS, Purpose
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageClass, MessageState

@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from retention.actions import offers
 from retention.cases.lifecycle import is_posted
-from retention.db.models import Action, Case, Message
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.db.seals import touch
 from retention.domain.actions import ACTION_MOVES, OPEN_ACTION_STATES, ActionState
 from retention.domain.cases import CaseState

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from retention.actions.approval import editors_of, lock_waiting
 from retention.actions.completion import playbook_of
 from retention.actions.step_terms import terms_of
-from retention.db.models import Action, Rendering
+from retention.db.models.work.actions import Action, Rendering
 from retention.domain.errors import NotFoundError
 from retention.domain.offers import Proposal
 from retention.domain.people import Permission, refuse

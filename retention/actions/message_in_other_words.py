@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from retention.actions.message_edit import made_of
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.domain.errors import NotFoundError
 from retention.messages.compose import compose
 from retention.messages.rendering import Rendered

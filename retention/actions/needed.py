@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.domain.approving import (
     Given,
     Slot,

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from retention.actions import offers
 from retention.actions.completion import playbook_of
 from retention.actions.proposing import Work, propose
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Offer
+from retention.db.models.work.actions import Action, Offer
 from retention.db.seals import touch
 from retention.domain import keys
 from retention.domain.errors import NotAllowedError, NotFoundError

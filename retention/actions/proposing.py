@@ -11,7 +11,8 @@ from retention.actions import offers
 from retention.actions.lifecycle import set_state
 from retention.cases.lifecycle import NIGHT
 from retention.db.canonical import canonical
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.domain import keys
 from retention.domain.actions import SENT_KINDS, ActionKind, ActionState, Part, Purpose
 from retention.domain.approving import slot_text

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.queries import queue
 from retention.db.queries.queue import ALL, Capacity, Filters, Scope
 from retention.domain.people import ON_OWN_ACCOUNTS, Permission, Person, Role

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from retention.actions import offers
 from retention.actions.lifecycle import set_state
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionState
 from retention.domain.messages import MessageState

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from retention.actions import agreed_calls, customer_answers
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.offers import Answer
 from retention.domain.people import Permission, refuse

@@ -1,18 +1,19 @@
 """What people see of an action before they decide on it."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from retention.actions.leaving_times import departure
 from retention.actions.needed import still_needed
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.domain.actions import SENT_KINDS, ActionState
 from retention.domain.forms import FORMS
 from retention.messages.content_hash import content_of
-from retention.people.actor import Actor
+
+if TYPE_CHECKING:
+    from retention.people.actor import Actor
 
 People = dict[str, dict[str, Any]]
 """What is known of customers, by id: name, email, phone."""
@@ -101,8 +102,10 @@ def _agreed_for(action: Action, timezone: str) -> str | None:
     return at.strftime("%Y-%m-%d %H:%M %Z")
 
 
-def decided(session: Session, action: Action, actor: Actor, valid: timedelta) -> dict[str, Any]:
+def decided(session: Session, action: Action, actor: "Actor", valid: timedelta) -> dict[str, Any]:
     """Return what a decision has led to; of an approved e-mail also when it may leave."""
+    from retention.actions.leaving_times import departure  # who only lists needs no calendar
+
     waiting = action.state is ActionState.PENDING_APPROVAL
     leaving = action.state is ActionState.APPROVED and action.kind in SENT_KINDS
     found = departure(session, action, actor) if leaving else None

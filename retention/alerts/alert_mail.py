@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from retention.alerts.open_alerts import News
-from retention.db.models import Alert
+from retention.db.models.runs import Alert
 from retention.delivery.team_post import TeamMail
 from retention.domain.alerts import TroubleKind
 from retention.domain.people import Role, Team

@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select, union
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from retention.db.models import Alert
+from retention.db.models.runs import Alert
 from retention.domain.alerts import Trouble
 
 _TELLING = timedelta(minutes=5)

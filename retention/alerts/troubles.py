@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Message, Round, Run, Switch
+from retention.db.models.runs import Round, Run, Switch
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.domain.actions import ActionState
 from retention.domain.alerts import AlertRules, Trouble, TroubleKind
 from retention.domain.dates import Calendar

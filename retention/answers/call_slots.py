@@ -14,7 +14,8 @@ from retention.actions.calls_beside_steps import new_call
 from retention.actions.leaving_times import openings
 from retention.answers.respondent import Respondent
 from retention.db.locks import lock
-from retention.db.models import Action, AgreedCall, Delegation
+from retention.db.models.team import Delegation
+from retention.db.models.work.actions import Action, AgreedCall
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState
 from retention.domain.people import refuse
 from retention.messages.locale import place_of

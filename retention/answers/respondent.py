@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.actions.acknowledgements import confirm
 from retention.db import locks
-from retention.db.models import Action, Case, CustomerLink
+from retention.db.models.customer_pages import CustomerLink
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.domain.customer_pages import PagePurpose
 from retention.domain.dates import date_in
 from retention.domain.errors import NotFoundError

@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from retention.answers.respondent import Respondent
-from retention.db.chain import Entry, record
-from retention.db.models import Submission
+from retention.db.models.customer_pages import Submission
+from retention.db.recording import Entry, record
 from retention.domain.customer_pages import Doubt, PagePurpose, Said
 
 

@@ -9,7 +9,7 @@ from retention.answers.respondent import Respondent
 from retention.answers.submissions import add
 from retention.answers.survey_answers import UNHAPPY
 from retention.answers.words_for_owner import hand_over
-from retention.db.models import Submission
+from retention.db.models.customer_pages import Submission
 from retention.domain.customer_pages import PROTECTS, Doubt, Said
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.offers import Answer

@@ -2,7 +2,9 @@
 
 from retention.answers.respondent import Respondent
 from retention.db.canonical import sha256
-from retention.db.models import Action, Incoming, Submission
+from retention.db.models.customer_pages import Submission
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import Action
 from retention.domain.incoming import IncomingKind
 from retention.inbox.reply_tasks import PAGE, hand_to_owner
 

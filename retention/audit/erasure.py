@@ -8,29 +8,16 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from retention.audit.verify import ERASED
-from retention.db.chain import Entry, record
-from retention.db.models import (
-    Action,
-    Approval,
-    AuditRecord,
-    Base,
-    Case,
-    Comment,
-    CustomerLink,
-    DeadAddress,
-    DeliveryAttempt,
-    Draft,
-    Exclusion,
-    Handover,
-    Incoming,
-    Message,
-    Offer,
-    Preference,
-    ReceivedEvent,
-    Rendering,
-    Submission,
-    Waiver,
-)
+from retention.db.models.audit import AuditRecord
+from retention.db.models.console import Draft
+from retention.db.models.customer_pages import CustomerLink, Preference, ReceivedEvent, Submission
+from retention.db.models.every import Base
+from retention.db.models.exemptions import Exclusion, Handover, Waiver
+from retention.db.models.incoming import DeadAddress, Incoming
+from retention.db.models.work.actions import Action, Approval, Comment, Offer, Rendering
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import DeliveryAttempt, Message
+from retention.db.recording import Entry, record
 from retention.db.seals import SILENT, touch
 from retention.domain.cases import CaseState
 from retention.domain.errors import NotAllowedError

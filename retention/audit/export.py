@@ -10,34 +10,30 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import (
+from retention.db.models.audit import AuditRecord
+from retention.db.models.customer_pages import (
+    CustomerLink,
+    InstalmentPlan,
+    Preference,
+    ReceivedEvent,
+    Submission,
+    WebhookEvent,
+)
+from retention.db.models.every import Base
+from retention.db.models.exemptions import Exclusion, Handover, Holdout, Waiver
+from retention.db.models.incoming import DeadAddress, Incoming
+from retention.db.models.work.actions import (
     Action,
     AgreedCall,
     Approval,
-    AuditRecord,
-    Base,
-    Case,
-    CaseEvent,
     Comment,
-    CustomerLink,
-    DeadAddress,
-    DeliveryAttempt,
-    Exclusion,
-    Handover,
-    Holdout,
-    Incoming,
-    InstalmentPlan,
-    Message,
     Offer,
-    Preference,
     Receipt,
-    ReceivedEvent,
     Rendering,
-    Submission,
-    Waiver,
-    WebhookEvent,
 )
+from retention.db.models.work.cases import Case, CaseEvent
+from retention.db.models.work.messages import DeliveryAttempt, Message
+from retention.db.recording import Entry, record
 from retention.domain.people import Person, Role, refuse, require_reason
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Base
+from retention.db.models.every import Base
 
 _WHEN_IT_RAN = {
     "run": {"id", "fence", "lease_until", "started_at", "finished_at", "taken_up_at"},

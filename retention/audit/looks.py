@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import AuditEvent, AuditRecord
+from retention.db.models.audit import AuditEvent, AuditRecord
+from retention.db.recording import Entry, record
 
 LOOKED = "customer.looked_at"
 

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import PlaybookVersion, Receipt
+from retention.db.models.work.actions import Receipt
+from retention.db.models.work.cases import PlaybookVersion
 from retention.domain.decisions import Decision, decide
 from retention.domain.documents import current_receipt
 from retention.domain.obstacles import Facts

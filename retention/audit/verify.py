@@ -8,15 +8,12 @@ from sqlalchemy import ColumnElement, not_, select
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import canonical, sha256
-from retention.db.chain import GENESIS, Entry, head_of, link, record, seal
-from retention.db.models import (
-    AuditEvent,
-    AuditRecord,
-    Base,
-    DeliveryAttempt,
-    Message,
-    Receipt,
-)
+from retention.db.chain import GENESIS, head_of, link, seal
+from retention.db.models.audit import AuditEvent, AuditRecord
+from retention.db.models.every import Base
+from retention.db.models.work.actions import Receipt
+from retention.db.models.work.messages import DeliveryAttempt, Message
+from retention.db.recording import Entry, record
 from retention.db.seals import ROWS, SILENT, columns_of, rows_of
 from retention.domain.errors import AuditBrokenError
 from retention.domain.messages import MessageState

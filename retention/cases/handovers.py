@@ -5,9 +5,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Case, Handover
+from retention.db.models.exemptions import Handover
+from retention.db.models.work.cases import Case
 from retention.db.queries.by_id import only
+from retention.db.recording import Entry, record
 from retention.domain import keys
 from retention.domain.cases import CaseState
 from retention.domain.handovers import (

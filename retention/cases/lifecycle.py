@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time
 from sqlalchemy import update
 from sqlalchemy.orm import Session, object_session
 
-from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case, CaseEvent, PlaybookVersion
 from retention.domain import keys
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CASE_MOVES, CaseEventKind, CaseState

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Case, Waiver
+from retention.db.models.exemptions import Waiver
+from retention.db.models.work.cases import Case
 from retention.db.queries.by_id import only
+from retention.db.recording import Entry, record
 from retention.domain import keys
 from retention.domain.people import Permission, refuse, require_reason
 from retention.domain.stages import Stage

@@ -8,7 +8,7 @@ from retention.cli.acting import Reason, Who, acting, looking, say
 from retention.terminal import AsJson, emit, make_console, print_table
 
 if TYPE_CHECKING:
-    from retention.db.models import DeadAddress
+    from retention.db.models.incoming import DeadAddress
 
 app = typer.Typer(help="Addresses that are written to no more.", no_args_is_help=True)
 Address = Annotated[str, typer.Argument(help="The e-mail address.")]

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-_WHERE = {
+COMMANDS = {
     "demo": "demo.demo",
     "init": "init.init",
     "run": "run.run",
@@ -46,6 +46,8 @@ _WHERE = {
     "events": "events.events_app",
     "webhook": "events.webhooks_app",
 }
+"""Each command, or group of them, with the module and the name of what serves it."""
+
 _ALSO = {"queue": ("queue_deciding", "queue_calls_letters")}
 """Modules that add commands of their own to a group."""
 
@@ -54,7 +56,7 @@ class _Commands(Mapping[str, Any]):
     """The commands by name; a value is made when it is read."""
 
     def __getitem__(self, name: str) -> Any:
-        module, attribute = _WHERE[name].split(".")
+        module, attribute = COMMANDS[name].split(".")
         found = getattr(import_module(f"{__package__}.{module}"), attribute)
         for other in _ALSO.get(name, ()):
             import_module(f"{__package__}.{other}")
@@ -67,10 +69,10 @@ class _Commands(Mapping[str, Any]):
         return group
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_WHERE)
+        return iter(COMMANDS)
 
     def __len__(self) -> int:
-        return len(_WHERE)
+        return len(COMMANDS)
 
 
 class Lazily(TyperGroup):

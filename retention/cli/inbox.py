@@ -47,7 +47,7 @@ def list_(
     """List what came in, newest first."""
     from sqlalchemy import select
 
-    from retention.db.models import Incoming
+    from retention.db.models.incoming import Incoming
     from retention.db.session import reading
     from retention.domain.incoming import IncomingKind
 

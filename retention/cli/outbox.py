@@ -11,7 +11,8 @@ from retention.terminal import AsJson, emit, make_console, print_table
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from retention.db.models import Action, Message
+    from retention.db.models.work.actions import Action
+    from retention.db.models.work.messages import Message
     from retention.reader import Reader
 
 app = typer.Typer(help="Messages on their way: list, show, settle, retry, hold, release, cancel.",

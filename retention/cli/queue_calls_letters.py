@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from retention.bootstrap import Application
-    from retention.db.models import Action, Rendering
+    from retention.db.models.work.actions import Action, Rendering
 
 
 @app.command("letter")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from retention.bootstrap import Application
-    from retention.db.models import Action
+    from retention.db.models.work.actions import Action
     from retention.people.actor import Actor
 
 SHORT = 8

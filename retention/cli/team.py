@@ -43,7 +43,7 @@ def show_team(*, as_json: AsJson = False) -> None:
                 [(p["id"], p["name"], ", ".join(p["roles"]), "all" if p["all"] else "own")
                  for p in people])  # fmt: skip
     if lent:
-        print_table("OpenCase in", ("number", "for", "acts", "from", "until", "why"),
+        print_table("Standing in", ("number", "for", "acts", "from", "until", "why"),
                     [tuple(row[k] for k in ("number", "principal", "deputy", "from", "until",
                                             "reason")) for row in lent])  # fmt: skip
 

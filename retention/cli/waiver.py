@@ -73,7 +73,7 @@ def refuse_waiver(waiver_id: Id, who: Who, note: Note = "", *, as_json: AsJson =
 
 def _decide_waiver(waiver_id: str, who: str, note: str, *, granted: bool, as_json: bool) -> None:
     from retention.cases import waivers
-    from retention.db.models import Case
+    from retention.db.models.work.cases import Case
 
     with acting(who) as (shop, actor, session):
         waiver = waivers.get(session, waiver_id)

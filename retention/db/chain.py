@@ -7,7 +7,6 @@ Whoever cannot also rewrite a head that was exported earlier cannot change the p
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,36 +15,20 @@ from sqlalchemy.orm import Session
 
 from retention.db import seals
 from retention.db.canonical import canonical, plain, sha256
-from retention.db.models import AuditEvent, AuditRecord
+from retention.db.models.audit import AuditEvent, AuditRecord
+from retention.db.recording import Entry, recorded
 
 GENESIS = "0" * 64
 _INSERT_EVENTS = insert(AuditEvent.__table__)  # type: ignore[arg-type]
 _INSERT_RECORDS = insert(AuditRecord.__table__)  # type: ignore[arg-type]
-_PENDING = "retention_audit"
 _LOCK = 715_512_026
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing to record: what happened to which subject, and what there is to say of it."""
-
-    at: datetime
-    kind: str
-    subject: str
-    document: dict[str, Any]
-    customer_id: str | None = None
-
-
-def record(session: Session, entry: Entry) -> None:
-    """Record something in the transaction of the change that it tells of."""
-    session.info.setdefault(_PENDING, []).append(entry)
 
 
 def append_pending(session: Session) -> None:
     """Chain what the transaction has recorded; called once, just before it commits."""
     session.flush()
-    entries: list[Entry] = session.info.pop(_PENDING, [])
+    entries = recorded(session)
     if not entries and not seals.is_touched(session):
         return
     if session.get_bind().dialect.name == "postgresql":

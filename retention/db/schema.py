@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.orm import Session
 
-from retention.db.chain import cover
 from retention.domain.errors import ConfigError
 
 if TYPE_CHECKING:  # most commands only ask whether there is a database
@@ -23,6 +22,8 @@ NEWEST = "0010"
 def upgrade(engine: Engine) -> None:
     """Apply every migration that is missing, in one transaction; make the folder of a new file."""
     from alembic import command
+
+    from retention.db.chain import cover
 
     config = _config()
     if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, event, inspect, select, tuple_
 from sqlalchemy.orm import Session
 
-from retention.db import models as m
 from retention.db.canonical import canonical, sha256
+from retention.db.models import every as m
 
 ROWS = "audit.rows"
 SILENT: dict[type[m.Base], frozenset[str]] = {

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
-from retention.db.chain import append_pending
 from retention.domain.errors import ConfigError
 
 _WAIT_SECONDS = 30
@@ -45,6 +44,9 @@ def writing(engine: Engine) -> Iterator[Session]:
 
     What it has recorded for the audit is chained in the same transaction.
     """
+    # Here, since the chain knows every table and sees each flush: who only reads needs neither.
+    from retention.db.chain import append_pending
+
     with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
         append_pending(session)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum as AnyEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Enum
@@ -55,10 +55,11 @@ class Money(TypeDecorator[Decimal]):
         return None if value is None else (Decimal(value) / _CENTS).quantize(Decimal("0.01"))
 
 
-def by_value(enum: type[StrEnum], name: str | None = None) -> Enum:
+def by_value(enum: type[AnyEnum], name: str | None = None) -> Enum:
     """Return a column type that stores the enum's values, checked by the database.
 
-    `name` tells the check constraints of two columns of one table apart.
+    Of `enum.Enum` itself: the type that a column of any enum gets. `name` tells the check
+    constraints of two columns of one table apart; it is the enum's own by default.
     """
     return Enum(
         enum,
@@ -66,5 +67,5 @@ def by_value(enum: type[StrEnum], name: str | None = None) -> Enum:
         native_enum=False,
         create_constraint=True,
         length=32,
-        name=name or enum.__name__.lower(),
+        **({"name": name} if name else {}),
     )

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import and_, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Action, DeliveryAttempt, Message, Rendering
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.messages import DeliveryAttempt, Message
+from retention.db.recording import Entry, record
 from retention.db.seals import touch
 from retention.domain.gateways import channel_of
 from retention.domain.messages import (

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Message, Switch
+from retention.db.models.runs import Switch
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.domain.canary import CanaryRule, MailingProgress, may_leave
 from retention.domain.messages import CLAIMABLE_STATES, DELIVERED_STATES, MessageState
 from retention.policies.guards import CanaryDoc

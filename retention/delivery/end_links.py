@@ -2,8 +2,8 @@
 
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
 from retention.db.queries import messages
+from retention.db.recording import Entry, record
 from retention.domain.people import Permission, require, require_reason
 from retention.messages import customer_links
 from retention.people.actor import Actor

@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload, load_only, selectinload
 
 from retention.actions.needed import counting, given, slots_of
-from retention.db.models import Action, Case, Rendering
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.cases import Case
 from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.approving import is_approved

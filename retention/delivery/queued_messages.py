@@ -7,7 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Case, Message, Rendering
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.cases import CaseState
 from retention.domain.messages import MessageClass, MessageState

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.delivery.attempts import Ending
 from retention.domain.messages import AttemptStage
 from retention.domain.sending import DeadAtOnce

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from retention.actions.leaving_times import Sent, openings, sent_lately
-from retention.db.models import DeliveryAttempt
+from retention.db.models.work.messages import DeliveryAttempt
 from retention.delivery import canaries, queued_messages
 from retention.delivery.queued_messages import QueuedMessage
 from retention.domain.actions import Purpose

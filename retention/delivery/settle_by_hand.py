@@ -6,7 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.actions.lifecycle import finish_sent, set_state
-from retention.db.models import Action, Incoming, Message
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.db.queries import messages as queries
 from retention.domain.actions import ActionState
 from retention.domain.dates import date_in

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from retention.actions.leaving_times import sent_lately
-from retention.db.models import Message
+from retention.db.models.work.messages import Message
 from retention.delivery import queued_messages
 from retention.delivery.last_check import Rules, all_reasons
 from retention.delivery.selection import ENOUGH, OUT_OF_HOURS, QUOTA, used_quota

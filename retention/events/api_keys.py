@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import sha256
-from retention.db.chain import Entry, record
-from retention.db.models import ApiKey
+from retention.db.models.customer_pages import ApiKey
+from retention.db.recording import Entry, record
 from retention.domain.errors import NotFoundError
 from retention.events.kinds import KINDS
 

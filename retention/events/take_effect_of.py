@@ -14,9 +14,13 @@ from sqlalchemy.orm import Session, joinedload
 
 from retention.actions import completion, offers
 from retention.actions.assignment import note
-from retention.db.chain import Entry, record
 from retention.db.locks import lock
-from retention.db.models import Action, Case, Exclusion, Message, ReceivedEvent, Rendering
+from retention.db.models.customer_pages import ReceivedEvent
+from retention.db.models.exemptions import Exclusion
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
+from retention.db.recording import Entry, record
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.dates import date_in
 from retention.domain.errors import NotAllowedError

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from retention.actions import proposing
 from retention.actions.lifecycle import set_state
-from retention.db.models import Action, Incoming, Message, Rendering
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.messages import Message
 from retention.domain.actions import (
     OPEN_ACTION_STATES,
     ActionKind,

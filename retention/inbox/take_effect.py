@@ -8,8 +8,10 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from retention.actions import agreed_calls
-from retention.db.chain import Entry, record
-from retention.db.models import Action, Incoming, Message, Rendering
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.messages import Message
+from retention.db.recording import Entry, record
 from retention.domain.actions import ActionState
 from retention.domain.customer_pages import without_tokens
 from retention.domain.dates import Calendar, Period, date_in

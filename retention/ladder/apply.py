@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from retention.actions import lifecycle as actions
 from retention.actions import offers
 from retention.cases import lifecycle as cases
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.domain.actions import OPEN_ACTION_STATES, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from retention.db.models import Confirmation
+from retention.db.models.work.cases import Confirmation
 from retention.domain.stages import PlaybookName
 
 Key = tuple[str, PlaybookName]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from retention.actions import escalation, offers
 from retention.actions import lifecycle as actions
-from retention.db.models import Case
+from retention.db.models.work.cases import Case
 from retention.db.queries import cases as case_queries
 from retention.domain import keys
 from retention.domain.decision_kinds import DecisionKind

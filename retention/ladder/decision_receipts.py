@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import canonical, plain, sha256
-from retention.db.chain import Entry, record
-from retention.db.models import Receipt
+from retention.db.models.work.actions import Receipt
+from retention.db.recording import Entry, record
 from retention.domain import keys
 from retention.domain.decision_kinds import DecisionKind
 from retention.domain.decisions import Decision

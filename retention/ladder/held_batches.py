@@ -7,9 +7,9 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Batch
+from retention.db.models.runs import Batch
 from retention.db.queries.by_id import only
+from retention.db.recording import Entry, record
 from retention.domain import keys
 from retention.domain.limits import ADVERSE_EFFECTS, BATCH_MOVES, BatchState, OverCap
 from retention.domain.people import Permission, Person, refuse, require, require_reason

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Holdout
+from retention.db.models.exemptions import Holdout
 from retention.db.seals import touch
 from retention.domain.holdouts import Arm, Groups, draw_arm
 from retention.domain.stages import PlaybookName

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Confirmation, GateOverride
+from retention.db.models.runs import GateOverride
+from retention.db.models.work.cases import Confirmation
 from retention.domain.entry_doubt import ENTRY, too_many
 from retention.domain.limits import Limits
 from retention.domain.playbook import ENTRY as CONDITION

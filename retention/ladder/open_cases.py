@@ -9,7 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Case, Handover, Message, Offer, Rendering, Waiver
+from retention.db.models.exemptions import Handover, Waiver
+from retention.db.models.work.actions import Action, Offer, Rendering
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.cases import CaseState
 from retention.domain.handovers import HandoverState

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from retention.actions import proposing
 from retention.actions.proposing import Work
 from retention.actions.step_terms import terms_of
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.domain.actions import ActionKind, ActionState, Part, Purpose
 from retention.domain.dates import Calendar, Period
 from retention.domain.errors import TemplateError

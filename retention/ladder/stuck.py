@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Receipt
+from retention.db.models.work.actions import Receipt
 from retention.domain.actions import OPEN_ACTION_STATES
 from retention.domain.decision_kinds import DecisionKind
 from retention.domain.waits import STUCK, is_in_vain, waiting_since

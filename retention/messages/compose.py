@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from retention.db.models import Action, Rendering
+from retention.db.models.work.actions import Action, Rendering
 from retention.domain.actions import ActionKind
 from retention.domain.errors import TemplateError
 from retention.domain.messages import MessageClass

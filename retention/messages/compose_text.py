@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from retention.db.models import Action, Rendering
+from retention.db.models.work.actions import Action, Rendering
 from retention.domain.gateways import MARK
 from retention.domain.people import Person
 from retention.messages.locale import place_of, zone_of

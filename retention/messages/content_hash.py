@@ -8,7 +8,7 @@ of it: nobody knows that day yet (decision 27).
 import hashlib
 
 from retention.db.canonical import canonical
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 
 
 def content_of(action: Action) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import sha256
-from retention.db.models import CustomerLink
+from retention.db.models.customer_pages import CustomerLink
 from retention.db.seals import touch
 from retention.domain.customer_pages import LASTS, PagePurpose
 

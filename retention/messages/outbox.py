@@ -7,7 +7,8 @@ from datetime import date, datetime
 from sqlalchemy import bindparam, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Message
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.db.seals import touch
 from retention.domain import keys
 from retention.domain.messages import (

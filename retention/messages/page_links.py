@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.domain.actions import ActionKind
 from retention.domain.customer_pages import PagePurpose
 from retention.domain.messages import MessageClass

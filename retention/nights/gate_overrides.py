@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import GateOverride, Run
+from retention.db.models.runs import GateOverride, Run
+from retention.db.recording import Entry, record
 from retention.domain.documents import current_summary
 from retention.domain.entry_doubt import ENTRY
 from retention.domain.errors import NotFoundError

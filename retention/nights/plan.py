@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session, joinedload
 from retention.answers.survey_answers import answers_until
 from retention.db import schema
 from retention.db.canonical import canonical, sha256
-from retention.db.models import Action, Message, Receipt, Run
+from retention.db.models.runs import Run
+from retention.db.models.work.actions import Action, Receipt
+from retention.db.models.work.messages import Message
 from retention.db.session import make_engine, reading, trying
 from retention.delivery import selection as rounds
 from retention.domain.actions import ActionState

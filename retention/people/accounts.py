@@ -7,8 +7,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import sha256
-from retention.db.chain import Entry, record
-from retention.db.models import Account, SignInAttempt
+from retention.db.models.console import Account, SignInAttempt
+from retention.db.recording import Entry, record
 from retention.domain.errors import NotAllowedError
 from retention.domain.people import Person, Team
 from retention.people import passwords

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Action, Delegation
+from retention.db.models.team import Delegation
+from retention.db.recording import Entry, record
 from retention.domain.approving import StandIn
 from retention.domain.people import Permission, Person, Role
 
-if TYPE_CHECKING:  # who only lists reads no policy
+if TYPE_CHECKING:  # who only lists reads no policy and no action
+    from retention.db.models.work.actions import Action
     from retention.policies.load import Policies
 
 NEVER_DEPUTIES = frozenset({Role.OPS, Role.AUDITOR})
@@ -30,7 +31,7 @@ class Author:
     now: datetime
     on: date
 
-    def tell(self, session: Session, kind: str, action: Action, **said: object) -> None:
+    def tell(self, session: Session, kind: str, action: "Action", **said: object) -> None:
         """Record what was done with an action."""
         document = {"by": self.name, "stage": action.stage, **said}
         entry = Entry(self.now, kind, f"action {action.id}", document, action.customer_id)
@@ -52,7 +53,7 @@ class Actor:
         """Who this is in records."""
         return Author(self.person.person_id, self.now, self.on)
 
-    def tell(self, session: Session, kind: str, action: Action, **said: object) -> None:
+    def tell(self, session: Session, kind: str, action: "Action", **said: object) -> None:
         """Record what this person did with an action."""
         self.author.tell(session, kind, action, **said)
 

@@ -5,8 +5,8 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Delegation
+from retention.db.models.team import Delegation
+from retention.db.recording import Entry, record
 from retention.domain.errors import NotFoundError
 from retention.domain.people import Person, Role, refuse, require_reason
 from retention.people.actor import NEVER_DEPUTIES, Actor

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from retention.db.models import SavedView
+from retention.db.models.console import SavedView
 from retention.domain.people import refuse
 
 _MOST, _LONGEST, _LONGEST_QUERY = 30, 60, 500

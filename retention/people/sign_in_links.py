@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import sha256
-from retention.db.models import SignInLink
+from retention.db.models.console import SignInLink
 from retention.people import accounts
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import sha256
-from retention.db.models import WebSession
+from retention.db.models.console import WebSession
 from retention.people import accounts
 
 IDLE, LONGEST = timedelta(hours=1), timedelta(hours=12)

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.db.session import reading
 from retention.demo.simulation import (
     Simulation,

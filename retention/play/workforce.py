@@ -11,7 +11,7 @@ from retention.actions import needed, offers
 from retention.bootstrap import Application
 from retention.cases import waivers
 from retention.clock import utc_now
-from retention.db.models import Action, Offer
+from retention.db.models.work.actions import Action, Offer
 from retention.db.session import writing
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.dates import date_in

@@ -7,7 +7,10 @@ from datetime import date
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Approval, Case, Holdout, Message
+from retention.db.models.exemptions import Holdout
+from retention.db.models.work.actions import Action, Approval
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.holdouts import Arm

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.db.queries import cases as case_queries
 from retention.domain.actions import ActionState, Purpose
 from retention.domain.forms import TALKED

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Run
+from retention.db.models.runs import Run
 from retention.db.queries import cases as case_queries
 from retention.domain.errors import NotFoundError
 from retention.domain.scores import BY_NAME, OWN_PREFIX, TOTALS, parts_of

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlglot import expressions as exp
 
-from retention.db.models import Confirmation, Holdout
+from retention.db.models.exemptions import Holdout
+from retention.db.models.work.cases import Confirmation
 from retention.db.queries import cases as case_queries
 from retention.domain.cases import CaseState
 from retention.domain.errors import NotFoundError

@@ -16,7 +16,8 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Case, CaseEvent, Holdout
+from retention.db.models.exemptions import Holdout
+from retention.db.models.work.cases import Case, CaseEvent
 from retention.domain.cases import CaseEventKind
 from retention.domain.errors import NotFoundError
 from retention.domain.holdouts import Arm

@@ -14,7 +14,7 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Case
+from retention.db.models.work.cases import Case
 from retention.domain.cases import CaseState
 from retention.domain.stages import PlaybookName
 from retention.safeguards import kill_switch as switches

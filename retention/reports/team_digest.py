@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.actions.approval import editors_of
 from retention.actions.needed import slots_of, still_needed
-from retention.db.models import Action, Message
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.delivery import circuit_breaker as health
 from retention.domain.actions import ActionState
 from retention.domain.dates import date_in

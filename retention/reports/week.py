@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from retention.db.models import Action, Approval, Case, CaseEvent, Incoming, Message, Offer
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import Action, Approval, Offer
+from retention.db.models.work.cases import Case, CaseEvent
+from retention.db.models.work.messages import Message
 from retention.domain.actions import OPEN_ACTION_STATES, ActionState
 from retention.domain.cases import CaseEventKind, CaseState
 from retention.domain.incoming import IncomingKind

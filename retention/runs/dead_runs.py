@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Run
+from retention.db.models.runs import Run
+from retention.db.recording import Entry, record
 from retention.domain.runs import RunState
 from retention.runs import ledger
 

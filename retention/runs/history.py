@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Round, Run
+from retention.db.models.runs import Round, Run
 from retention.domain.documents import current_summary, why_of
 from retention.domain.errors import NotFoundError
 from retention.domain.runs import RunState

@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Run
+from retention.db.models.runs import Run
+from retention.db.recording import Entry, record
 from retention.domain.documents import SUMMARY, current_summary, stamped
 from retention.domain.errors import RunLockedError, RunRefusedError
 from retention.domain.runs import RUN_MOVES, RunState

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from retention.db.models import Round
+from retention.db.models.runs import Round
 from retention.domain.runs import RoundState
 
 _KEPT = timedelta(days=400)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import Run
+from retention.db.models.runs import Run
 from retention.domain.documents import current_summary
 from retention.domain.entry_doubt import ENTRY
 from retention.domain.runs import RunState

@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import bindparam, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState, Purpose
 from retention.domain.customer_pages import topic_scope
 from retention.domain.exclusions import Exclusion, ExclusionKind, in_force

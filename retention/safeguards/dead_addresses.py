@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import DeadAddress, DeliveryAttempt, Message, Rendering
+from retention.db.models.incoming import DeadAddress
+from retention.db.models.work.actions import Rendering
+from retention.db.models.work.messages import DeliveryAttempt, Message
+from retention.db.recording import Entry, record
 from retention.domain.errors import NotFoundError
 from retention.domain.people import Permission, Person, require, require_reason
 from retention.domain.sending import DeadAtOnce

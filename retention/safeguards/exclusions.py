@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Exclusion as ExclusionRow
+from retention.db.models.exemptions import Exclusion as ExclusionRow
+from retention.db.recording import Entry, record
 from retention.domain.errors import NotAllowedError, NotFoundError
 from retention.domain.exclusions import (
     ALL,

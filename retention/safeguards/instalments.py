@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Exclusion, InstalmentPlan
+from retention.db.models.customer_pages import InstalmentPlan
+from retention.db.models.exemptions import Exclusion
+from retention.db.recording import Entry, record
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.instalments import PLAN_MOVES, Plan, PlanState
 from retention.domain.people import refuse

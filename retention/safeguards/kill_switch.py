@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import Switch
+from retention.db.models.runs import Switch
+from retention.db.recording import Entry, record
 from retention.domain.actions import ActionKind
 from retention.domain.errors import NotFoundError
 from retention.domain.people import Permission, Person, require, require_reason

@@ -13,8 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import plain
-from retention.db.chain import Entry, record
-from retention.db.models import Exclusion, Preference
+from retention.db.models.customer_pages import Preference
+from retention.db.models.exemptions import Exclusion
+from retention.db.recording import Entry, record
 from retention.domain.customer_pages import TOPICS, topic_scope
 from retention.domain.exclusions import ALL, ExclusionKind, ExclusionReason
 from retention.domain.messages import MessageClass

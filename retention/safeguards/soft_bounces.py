@@ -3,7 +3,8 @@
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from retention.db.models import DeliveryAttempt, Message, Rendering
+from retention.db.models.work.actions import Rendering
+from retention.db.models.work.messages import DeliveryAttempt, Message
 from retention.domain.messages import AttemptStage, MessageState
 
 

@@ -22,7 +22,7 @@ from retention.actions import approval
 from retention.audit import looks
 from retention.bootstrap import Application
 from retention.clock import utc_now
-from retention.db.models import Account, WebSession
+from retention.db.models.console import Account, WebSession
 from retention.db.session import reading, writing
 from retention.domain.errors import NotAllowedError, NotFoundError, RetentionError
 from retention.domain.people import Role

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from retention.clock import utc_now
-from retention.db.models import ApiKey
+from retention.db.models.customer_pages import ApiKey
 from retention.db.session import reading, writing
 from retention.domain.errors import NotAllowedError
 from retention.events import api_keys

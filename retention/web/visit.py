@@ -13,7 +13,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from retention.audit import looks
 from retention.bootstrap import Application
-from retention.db.models import Account, Action, WebSession
+from retention.db.models.console import Account, WebSession
+from retention.db.models.work.actions import Action
 from retention.domain.dates import date_in
 from retention.domain.people import Person, Role
 from retention.people.actor import Actor

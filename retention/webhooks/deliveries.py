@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from retention.db.chain import Entry, record
-from retention.db.models import WebhookDelivery, WebhookEvent
+from retention.db.models.customer_pages import WebhookDelivery, WebhookEvent
+from retention.db.recording import Entry, record
 from retention.domain.errors import NotFoundError
 from retention.domain.people import Permission, Person, require
 from retention.domain.webhooks import GONE, Receiver, next_wait

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import plain, sha256
-from retention.db.models import WebhookEvent
+from retention.db.models.customer_pages import WebhookEvent
 
 
 class EventKind(StrEnum):

@@ -7,7 +7,8 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 from starlette.applications import Starlette
 
-from retention.db.models import Action, Approval, Case
+from retention.db.models.work.actions import Action, Approval
+from retention.db.models.work.cases import Case
 from retention.db.session import reading
 from retention.domain.actions import ActionState
 from tests.browser.conftest import SignIn

@@ -7,7 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from retention.clock import travel
-from retention.db.models import Exclusion, Offer, Submission
+from retention.db.models.customer_pages import Submission
+from retention.db.models.exemptions import Exclusion
+from retention.db.models.work.actions import Offer
 from retention.domain.offers import OfferState
 from retention.web.app import create_app
 from tests.browser.test_console import AXE

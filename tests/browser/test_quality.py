@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.domain.actions import ActionKind
 from retention.domain.people import Person, Role
 from retention.messages.compose import compose

@@ -9,7 +9,10 @@ from starlette.applications import Starlette
 
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Action, Case, GateOverride, Handover, Waiver
+from retention.db.models.exemptions import Handover, Waiver
+from retention.db.models.runs import GateOverride
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.db.session import reading
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState

@@ -10,7 +10,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from retention.clock import travel, utc_now
-from retention.db.models import Action, Approval, AuditEvent, Draft, Message
+from retention.db.models.audit import AuditEvent
+from retention.db.models.console import Draft
+from retention.db.models.work.actions import Action, Approval
+from retention.db.models.work.messages import Message
 from retention.db.queries import actions as queries
 from retention.db.session import reading
 from retention.domain.actions import ActionState

@@ -8,7 +8,8 @@ from email import message_from_bytes, policy
 from sqlalchemy import select
 from starlette.applications import Starlette
 
-from retention.db.models import AuditEvent, Rendering
+from retention.db.models.audit import AuditEvent
+from retention.db.models.work.actions import Rendering
 from retention.db.queries import actions as queries
 from retention.db.session import reading
 from tests.factories.consoles import ConsoleWorld, signed_in, token_of

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from retention.clock import travel, utc_now
-from retention.db.models import Account, SignInAttempt, SignInLink, WebSession
+from retention.db.models.console import Account, SignInAttempt, SignInLink, WebSession
 from retention.db.session import reading, writing
 from retention.people import accounts, passwords, web_sessions
 from retention.people.sign_in_links import LinkPurpose

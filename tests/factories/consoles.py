@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from retention.bootstrap import Application
 from retention.clock import travel, utc_now
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.domain.limits import BatchState

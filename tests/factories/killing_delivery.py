@@ -24,7 +24,8 @@ from sqlalchemy import select, update
 from retention.audit import verify as audit
 from retention.bootstrap import get_application
 from retention.clock import travel
-from retention.db.models import DeliveryAttempt, Message, Rendering
+from retention.db.models.work.actions import Rendering
+from retention.db.models.work.messages import DeliveryAttempt, Message
 from retention.db.session import reading, writing
 from retention.delivery import worker
 from retention.domain.messages import MessageState, SendPolicy

@@ -14,7 +14,7 @@ from retention.actions import needed
 from retention.audit.fingerprint import fingerprint
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.people.actor import Actor

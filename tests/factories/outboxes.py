@@ -12,7 +12,9 @@ from retention.actions.step_terms import terms_of
 from retention.bootstrap import Application
 from retention.cases import lifecycle as cases
 from retention.clock import travel
-from retention.db.models import Action, Case, Message, Rendering
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.db.queries import actions as queries
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState

@@ -12,7 +12,9 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from retention.clock import travel
-from retention.db.models import Action, Base, Message
+from retention.db.models.every import Base
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.messages import customer_links

@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
 from retention.bootstrap import Application, build_application
-from retention.db.models import Action, Message
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.db.queries import actions as queries
 from retention.db.session import make_engine, reading, writing
 from retention.delivery import attempts, last_check

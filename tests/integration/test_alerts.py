@@ -10,7 +10,8 @@ from sqlalchemy import update
 from retention.alerts import open_alerts
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Message, Run
+from retention.db.models.runs import Run
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.delivery import circuit_breaker
 from retention.domain.alerts import AlertRules, Trouble, TroubleKind

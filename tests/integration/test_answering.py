@@ -21,7 +21,8 @@ from retention.actions.call_script import script_of
 from retention.bootstrap import Application
 from retention.cli.queue_calls_letters import moment_of
 from retention.clock import travel
-from retention.db.models import Action, Message, Rendering
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.errors import NotAllowedError

@@ -1,12 +1,17 @@
 """The command line as a process: one JSON document, stable exit codes, errors that help."""
 
+import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from retention.cli.app import app
-from tests.conftest import NIGHT, ROOT
+from retention.cli.commands import COMMANDS
+from tests.conftest import NIGHT
 from tests.factories.commands import answer, retention
+from tests.factories.databases import migrated_sqlite
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -30,9 +35,16 @@ def home(tmp_path: Path) -> Path:
 
 def test_help_names_every_command(home: Path) -> None:
     shown = retention("--help", cwd=home).stdout
-    for command in app.registered_commands:
-        assert f" {command.name} " in shown
-    assert " queue " in shown
+    for name in (*COMMANDS, "queue", "webhook"):
+        assert f" {name} " in shown
+    assert "--install-completion" in shown
+    unknown = retention("quue", cwd=home)
+    assert unknown.returncode == 2
+    assert "Did you mean 'queue'?" in unknown.stderr
+    for name in COMMANDS:
+        asked = retention(name, "--help", cwd=home)
+        assert asked.returncode == 0, asked.stderr
+        assert f" {name} " in asked.stdout
 
 
 @pytest.mark.gate
@@ -171,13 +183,26 @@ def test_every_kind_of_demo_data_is_written(home: Path) -> None:
         assert answer(done)["rows"]["customers"] == 50
 
 
-def test_the_command_answers_help_without_heavy_imports() -> None:
-    import subprocess
-    import sys
+HEAVY = ("pandas", "prefect", "duckdb", "matplotlib", "pyarrow", "numpy", "sqlglot", "alembic")
 
-    code = ("import sys, retention.cli.app; print([m for m in ('pandas', 'prefect', 'sqlalchemy', "
-            "'duckdb', 'matplotlib', 'pyarrow') if m in sys.modules])")  # fmt: skip
+
+def imported_by(arguments: str, home: Path, names: tuple[str, ...]) -> list[str]:
+    """Which of these modules a command has imported when it ends well."""
+    code = (f"import atexit, sys; sys.argv = 'retention {arguments}'.split(); atexit.register("
+            f"lambda: print('\\n', [m for m in {names} if m in sys.modules])); "
+            "from retention.cli.main import main; main()")  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+        [sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True,
+        env=os.environ | {"RETENTION_STATE_DIR": str(home)},
+    )  # fmt: skip
+    found: list[str] = ast.literal_eval(done.stdout.splitlines()[-1].strip())
+    return found
+
+
+def test_a_command_imports_what_it_needs(home: Path) -> None:
+    """Who asks for help waits for no database, and who lists for no mathematics."""
+    migrated_sqlite(home / "retention.db")
+    assert imported_by("--help", home, (*HEAVY, "sqlalchemy")) == []
+    for lists in ("team show", "outbox list"):
+        assert imported_by(lists, home, (*HEAVY, "retention.db.seals")) == []
+    assert imported_by("queue list", home, HEAVY) == ["duckdb"], "names are in the snapshot only"

@@ -17,7 +17,10 @@ from retention.actions import approval as approvals
 from retention.actions import completion as completing
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering, Run
+from retention.db.models.runs import Run
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import DeliveryAttempt, Message
 from retention.db.queries import actions as queries
 from retention.db.session import reading, writing
 from retention.delivery import attempts, canaries, last_check

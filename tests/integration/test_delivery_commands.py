@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select, update
 
 from retention.bootstrap import Application
-from retention.db.models import Action, Message, Rendering
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.messages import Message
 from retention.db.session import writing
 from retention.domain.actions import ActionKind
 from retention.domain.messages import MessageState

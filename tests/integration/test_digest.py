@@ -7,7 +7,8 @@ from sqlalchemy import select, update
 
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Action, Message
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.delivery import circuit_breaker as health
 from retention.domain.messages import MessageState

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Case
+from retention.db.models.work.cases import Case
 from retention.db.session import reading
 from retention.domain.scores import BY_NAME, MONEY_FEATURES
 from retention.reports.explain import explain

@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from retention.audit import verify as audit
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import Action, Case, DeliveryAttempt, Message, Rendering
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import DeliveryAttempt, Message
 from retention.db.session import reading, writing
 from retention.delivery import circuit_breaker as health
 from retention.domain.errors import TemplateError

@@ -16,7 +16,8 @@ from _pytest.mark.structures import ParameterSet
 from sqlalchemy import func, select, update
 
 from retention.bootstrap import Application, build_application
-from retention.db.models import Action, Case, CaseEvent
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case, CaseEvent
 from retention.db.session import make_engine, reading, writing
 from retention.domain.actions import ActionState, Purpose
 from retention.domain.cases import CaseState

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from retention.audit import verify as audit
 from retention.db.chain import cover
-from retention.db.models import AuditEvent, Base
+from retention.db.models.audit import AuditEvent
+from retention.db.models.every import Base
 from retention.db.session import reading, writing
 from retention.domain.exclusions import ExclusionKind, ExclusionReason
 from retention.safeguards import exclusions

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import update
 
 from retention.bootstrap import Application
-from retention.db.models import Action, Message
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.domain.messages import MessageState

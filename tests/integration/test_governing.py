@@ -22,19 +22,12 @@ from retention.audit import erasure
 from retention.audit import verify as audit
 from retention.cases import handovers, waivers
 from retention.db.chain import head_of
-from retention.db.models import (
-    Action,
-    Approval,
-    AuditEvent,
-    AuditRecord,
-    Batch,
-    Case,
-    Holdout,
-    Message,
-    Offer,
-    Receipt,
-    Rendering,
-)
+from retention.db.models.audit import AuditEvent, AuditRecord
+from retention.db.models.exemptions import Holdout
+from retention.db.models.runs import Batch
+from retention.db.models.work.actions import Action, Approval, Offer, Receipt, Rendering
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.db.queries import actions as action_queries
 from retention.db.queries.cases import open_case_of
 from retention.db.session import reading, writing

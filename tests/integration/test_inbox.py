@@ -20,16 +20,11 @@ from retention.actions import told_to_team
 from retention.alerts import troubles
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import (
-    Action,
-    AuditEvent,
-    Comment,
-    DeadAddress,
-    Exclusion,
-    Incoming,
-    Message,
-    Rendering,
-)
+from retention.db.models.audit import AuditEvent
+from retention.db.models.exemptions import Exclusion
+from retention.db.models.incoming import DeadAddress, Incoming
+from retention.db.models.work.actions import Action, Comment, Rendering
+from retention.db.models.work.messages import Message
 from retention.db.queries import actions as queries
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState

@@ -21,7 +21,11 @@ from retention.actions import offers
 from retention.audit import verify as audit
 from retention.audit.replay_decisions import replay_receipts
 from retention.cases import waivers
-from retention.db.models import Action, Batch, Case, Message, Receipt, Waiver
+from retention.db.models.exemptions import Waiver
+from retention.db.models.runs import Batch
+from retention.db.models.work.actions import Action, Receipt
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.approving import ReasonCode

@@ -11,7 +11,10 @@ from sqlalchemy import func, select
 
 from retention.bootstrap import Application
 from retention.clock import business_date, travel
-from retention.db.models import Action, Case, Holdout, Run, Switch
+from retention.db.models.exemptions import Holdout
+from retention.db.models.runs import Run, Switch
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.db.session import reading, writing
 from retention.domain.errors import PlanStaleError, RunLockedError, RunRefusedError
 from retention.domain.holdouts import Arm

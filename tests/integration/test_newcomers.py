@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from retention.db.models import Case, Confirmation
+from retention.db.models.work.cases import Case, Confirmation
 from retention.db.session import reading, writing
 from retention.domain.errors import NotFoundError
 from retention.domain.people import Role

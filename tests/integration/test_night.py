@@ -13,7 +13,10 @@ from sqlalchemy.orm import joinedload
 
 from retention.bootstrap import Application
 from retention.clock import travel, utc_now
-from retention.db.models import Action, Case, CaseEvent, Confirmation, Message, Receipt, Run
+from retention.db.models.runs import Run
+from retention.db.models.work.actions import Action, Receipt
+from retention.db.models.work.cases import Case, CaseEvent, Confirmation
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
@@ -260,7 +263,7 @@ def test_a_case_that_ends_takes_its_queued_message_along(shop: Application) -> N
             "    AND coalesce(overdue_amount, 0) = 0",
             f"customer_id = '{case.customer_id}'",
         )
-        from retention.db.models import PlaybookVersion
+        from retention.db.models.work.cases import PlaybookVersion
 
         session.get_one(PlaybookVersion, case.version).document = changed
         shop.policies.playbooks.clear()

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select, update
 
 from retention.bootstrap import Application
-from retention.db.models import Action, DeliveryAttempt, Message, Rendering
+from retention.db.models.work.actions import Action, Rendering
+from retention.db.models.work.messages import DeliveryAttempt, Message
 from retention.db.session import reading, writing
 from retention.delivery import circuit_breaker as health
 from retention.delivery import settle_by_hand as settling

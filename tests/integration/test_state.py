@@ -16,7 +16,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from retention.db import schema
-from retention.db.models import Base
+from retention.db.models.every import Base
 from retention.db.session import make_engine, reading, writing
 from retention.db.types import Money, UtcDateTime
 from retention.demo.data import write_company

@@ -12,7 +12,9 @@ from sqlalchemy import func, select
 
 from retention.bootstrap import Application
 from retention.clock import utc_now
-from retention.db.models import Action, Case, GateOverride, Offer, Run
+from retention.db.models.runs import GateOverride, Run
+from retention.db.models.work.actions import Action, Offer
+from retention.db.models.work.cases import Case
 from retention.db.session import reading, writing
 from retention.domain.errors import ConfigError, NotAllowedError, NotFoundError
 from retention.domain.gates import Guards, Trip

@@ -24,7 +24,9 @@ from retention.audit import verify as audit
 from retention.audit.replay_decisions import replay_receipts
 from retention.bootstrap import Application
 from retention.db import schema
-from retention.db.models import Action, AgreedCall, Case, Receipt, Run
+from retention.db.models.runs import Run
+from retention.db.models.work.actions import Action, AgreedCall, Receipt
+from retention.db.models.work.cases import Case
 from retention.db.session import make_engine, reading, writing
 from retention.demo.data import write_company
 from retention.domain.actions import Purpose

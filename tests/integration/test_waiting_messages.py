@@ -12,7 +12,8 @@ from retention.actions.views import decided
 from retention.bootstrap import Application
 from retention.cli.queue_printing import leaving
 from retention.clock import travel
-from retention.db.models import Action, Message, Offer, Rendering
+from retention.db.models.work.actions import Action, Offer, Rendering
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.delivery import settle_by_hand as settling
 from retention.delivery.last_check import Rules

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from retention.actions.background import background_of
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState, Purpose
 from retention.domain.cases import CaseState

@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from retention.db.models import (
-    Action,
-    AgreedCall,
-    Exclusion,
-    Incoming,
-    InstalmentPlan,
-    Offer,
-    Submission,
-    WebhookEvent,
-)
+from retention.db.models.customer_pages import InstalmentPlan, Submission, WebhookEvent
+from retention.db.models.exemptions import Exclusion
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import Action, AgreedCall, Offer
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState, Purpose
 from retention.domain.exclusions import ExclusionReason

@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from retention.audit.verify import verify
 from retention.clock import travel
-from retention.db.models import Action, Case, InstalmentPlan, Offer, WebhookDelivery
+from retention.db.models.customer_pages import InstalmentPlan, WebhookDelivery
+from retention.db.models.work.actions import Action, Offer
+from retention.db.models.work.cases import Case
 from retention.db.session import reading
 from retention.demo.gateway import DemoGateway
 from retention.domain.webhooks import Receiver

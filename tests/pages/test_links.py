@@ -10,16 +10,11 @@ import pytest
 
 from retention.audit.fingerprint import fingerprint
 from retention.clock import travel
-from retention.db.models import (
-    Action,
-    CustomerLink,
-    Exclusion,
-    Incoming,
-    Message,
-    Offer,
-    Rendering,
-    Submission,
-)
+from retention.db.models.customer_pages import CustomerLink, Submission
+from retention.db.models.exemptions import Exclusion
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import Action, Offer, Rendering
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.delivery.end_links import end_links
 from retention.domain.actions import ActionState

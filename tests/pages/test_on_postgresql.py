@@ -12,7 +12,11 @@ from sqlalchemy import Engine, insert, select, text
 from retention.audit.verify import verify
 from retention.clock import travel
 from retention.db import schema
-from retention.db.models import AgreedCall, Base, Exclusion, Incoming, InstalmentPlan, Submission
+from retention.db.models.customer_pages import InstalmentPlan, Submission
+from retention.db.models.every import Base
+from retention.db.models.exemptions import Exclusion
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import AgreedCall
 from retention.db.session import make_engine, reading, writing
 from retention.events import api_keys
 from tests.conftest import PostgresDatabases

@@ -8,17 +8,16 @@ import pytest
 from sqlalchemy import insert, update
 
 from retention.audit.verify import verify
-from retention.db.models import (
-    Action,
+from retention.db.models.customer_pages import (
     ApiKey,
-    Exclusion,
-    Incoming,
     InstalmentPlan,
-    Offer,
     Preference,
     Submission,
     WebhookEvent,
 )
+from retention.db.models.exemptions import Exclusion
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import Action, Offer
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState, Purpose
 from retention.domain.customer_pages import without_tokens

@@ -15,15 +15,10 @@ from retention.alerts import open_alerts, troubles
 from retention.audit.verify import verify
 from retention.bootstrap import Application
 from retention.clock import travel
-from retention.db.models import (
-    Action,
-    Exclusion,
-    Message,
-    Offer,
-    ReceivedEvent,
-    WebhookDelivery,
-    WebhookEvent,
-)
+from retention.db.models.customer_pages import ReceivedEvent, WebhookDelivery, WebhookEvent
+from retention.db.models.exemptions import Exclusion
+from retention.db.models.work.actions import Action, Offer
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.demo.gateway import DemoGateway, Posted
 from retention.domain.actions import ActionState

@@ -12,7 +12,11 @@ from sqlalchemy.orm import joinedload
 
 from retention.actions import proposing
 from retention.clock import travel
-from retention.db.models import Case, DeadAddress, Message, Preference, Rendering
+from retention.db.models.customer_pages import Preference
+from retention.db.models.incoming import DeadAddress
+from retention.db.models.work.actions import Rendering
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.db.session import writing
 from retention.delivery.worker import PostOffice
 from retention.demo.gateway import DemoGateway, Posted

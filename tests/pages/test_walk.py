@@ -8,7 +8,8 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from retention.clock import travel
-from retention.db.models import Action, Message, Offer
+from retention.db.models.work.actions import Action, Offer
+from retention.db.models.work.messages import Message
 from retention.delivery.worker import PostOffice
 from retention.demo.catcher import MailCatcher
 from retention.domain.offers import OfferState

@@ -6,7 +6,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Enum
 
-from retention.db.models import Base
+from retention.db.models.every import Base
 from retention.db.types import Money, UtcDateTime
 
 

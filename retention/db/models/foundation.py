@@ -1,5 +1,6 @@
 """The base of all tables: constraint names, and how types are stored."""
 
+import enum
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -8,57 +9,6 @@ from sqlalchemy import JSON, MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 from retention.db.types import Money, UtcDateTime, by_value
-from retention.domain.actions import ActionKind, ActionState, Purpose
-from retention.domain.alerts import TroubleKind
-from retention.domain.approving import ReasonCode
-from retention.domain.cases import CaseEventKind, CaseState
-from retention.domain.customer_pages import Doubt, PagePurpose, Said
-from retention.domain.decision_kinds import DecisionKind
-from retention.domain.exclusions import ExclusionKind, ExclusionReason
-from retention.domain.handovers import HandoverState
-from retention.domain.holdouts import Arm
-from retention.domain.incoming import IncomingKind
-from retention.domain.instalments import PlanState
-from retention.domain.limits import BatchState
-from retention.domain.messages import MessageClass, MessageState, SendPolicy
-from retention.domain.offers import OfferKind, OfferState, VoidReason
-from retention.domain.people import Role
-from retention.domain.runs import RoundState, RunState
-from retention.domain.stages import PlaybookName, Stage
-from retention.domain.waivers import WaiverState
-
-_ENUMS = (
-    PlaybookName,
-    Stage,
-    CaseState,
-    CaseEventKind,
-    ActionKind,
-    Purpose,
-    ActionState,
-    DecisionKind,
-    MessageState,
-    MessageClass,
-    SendPolicy,
-    RunState,
-    RoundState,
-    TroubleKind,
-    Role,
-    ReasonCode,
-    ExclusionKind,
-    ExclusionReason,
-    HandoverState,
-    Arm,
-    IncomingKind,
-    BatchState,
-    OfferKind,
-    OfferState,
-    VoidReason,
-    WaiverState,
-    PagePurpose,
-    Said,
-    Doubt,
-    PlanState,
-)
 
 
 class Base(DeclarativeBase):
@@ -79,5 +29,5 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON,
         dict[str, str]: JSON,
         list[str]: JSON,
-        **{enum: by_value(enum) for enum in _ENUMS},
+        enum.Enum: by_value(enum.Enum),  # any enum of a column
     }

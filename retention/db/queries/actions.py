@@ -6,7 +6,8 @@ from datetime import date
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.db.queries.by_id import SHORTEST, named, only
 from retention.domain.actions import OPEN_ACTION_STATES, ActionState
 from retention.domain.stages import Stage

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models import AuditEvent, AuditRecord
+from retention.db.models.audit import AuditEvent, AuditRecord
 
 
 def newest(session: Session, customer_id: str | None, limit: int) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from datetime import date
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from retention.db.models import Action, Case, CaseEvent, PlaybookVersion
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case, CaseEvent, PlaybookVersion
 from retention.domain.cases import OUR_FAULT, CaseEventKind, CaseState
 from retention.domain.errors import NotFoundError
 from retention.domain.stages import PlaybookName

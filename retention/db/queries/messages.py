@@ -3,7 +3,8 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from retention.db.models import Action, Message
+from retention.db.models.work.actions import Action
+from retention.db.models.work.messages import Message
 from retention.db.queries.by_id import only
 from retention.domain.messages import CLAIMABLE_STATES, MessageState
 

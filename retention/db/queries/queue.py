@@ -7,7 +7,8 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select, true
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from retention.db.models import Action, Approval, Message, Rendering
+from retention.db.models.work.actions import Action, Approval, Rendering
+from retention.db.models.work.messages import Message
 from retention.domain.actions import SENT_KINDS, ActionKind, ActionState, Purpose
 from retention.domain.messages import CLAIMABLE_STATES
 from retention.domain.stages import Stage

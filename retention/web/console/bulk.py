@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from retention.actions import bulk_approval
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.queries import actions as action_queries
 from retention.domain.actions import ActionState
 from retention.domain.people import Permission, refuse

@@ -17,7 +17,10 @@ from retention.answers import submissions
 from retention.audit import erasure
 from retention.audit import export as exporting
 from retention.audit.looks import LOOKED
-from retention.db.models import Action, Case, Incoming, Message
+from retention.db.models.incoming import Incoming
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.db.queries.audit import newest
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState

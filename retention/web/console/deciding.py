@@ -20,7 +20,7 @@ from retention.actions import (
     told_to_team,
 )
 from retention.actions.leaving_times import departure
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.approving import ReasonCode
 from retention.domain.offers import Answer

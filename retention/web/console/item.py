@@ -16,7 +16,8 @@ from retention.actions.needed import slots_of
 from retention.actions.views import details
 from retention.answers import submissions
 from retention.answers.survey_answers import CAUSES
-from retention.db.models import Action, Case
+from retention.db.models.work.actions import Action
+from retention.db.models.work.cases import Case
 from retention.db.queries import actions as action_queries
 from retention.db.queries import cases as case_queries
 from retention.domain.actions import SENT_KINDS, ActionKind, ActionState

@@ -8,7 +8,7 @@ from markupsafe import escape
 from starlette.responses import HTMLResponse, Response
 
 from retention.actions.message_in_other_words import in_language
-from retention.db.models import Action, Rendering
+from retention.db.models.work.actions import Action, Rendering
 from retention.domain.actions import ActionKind
 from retention.domain.errors import NotFoundError
 from retention.messages.leaving import as_leaving, pdf_of

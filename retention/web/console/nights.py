@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from retention.cases import handovers, waivers
-from retention.db.models import Case
+from retention.db.models.work.cases import Case
 from retention.domain.errors import NotFoundError
 from retention.domain.handovers import HandoverState
 from retention.domain.people import Permission, Role, refuse

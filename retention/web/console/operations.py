@@ -11,7 +11,8 @@ from retention.actions import approval
 from retention.actions.leaving_times import openings
 from retention.audit import verify
 from retention.audit.replay_decisions import replay_receipts
-from retention.db.models import Case, Message, PlaybookVersion
+from retention.db.models.work.cases import Case, PlaybookVersion
+from retention.db.models.work.messages import Message
 from retention.db.queries import audit as audit_queries
 from retention.db.queries import messages as message_queries
 from retention.delivery import circuit_breaker, settle_by_hand

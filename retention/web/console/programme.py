@@ -10,7 +10,7 @@ from sqlalchemy import case, func, select
 from starlette.responses import Response
 
 from retention.actions.approval_statistics import how_people_decide
-from retention.db.models import Case
+from retention.db.models.work.cases import Case
 from retention.domain.cases import CaseState
 from retention.domain.people import Role
 from retention.domain.stages import LADDERS

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from retention.actions import queue_views
 from retention.actions.queue_views import PER_PAGE, SORTS
-from retention.db.models import Action
+from retention.db.models.work.actions import Action
 from retention.db.queries.queue import Filters
 from retention.domain.actions import ActionKind, Purpose
 from retention.domain.stages import ADVERSE_STAGES, Stage

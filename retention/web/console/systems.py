@@ -4,7 +4,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from retention.actions import offers
-from retention.db.models import ReceivedEvent
+from retention.db.models.customer_pages import ReceivedEvent
 from retention.web.visit import Visit
 from retention.webhooks import deliveries
 

@@ -19,7 +19,7 @@ from retention.answers.respondent import Respondent
 from retention.answers.submissions import how_many
 from retention.bootstrap import Application
 from retention.db.canonical import canonical, plain, sha256
-from retention.db.models import CustomerLink, Preference
+from retention.db.models.customer_pages import CustomerLink, Preference
 from retention.domain.customer_pages import PagePurpose
 from retention.safeguards import preferences
 from retention.web.customer import nonces

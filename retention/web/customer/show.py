@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from retention.actions.offers import answerable_until
 from retention.answers import call_slots, plan_answers, submissions
-from retention.db.models import Action, Submission
+from retention.db.models.customer_pages import Submission
+from retention.db.models.work.actions import Action
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.domain.customer_pages import PROTECTS, PagePurpose, Said

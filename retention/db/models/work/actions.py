@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from retention.db.models.cases import Case
 from retention.db.models.foundation import Base
-from retention.db.models.messages import Message
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.domain.actions import ActionKind, ActionState, Purpose
 from retention.domain.approving import ReasonCode
 from retention.domain.decision_kinds import DecisionKind
@@ -199,19 +199,3 @@ class Viewing(Base):
     person_id: Mapped[str] = mapped_column(primary_key=True)
     content_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     shown_at: Mapped[datetime]
-
-
-class Delegation(Base):
-    """Who acts for whom between two dates, both included."""
-
-    __tablename__ = "delegation"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    principal_id: Mapped[str] = mapped_column(index=True)
-    deputy_id: Mapped[str]
-    starts_on: Mapped[date]
-    ends_on: Mapped[date]
-    reason: Mapped[str]
-    author: Mapped[str]
-    created_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
