@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+from prefect.runtime import flow_run
 from sqlalchemy.exc import DBAPIError
 
 from retention.answers.survey_answers import answers_until
@@ -58,6 +59,8 @@ def claim_run(as_of: date, *, take_over: bool = False, late: str = "refuse") -> 
         today = date_in(now, shop.settings.timezone)
         lateness = Lateness(shop.policies.limits.late_days, late == "allow", late == "backfill")
         claim = runs.claim(session, FLOW, as_of, now, shop.lease, today=today, late=lateness)
+        if claim.done is None and not claim.skipped:
+            runs.note_flow_run(session, claim, flow_run.id)
     if claim.skipped:
         raise RunRefusedError(
             f"the night of {as_of}",

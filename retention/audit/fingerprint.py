@@ -10,7 +10,15 @@ from sqlalchemy.orm import Session
 from retention.db.models.every import Base
 
 _WHEN_IT_RAN = {
-    "run": {"id", "fence", "lease_until", "started_at", "finished_at", "taken_up_at"},
+    "run": {
+        "id",
+        "fence",
+        "lease_until",
+        "started_at",
+        "finished_at",
+        "taken_up_at",
+        "flow_run_id",
+    },
     "approval": {"id"},
 }
 

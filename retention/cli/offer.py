@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from retention.cli.acting import Note, Who, acting, choice, say
-from retention.terminal import AsJson
+from retention.terminal import AsJson, parse_day
 
 offers_app = typer.Typer(help="What customers say to a proposal.", no_args_is_help=True)
 
@@ -41,17 +41,22 @@ def answer(
 @offers_app.command("revise")
 def revise(
     action_id: Annotated[str, typer.Argument(help="The id of the proposal's action.")],
-    fee: Annotated[str, typer.Option(help="The fee you offer now, per month.")],
     who: Who,
+    fee: Annotated[str | None, typer.Option(help="The fee you offer now, per month.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The last day to accept it.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(help="The service or channel, in words.")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Propose another fee, for example the customer's own; somebody else approves the message."""
+    """Propose another fee, day or service; somebody else approves the new message."""
     from retention.actions.offer_revision import revise as revise_offer
+    from retention.domain.offer_revisions import Revision
 
+    wish = Revision(_money(fee), parse_day(until), service)
     with acting(who) as (shop, actor, session):
-        amount = _money(fee) or Decimal(0)
-        made = revise_offer(session, action_id, actor, amount, shop.sender, shop.folders)
+        made = revise_offer(session, action_id, actor, wish, shop.sender, shop.folders)
         number, version = made.id, made.offer.version if made.offer else 0
     say(
         {"action": number, "version": version},

@@ -38,7 +38,7 @@ SILENT: dict[type[m.Base], frozenset[str]] = {
     m.Receipt: frozenset(),
     m.ReceivedEvent: frozenset(),
     m.Rendering: frozenset(),
-    m.Run: frozenset({"lease_until"}),
+    m.Run: frozenset({"lease_until", "flow_run_id"}),
     m.Submission: frozenset(),
     m.Switch: frozenset(),
     m.Viewing: frozenset(),

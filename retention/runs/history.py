@@ -20,7 +20,8 @@ class Night:
     """One night in a line.
 
     `read` customers, `moved` cases that opened, moved on or closed, `held` effects that were over
-    their cap, `why` it is as it is; `rounds` of delivery since, and what they `sent`.
+    their cap, `why` it is as it is; `rounds` of delivery since, and what they
+    `sent`; `flow_run_id` is the run of Prefect that worked on it, where there was one.
     """
 
     as_of: date
@@ -34,6 +35,7 @@ class Night:
     why: str = ""
     rounds: int = 0
     sent: int = 0
+    flow_run_id: str | None = None
 
 
 def list_nights(session: Session, flow: str, limit: int) -> list[Night]:
@@ -78,6 +80,7 @@ def _night(run: Run, rounds: list[Round]) -> Night:
         why=why if run.taken_up_at is None else f"was taken up again. {why}".strip(),
         rounds=len(rounds),
         sent=sum(((r.summary or {}).get("states") or {}).get("sent", 0) for r in rounds),
+        flow_run_id=run.flow_run_id,
     )
 
 

@@ -127,6 +127,11 @@ def _skip(
     return RunClaim(run.id, run.fence, skipped=True)
 
 
+def note_flow_run(session: Session, claim_: RunClaim, flow_run_id: str | None) -> None:
+    """Write down in which run of Prefect a claimed date is worked on; None outside of one."""
+    require_held(session, claim_).flow_run_id = flow_run_id
+
+
 def renew(session: Session, claim_: RunClaim, now: datetime, lease: timedelta) -> None:
     """Hold a run for longer: its process is alive. Raises RunLockedError when it was taken over."""
     require_held(session, claim_).lease_until = now + lease

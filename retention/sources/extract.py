@@ -19,7 +19,7 @@ _ANNIVERSARY = (
     "{day} - CAST(created_on + to_years(CAST(nullif(date_sub('year', created_on, {day}), 0) "
     "AS INTEGER)) AS DATE)"
 )
-_MONTHS = 12
+_MONTHS, _MOST_CONTACTS = 12, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +199,19 @@ def _sorted(company: Company, table: str, order: str) -> pa.Table:
 
 
 def _people(company: Company, as_of: date) -> pa.Table:
-    """Return names, addresses and languages: personal data, kept apart from the scores."""
+    """Return names, addresses, languages and contacts: personal data, apart from the scores."""
     return company.db.sql(
         f"""
         SELECT customer_id, name, email, phone, language, country, timezone, kind,
-            account_manager, currency, address, marketing_consent
+            account_manager, currency, address, marketing_consent, known.contacts
         FROM customers
+        LEFT JOIN (
+            SELECT customer_id, list(
+                {{'name': name, 'role': role, 'email': email, 'phone': phone}}
+                ORDER BY role, name, email, phone
+            )[:{_MOST_CONTACTS}] AS contacts
+            FROM contacts GROUP BY customer_id
+        ) AS known USING (customer_id)
         WHERE created_on IS NULL OR created_on <= DATE '{as_of.isoformat()}'
         ORDER BY customer_id
         """,

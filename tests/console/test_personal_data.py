@@ -12,6 +12,7 @@ from retention.db.models.audit import AuditEvent
 from retention.db.models.work.actions import Rendering
 from retention.db.queries import actions as queries
 from retention.db.session import reading
+from retention.snapshots.customers import contacts_of
 from tests.factories.consoles import ConsoleWorld, signed_in, token_of
 from tests.factories.servers import ScriptedServer
 
@@ -32,6 +33,7 @@ def test_ops_export_what_is_kept_of_a_customer(world: ConsoleWorld, app: Starlet
     assert answer.status_code == 200
     found = json.loads(answer.text)
     assert found["newest_night"]["name"] == f"Ana Peña {customer}"
+    assert [one["name"] for one in found["contacts"]] == ["Luis Gil"]
     assert any("su contrato termina" in row["subject"] for row in found["rendering"])
     assert {row["customer_id"] for row in found["action"]} == {customer}
     assert len(found["message"]) > 1
@@ -55,7 +57,9 @@ def test_a_director_erases_after_typing_the_id(world: ConsoleWorld, app: Starlet
     assert diana.post(f"/customers/{customer}/hold", data=asked | hold).status_code == 303
     world.night(2)
     world.write_what_pages_read()
+    assert "Luis Gil" in diana.get(f"/customers/{customer}").text
     assert diana.post(path, data=asked | {"confirm": customer}).status_code == 303
+    assert contacts_of(world.shop.folders.snapshots, customer) == []
     with reading(world.shop.engine) as session:
         assert session.get_one(Rendering, action_id).subject == "erased"
     assert customer not in diana.get(f"/customers?q={customer}").text.split("customers found")[-1]

@@ -56,6 +56,7 @@ _TYPES = {
 SCHEMA = pa.schema([(column.name, _TYPES[column.kind]) for column in SCORE_COLUMNS])
 _PEOPLE = ("customer_id", "name", "email", "phone", "language", "country", "timezone", "kind",
            "account_manager", "currency", "address")  # fmt: skip
+_CONTACT = pa.struct([(name, pa.string()) for name in ("name", "role", "email", "phone")])
 
 
 @dataclass(slots=True)
@@ -126,6 +127,14 @@ class Somebody:
             "currency": "EUR",
             "address": "Calle Mayor 1\n28013 Madrid",
             "marketing_consent": None,
+            "contacts": [
+                {
+                    "name": "Luis Gil",
+                    "role": "billing",
+                    "phone": "+34 910 555 010",
+                    "email": f"facturas+{self.customer_id}@example.com",
+                }
+            ],
         }
 
 
@@ -137,8 +146,9 @@ def write_night(root: Path, as_of: date, people: list[Somebody], ties: list[Any]
     snapshots.write_shard(root, as_of, snapshots.SCORES, 0, rows)
     named = pa.Table.from_pylist(
         [p.person() for p in here],
-        schema=pa.schema([*((n, pa.string()) for n in _PEOPLE), ("marketing_consent", pa.bool_())]),
-    )
+        schema=pa.schema([*((n, pa.string()) for n in _PEOPLE), ("marketing_consent", pa.bool_()),
+                          ("contacts", pa.list_(_CONTACT))]),
+    )  # fmt: skip
     snapshots.write_shard(root, as_of, snapshots.PEOPLE, 0, named)
     pairs = pa.table(
         {

@@ -265,6 +265,7 @@ def test_at_its_minute_the_night_runs_and_the_delivery_after_it(served: Served) 
     (line,) = answer(served.retention("nights", "--json"))["nights"]
     assert (line["as_of"], line["state"], line["read"]) == (str(YESTERDAY), "completed", 150)
     assert line["rounds"] >= 1
+    assert line["flow_run_id"] == night["id"]
     again = answer(served.retention("nights", "show", str(YESTERDAY), "--json"))["night"]
     assert again["pull"]["customers"] == 150
     for run in (night, delivery):

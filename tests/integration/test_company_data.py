@@ -597,3 +597,20 @@ def test_a_credit_note_of_unknown_status_credits(tmp_path: Path) -> None:
     payments = PAID + "A,2026-06-21,1,\n"
     company = read(tmp_path, customers=people("A"), invoices=invoices, payments=payments)
     assert owes(features(company))["A"] == NOTHING
+
+
+def test_contacts_are_kept_with_the_names(tmp_path: Path) -> None:
+    """Who is known at a customer, by role; whose table names nobody has none."""
+    company = read(
+        tmp_path,
+        customers=people("A", "B"),
+        contacts="customer_id,name,role,email,phone\n"
+        "A,Luis Gil,technical,luis@a.example,\nA,Eva Sanz,billing,,+34 910 555 010\nX,No,one,,\n",
+    )
+    known = extract_features(company, AS_OF).people.to_pylist()
+    found = {row["customer_id"]: row["contacts"] for row in known}
+    assert found["B"] is None
+    assert found["A"] == [
+        {"name": "Eva Sanz", "role": "billing", "email": None, "phone": "+34 910 555 010"},
+        {"name": "Luis Gil", "role": "technical", "email": "luis@a.example", "phone": None},
+    ]

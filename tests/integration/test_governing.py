@@ -41,6 +41,7 @@ from retention.domain.holdouts import Arm
 from retention.domain.limits import BatchState
 from retention.domain.messages import MessageState
 from retention.domain.notices import NoticeRule, Proof
+from retention.domain.offer_revisions import Revision
 from retention.domain.offers import Answer, OfferState
 from retention.domain.stages import Stage
 from retention.ladder import held_batches as batches
@@ -523,6 +524,49 @@ def test_answers_to_an_offer(world: World) -> None:
     assert case_of(world).waiting_for == "offer_being_answered"
 
 
+def revise_it(world: World, action: Action, wish: Revision) -> Action:
+    """Let the owner of an offer propose something else."""
+    with writing(world.shop.engine) as session:
+        return revise(session, action.id, world.actor("marta"), wish,
+                      world.shop.sender, world.shop.folders)  # fmt: skip
+
+
+def test_an_offer_is_changed_before_anybody_has_seen_it(world: World) -> None:
+    """Its owner offers less, and for longer; the message with the old figures can leave no more."""
+    walk_to(world, Stage.RENEGOTIATE, "renegotiation_proposal")
+    action = waiting(world, template="renegotiation_proposal")
+    today = world.actor("marta").on
+    with pytest.raises(NotAllowedError, match="nothing would change"):
+        revise_it(world, action, Revision())
+    with pytest.raises(NotAllowedError, match="is about the price, not about a service"):
+        revise_it(world, action, Revision(detail="Basic"))
+    for days in (-400, 1, 400):
+        with pytest.raises(NotAllowedError, match="is not between .* Choose another day"):
+            revise_it(world, action, Revision(until=today + timedelta(days=days)))
+    with reading(world.shop.engine) as session:
+        later = session.scalars(select(Offer)).one().expires_on + timedelta(days=5)
+    new = revise_it(world, action, Revision(Decimal("51.00"), until=later))
+    with pytest.raises(NotAllowedError):
+        approve(world, action.id, "marta")
+    with pytest.raises(NotAllowedError, match="has written it"):
+        approve(world, new.id, "marta")
+    approve(world, new.id, "diana")
+    world.post("sent")
+    with reading(world.shop.engine) as session:
+        versions = session.scalars(select(Offer).order_by(Offer.version)).all()
+        assert [(o.state, o.void_reason) for o in versions] == [
+            (OfferState.VOIDED, "superseded"), (OfferState.SENT, None)
+        ]  # fmt: skip
+        assert (versions[1].new_fee, versions[1].expires_on) == (Decimal("51.00"), later)
+        assert session.get_one(Action, action.id).state is ActionState.SUPERSEDED
+        assert session.scalar(select(Message).where(Message.action_id == action.id)) is None
+        assert "51,00" in session.get_one(Rendering, new.id).text
+    world.night(1)
+    assert case_of(world).stage is Stage.RENEGOTIATE
+    with reading(world.shop.engine) as session:
+        assert not session.scalars(select(Action).where(Action.state == "pending_approval")).all()
+
+
 def test_a_counter_offer_is_answered_with_a_new_version(world: World) -> None:
     walk_to(world, Stage.RENEGOTIATE, "renegotiation_proposal")
     action = waiting(world, template="renegotiation_proposal")
@@ -530,9 +574,7 @@ def test_a_counter_offer_is_answered_with_a_new_version(world: World) -> None:
     world.post("sent")
 
     def revised(fee: str) -> Action:
-        with writing(world.shop.engine) as session:
-            return revise(session, action.id, world.actor("marta"), Decimal(fee),
-                          world.shop.sender, world.shop.folders)  # fmt: skip
+        return revise_it(world, action, Revision(Decimal(fee)))
 
     with writing(world.shop.engine) as session:
         found = action_queries.get(session, action.id, lock=True)

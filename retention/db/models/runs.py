@@ -15,7 +15,8 @@ from retention.domain.runs import RoundState, RunState
 class Run(Base):
     """One execution of a flow for one business date, with its lease and fence.
 
-    `taken_up_at` says when one whose process had died was started again by itself.
+    `taken_up_at` says when one whose process had died was started again by itself, `flow_run_id` is
+    the run of Prefect that worked on it last.
     """
 
     __tablename__ = "run"
@@ -31,6 +32,7 @@ class Run(Base):
     finished_at: Mapped[datetime | None]
     summary: Mapped[dict[str, Any] | None]
     taken_up_at: Mapped[datetime | None]
+    flow_run_id: Mapped[str | None] = mapped_column(String(36))
 
 
 class Round(Base):

@@ -36,7 +36,7 @@ from retention.reports.sentences import about_no_case
 from retention.reports.words import load_words
 from retention.safeguards import exclusions, instalments, preferences
 from retention.snapshots import store as snapshots
-from retention.snapshots.customers import profit_by_night
+from retention.snapshots.customers import contacts_of, profit_by_night
 from retention.web.console.csv import table_as_csv
 from retention.web.console.deciding import day_of, one_of
 from retention.web.console.item import seen_action, waterfall
@@ -74,6 +74,7 @@ def show_customer(visit: Visit) -> Response:
         found=found,
         owner=owner,
         known=visit.people.rows([customer_id]).get(customer_id, {}),
+        contacts=contacts_of(root, customer_id),
         waterfall=waterfall(found["scores"]),
         greatest=float(max((abs(v) for _, v in waterfall(found["scores"])), default=1)),
         changes=changes_of(visit.words, found["counterfactuals"]),

@@ -23,6 +23,7 @@ from retention.actions.leaving_times import departure
 from retention.db.models.work.actions import Action
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.approving import ReasonCode
+from retention.domain.offer_revisions import Revision
 from retention.domain.offers import Answer
 from retention.domain.people import refuse
 from retention.domain.stages import ADVERSE_STAGES, Stage
@@ -136,10 +137,13 @@ def answer_offer(visit: Visit) -> Response:
 
 
 def revise_offer(visit: Visit) -> Response:
-    """Propose another fee; somebody else approves the new message."""
-    fee = _amount(visit.typed("fee")) or Decimal(0)
+    """Propose another fee, day or service; somebody else approves the new message."""
+    until, detail = visit.typed("until"), visit.typed("detail")
+    wish = Revision(
+        _amount(visit.typed("fee")), day_of(until, "the day") if until else None, detail or None
+    )
     done = offer_revision.revise(
-        visit.session, seen_action(visit).id, visit.actor, fee, visit.shop.sender,
+        visit.session, seen_action(visit).id, visit.actor, wish, visit.shop.sender,
         visit.shop.folders,
     )  # fmt: skip
     return _stay(visit, done, "revised")

@@ -25,6 +25,7 @@ CODES: dict[str, str] = {
     "reassessment": N_("reassessment"), "conversation": N_("talk before the notice"),
     "retract_notice": N_("take a notice back"), "customer_reply": N_("customer answered"),
     "notice_check": N_("check a notice"), "final_settlement": N_("final settlement"),
+    "decision_maker": N_("decision maker"),
     "stuck": N_("goes no further"), "digest": N_("morning digest"), "ops_alert": N_("alert"),
     # purposes
     "step": N_("step"), "reply": N_("answer"), "handover": N_("hand-over"),
