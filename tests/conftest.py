@@ -42,17 +42,28 @@ keep_prefect_quiet(PREFECT_HOME)
 collect_less_often()
 atexit.register(shutil.rmtree, PREFECT_HOME, ignore_errors=True)
 LONG = [
+    "test_simulation",
     "test_readme",
     "test_schedules",
-    "test_simulation",
-    "test_state",
-    "test_law",
-    "test_cli",
-    "test_killed_delivery",
     "test_night",
-    "test_ledger",
     "test_churn",
+    "test_state",
     "test_faults",
+    "test_law",
+    "test_fault_matrix",
+    "test_cli",
+    "test_delivery",
+    "test_ledger",
+    "test_steering",
+    "test_inbox",
+    "test_privacy",
+    "test_explain",
+    "test_quality",
+    "test_upgrade",
+    "test_killed_delivery",
+    "test_customer_pages",
+    "test_console",
+    "test_freshness",
 ]
 FROM_NOTHING = {"test_readme", "test_cli"}
 
