@@ -97,4 +97,6 @@ def _value(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal | Enum):
         return str(value)
+    if isinstance(value, list):
+        return [_plain(one) if isinstance(one, dict) else _value(one) for one in value]
     return value

@@ -35,7 +35,7 @@ def revised(
     """
     if wish == Revision():
         refuse(subject, "nothing would change", "Say another fee, day or service.")
-    made = replace(was, expires_on=_until(wish.until, terms, today, subject))
+    made = replace(was, expires_on=_until(wish.until, was.expires_on, terms, today, subject))
     if wish.fee is not None:
         made = replace(made, new_fee=_fee(was, wish.fee, terms, subject))
     if wish.detail is not None:
@@ -43,12 +43,12 @@ def revised(
     return made
 
 
-def _until(until: date | None, terms: OfferTerms, today: date, subject: str) -> date:
+def _until(until: date | None, was: date, terms: OfferTerms, today: date, subject: str) -> date:
     soonest = terms.expires.after(today)
     latest = terms.expires.after(soonest)
     if until is not None and not soonest <= until <= latest:
         refuse(subject, f"{until} is not between {soonest} and {latest}", "Choose another day.")
-    return until or soonest
+    return until or min(max(was, soonest), latest)
 
 
 def _fee(was: Proposal, fee: Decimal, terms: OfferTerms, subject: str) -> Decimal:

@@ -27,7 +27,7 @@ from retention.messages.page_links import page_values, pages_of, ways_out
 from retention.messages.rendering import Plain, Rendered, render
 from retention.messages.sender import BY_POST, Sender
 from retention.messages.template_filters import Manner
-from retention.messages.template_values import values_of
+from retention.messages.template_values import contracts_of, values_of
 from retention.messages.templates import Template, load_template
 from retention.messages.terms import Terms
 from retention.messages.tokens import make_token, tagged
@@ -117,6 +117,7 @@ def _letterhead(
     return letterhead(
         sender, rendered.subject, address_block(row), reference=reference_of(action.id),
         customer_number=action.customer_id, signer=manager.name, locale=manner.locale,
+        contract_number=contracts_of(row, 3),
     )  # fmt: skip
 
 

@@ -77,6 +77,7 @@ def _letter(sender: Sender, sample: Sample, made: Rendered, manner: Manner) -> b
         (sample.customer, "Calle Mayor 1", "28013 Madrid"),
         reference=values["sender"]["reference"],
         customer_number=values["customer"]["number"],
+        contract_number=values["customer"]["contracts"],
         signer=values["manager"]["name"],
         locale=manner.locale,
     )

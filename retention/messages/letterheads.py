@@ -15,6 +15,7 @@ def letterhead(
     customer_number: str,
     signer: str,
     locale: str,
+    contract_number: str = "",
 ) -> Letterhead:
     """Return what stands around a letter of ours, without its day."""
     return Letterhead(
@@ -26,6 +27,7 @@ def letterhead(
         footer=sender.postal_address or sender.company,
         locale=locale,
         customer_number=customer_number,
+        contract_number=contract_number,
         signer=signer,
         tax_id=sender.brand.tax_id,
         colour=sender.brand.colour,

@@ -20,8 +20,8 @@ from retention.messages.markdown import is_button
 _LISTS = {"bullet_list_open": "bullets", "ordered_list_open": "numbers"}
 LAYOUT = Path("pdf") / "letter.typ"
 _SHEET = {
-    "en": ("Date", "Customer number", "Our reference", "Tax number"),
-    "es": ("Fecha", "N.º de cliente", "Nuestra referencia", "NIF"),
+    "en": ("Date", "Customer number", "Contract", "Our reference", "Tax number"),
+    "es": ("Fecha", "N.º de cliente", "Contrato", "Nuestra referencia", "NIF"),
 }
 Fill = Callable[[str], str]
 
@@ -41,6 +41,7 @@ class Letterhead:
     footer: str
     locale: str
     customer_number: str = ""
+    contract_number: str = ""
     signer: str = ""
     tax_id: str = ""
     colour: str = USUAL_BRAND.colour
@@ -79,7 +80,7 @@ def make_pdf(
 
 def _words(language: str) -> dict[str, str]:
     """The few words of the sheet itself."""
-    return dict(zip(("says_date", "says_customer", "says_reference", "says_tax"),
+    return dict(zip(("says_date", "says_customer", "says_contract", "says_reference", "says_tax"),
                     _SHEET.get(language, _SHEET["en"]), strict=True))  # fmt: skip
 
 

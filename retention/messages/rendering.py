@@ -32,6 +32,7 @@ from retention.messages.markdown import parse, to_html, to_text
 from retention.messages.template_filters import (
     FILTERS,
     VALUES,
+    Bill,
     Manner,
     Written,
     kept,
@@ -56,7 +57,7 @@ _BROKEN = (
 )  # what a template can come to
 _OUTER = "zqx{}xqz"  # the places of _ANY
 
-Plain = str | int | Decimal | date | datetime | None
+Plain = str | int | Decimal | date | datetime | tuple[Bill, ...] | None
 Values = Mapping[str, Mapping[str, Plain] | Plain]
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from retention.messages.rendering import Plain
+from retention.messages.template_filters import Bill
 
 Values = dict[str, dict[str, Plain] | Plain]
 
@@ -41,6 +42,7 @@ class Sample:
                 "kind": "b2b",
                 "phone": "+34 600 000 102" if self.phone else "",
                 "email": "ana.pena@clientes.example",
+                "contracts": "K-2231",
             },
             "manager": {
                 "name": "Marta Ruiz",
@@ -68,6 +70,8 @@ class Sample:
             "facts": {
                 "overdue_amount": self.overdue,
                 "overdue_since": date(2026, 9, 14) if self.overdue else "",
+                "bills": self._bills(),
+                "more_bills": 2 if self.overdue > _LARGE else 0,
                 "instalments": 3,
                 "instalment": (self.overdue / 3).quantize(Decimal("0.01")),
                 "tickets_12m": self.tickets,
@@ -97,6 +101,16 @@ class Sample:
                 "offered_on": date(2026, 10, 5),
             },
         }
+
+    def _bills(self) -> tuple[Bill, ...]:
+        """Their open bills, which come to what is overdue."""
+        if self.overdue <= 0:
+            return ()
+        first = (self.overdue / 3).quantize(Decimal("0.01"))
+        return (
+            Bill("2026-00112", date(2026, 9, 14), first),
+            Bill("2026-00154", date(2026, 10, 14), self.overdue - first),
+        )
 
     def _for_the_team(self) -> Values:
         """What only colleagues are told."""
@@ -146,7 +160,7 @@ class Sample:
         return said | {"any": sum(bool(text) for text in said.values())}
 
 
-_MANY = 40
+_MANY, _LARGE = 40, 1_000_000
 PAGES_HOST = "answers.example.com"
 _PAGES = ("answer", "preferences", "choose")
 _PAGE = f"https://{PAGES_HOST}/c/offer/{'a' * 52}"

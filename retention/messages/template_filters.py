@@ -35,6 +35,15 @@ class Manner:
     brand: Brand = USUAL_BRAND
 
 
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A bill that is open: its number, when it was due, and what of it is not paid."""
+
+    number: str
+    due_on: date
+    amount: Decimal
+
+
 class Written(str):
     """What a filter has written, values already in their places."""
 
@@ -83,6 +92,20 @@ def _day_month(context: Context, at: date | datetime) -> str:
 
 
 @pass_context
+def _bills(context: Context, bills: tuple[Bill, ...]) -> Written:
+    """One line for each: its number, the day it was due, what is open."""
+    manner: Manner = context["manner"]
+    locale, placed = locale_of(manner.locale), context[VALUES]
+    lines = []
+    for bill in bills:
+        number = _UNSAFE.sub(" ", bill.number).strip()[:40]
+        day = str(format_date(bill.due_on, "medium", locale=locale)).replace(" ", HARD)
+        amount = money(bill.amount, manner.currency, locale)
+        lines.append(f"- {kept(placed, f'{number} ({day}): {amount}')}")
+    return Written("\n".join(lines))
+
+
+@pass_context
 def _call(context: Context, phone: str) -> Written:
     """A telephone number: kept on one line, and dialled by a touch."""
     placed: list[str] = context[VALUES]
@@ -126,6 +149,7 @@ def locale_of(name: str) -> Locale:
 
 
 FILTERS: dict[str, Callable[..., str]] = {
+    "bills": _bills,
     "call": _call,
     "day_month": _day_month,
     "long_date": _long_date,

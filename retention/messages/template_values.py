@@ -10,6 +10,7 @@ from retention.domain.offers import Proposal, starts_on
 from retention.domain.people import Person
 from retention.domain.stages import Stage
 from retention.messages.rendering import Plain
+from retention.messages.template_filters import Bill
 from retention.messages.terms import Terms
 
 _FELL = -0.3
@@ -30,6 +31,7 @@ def values_of(
             "kind": row["kind"],
             "phone": row.get("phone") or "",
             "email": row.get("email") or "",
+            "contracts": contracts_of(row),
         },
         "manager": {"name": manager.name, "email": manager.email, "phone": manager.phone},
         "facts": _facts(row, terms.instalments, as_of),
@@ -43,12 +45,25 @@ def values_of(
     return values
 
 
+def contracts_of(row: dict[str, Any], most: int = 10) -> str:
+    """Return the numbers of a customer's running contracts, as text; empty when not known."""
+    numbers = row.get("contract_numbers") or ()
+    return ", ".join(numbers[:most]) + (" …" if len(numbers) > most else "")
+
+
+def bills_of(row: dict[str, Any]) -> tuple[Bill, ...]:
+    """Return what a customer's bills past their due date are, the oldest first; ten at most."""
+    return tuple(Bill(**bill) for bill in row.get("overdue_bills") or ())
+
+
 def _facts(row: dict[str, Any], instalments: int, as_of: date) -> dict[str, Plain]:
     overdue = max(row["overdue_amount"] or Decimal(0), Decimal(0))
     days = row.get("overdue_days_max")
     return {
         "overdue_amount": overdue,
         "overdue_since": as_of - timedelta(days=int(days)) if days is not None else "",
+        "bills": bills_of(row),
+        "more_bills": max((row.get("overdue_count") or 0) - len(bills_of(row)), 0),
         "instalments": instalments,
         "instalment": (overdue / instalments).quantize(_CENT, ROUND_CEILING),
         "tickets_12m": row["tickets_12m"] or 0,

@@ -19,7 +19,7 @@ _ANNIVERSARY = (
     "{day} - CAST(created_on + to_years(CAST(nullif(date_sub('year', created_on, {day}), 0) "
     "AS INTEGER)) AS DATE)"
 )
-_MONTHS, _MOST_CONTACTS = 12, 20
+_MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def extract_features(company: Company, as_of: date) -> Features:
         bills=_facts(company, "f_bills"),
         contracts=_sorted(company, "f_contract_facts", "customer_id, contract_id"),
         evidence=_sorted(company, "f_evidence", "customer_id, kind, happened_on DESC, row_id"),
-        people=_people(company, as_of),
+        people=company.db.sql(_dated("people", as_of)).to_arrow_table(),
     )
 
 
@@ -196,23 +196,3 @@ def _facts(company: Company, table: str) -> pa.Table:
 
 def _sorted(company: Company, table: str, order: str) -> pa.Table:
     return company.db.sql(f"SELECT * FROM {table} ORDER BY {order}").to_arrow_table()
-
-
-def _people(company: Company, as_of: date) -> pa.Table:
-    """Return names, addresses, languages and contacts: personal data, apart from the scores."""
-    return company.db.sql(
-        f"""
-        SELECT customer_id, name, email, phone, language, country, timezone, kind,
-            account_manager, currency, address, marketing_consent, known.contacts
-        FROM customers
-        LEFT JOIN (
-            SELECT customer_id, list(
-                {{'name': name, 'role': role, 'email': email, 'phone': phone}}
-                ORDER BY role, name, email, phone
-            )[:{_MOST_CONTACTS}] AS contacts
-            FROM contacts GROUP BY customer_id
-        ) AS known USING (customer_id)
-        WHERE created_on IS NULL OR created_on <= DATE '{as_of.isoformat()}'
-        ORDER BY customer_id
-        """,
-    ).to_arrow_table()

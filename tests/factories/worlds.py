@@ -57,6 +57,19 @@ SCHEMA = pa.schema([(column.name, _TYPES[column.kind]) for column in SCORE_COLUM
 _PEOPLE = ("customer_id", "name", "email", "phone", "language", "country", "timezone", "kind",
            "account_manager", "currency", "address")  # fmt: skip
 _CONTACT = pa.struct([(name, pa.string()) for name in ("name", "role", "email", "phone")])
+_BILL = pa.struct(
+    [("number", pa.string()), ("due_on", pa.date32()), ("amount", pa.decimal128(18, 2))]
+)
+_PERSON = pa.schema(
+    [
+        *((name, pa.string()) for name in _PEOPLE),
+        ("marketing_consent", pa.bool_()),
+        ("contacts", pa.list_(_CONTACT)),
+        ("contract_numbers", pa.list_(pa.string())),
+        ("overdue_bills", pa.list_(_BILL)),
+        ("overdue_count", pa.int64()),
+    ]
+)
 
 
 @dataclass(slots=True)
@@ -135,6 +148,15 @@ class Somebody:
                     "email": f"facturas+{self.customer_id}@example.com",
                 }
             ],
+            "contract_numbers": [] if self.left_on else [f"K-{self.customer_id}"],
+            "overdue_bills": [
+                {
+                    "number": f"F-{self.customer_id}",
+                    "due_on": date(2026, 1, 2),
+                    "amount": Decimal(self.overdue),
+                }
+            ],
+            "overdue_count": 1,
         }
 
 
@@ -146,9 +168,8 @@ def write_night(root: Path, as_of: date, people: list[Somebody], ties: list[Any]
     snapshots.write_shard(root, as_of, snapshots.SCORES, 0, rows)
     named = pa.Table.from_pylist(
         [p.person() for p in here],
-        schema=pa.schema([*((n, pa.string()) for n in _PEOPLE), ("marketing_consent", pa.bool_()),
-                          ("contacts", pa.list_(_CONTACT))]),
-    )  # fmt: skip
+        schema=_PERSON,
+    )
     snapshots.write_shard(root, as_of, snapshots.PEOPLE, 0, named)
     pairs = pa.table(
         {

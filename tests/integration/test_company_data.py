@@ -1,5 +1,6 @@
 """What a company's data says, and what must not be read into it."""
 
+import shutil
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -18,7 +19,7 @@ from retention.sources.extract import extract_features
 from retention.sources.gate import check_gates, notice, profile_of
 from retention.sources.tables import Company, open_company
 from retention.yaml_files import parse_policy
-from tests.conftest import ROOT, copy_config
+from tests.conftest import NIGHT, ROOT, copy_config
 from tests.factories.commands import answer, retention
 
 AS_OF = date(2026, 10, 31)
@@ -597,6 +598,34 @@ def test_a_credit_note_of_unknown_status_credits(tmp_path: Path) -> None:
     payments = PAID + "A,2026-06-21,1,\n"
     company = read(tmp_path, customers=people("A"), invoices=invoices, payments=payments)
     assert owes(features(company))["A"] == NOTHING
+
+
+def test_the_bills_that_are_listed_come_to_what_is_overdue(
+    company_data: Path, tmp_path: Path
+) -> None:
+    """Who is asked for money is told for which bills; to the cent, and the oldest first."""
+    folder = shutil.copytree(company_data, tmp_path / "here")
+    config = parse_policy(HERE, SourcesConfig, "sources.yaml")
+    company = open_company(config, folder, {}, "Europe/Madrid")
+    convert_currencies(company, "EUR", {}, NIGHT)
+    made = extract_features(company, NIGHT)
+    overdue = {row["customer_id"]: row["overdue_amount"] or 0 for row in made.wide.to_pylist()}
+    known = {row["customer_id"]: row for row in made.people.to_pylist()}
+    owing = {who for who, amount in overdue.items() if amount}
+    assert len(owing) > 20
+    assert {who for who, row in known.items() if row["overdue_bills"]} == owing
+    for who in owing:
+        bills = known[who]["overdue_bills"]
+        days = [bill["due_on"] for bill in bills]
+        assert days == sorted(days)
+        assert max(days) < NIGHT
+        if known[who]["overdue_count"] == len(bills):
+            assert sum(bill["amount"] for bill in bills) * 100 == overdue[who]
+        else:
+            assert (len(bills), known[who]["overdue_count"] > 10) == (10, True)
+    assert all(row["contract_numbers"] != [] for row in known.values())
+    running = {row["customer_id"]: row["active_contracts"] or 0 for row in made.wide.to_pylist()}
+    assert running == {who: len(row["contract_numbers"] or ()) for who, row in known.items()}
 
 
 def test_contacts_are_kept_with_the_names(tmp_path: Path) -> None:

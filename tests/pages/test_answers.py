@@ -1,5 +1,6 @@
 """What customers say on their pages: it counts once, as they meant it, and does what it must."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -142,6 +143,8 @@ def test_a_debt_is_paid_in_parts_and_while_it_is_nothing_else_is_asked(
     world: PagesWorld, customer: Customer
 ) -> None:
     path = world.path(BILLS, "debt")
+    shown = customer.get(path).text
+    assert re.search(r"Factura F-C\d\d, vencida el 2 de enero de 2026", shown)
     asked = customer.choose(path, "plan")
     assert "66,67" in asked.text
     assert " checked" not in asked.text.partition("</style>")[2]

@@ -17,7 +17,7 @@ from retention.domain.cases import CaseState
 from retention.domain.customer_pages import PROTECTS, PagePurpose, Said
 from retention.domain.offers import OfferKind, OfferState, starts_on
 from retention.messages.outbox import IN_DOUBT
-from retention.messages.template_values import on_one_line
+from retention.messages.template_values import bills_of, on_one_line
 from retention.safeguards import instalments
 from retention.web.customer.choices import DONE, Choice, choices_of
 from retention.web.customer.guest import Guest
@@ -216,6 +216,13 @@ def _debt(guest: Guest) -> About:
         night = who.folders.newest()
         facts.append(Fact(w.say(N_("The oldest since")),
                           w.long_day(night - timedelta(days=int(days)))))  # fmt: skip
+    facts += [
+        Fact(w.say(N_("Bill {number}, due on {day}"), number=bill.number,
+                   day=w.day(bill.due_on, year=True)),
+             w.money(bill.amount, whole=False))
+        for bill in bills_of(who.row)
+        if owed
+    ]  # fmt: skip
     opening = w.say(
         N_(
             "Bills get lost, and months can be tight. To pay it in one sum, "
