@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from retention.db.models.runs import Round, Run, Switch
+from retention.db.models.runs import Round, Run
+from retention.db.models.switches import Switch
 from retention.db.models.work.actions import Action
 from retention.db.models.work.messages import Message
 from retention.domain.actions import ActionState

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from retention.db.models.runs import Switch
+from retention.db.models.switches import Switch
 from retention.db.models.work.actions import Action
 from retention.db.models.work.messages import Message
 from retention.domain.canary import CanaryRule, MailingProgress, may_leave

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from retention.db.models.runs import Switch
+from retention.db.models.switches import Switch
 from retention.db.models.work.messages import DeliveryAttempt
 from retention.domain.messages import AttemptStage
 from retention.domain.sending import ErrorRate

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import Field, field_validator
 
 from retention.domain.gateways import Gateway
-from retention.policies.guards import ID
+from retention.policies.patterns import ID
 from retention.policies.webhooks import checked_url, secret_of
 from retention.yaml_files import PolicyModel
 

@@ -12,9 +12,6 @@ from retention.playbooks.fields import PeriodText
 from retention.sources.canonical import CANONICAL
 from retention.yaml_files import PolicyModel
 
-ID = "^[a-z][a-z0-9_.-]*$"
-COUNTRY = "^[A-Z]{2}$"
-
 
 class BandDoc(PolicyModel):
     """How much a table may change in a night."""

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from retention.domain.notices import NoticeRule, NoticeRules, Proof
-from retention.policies.guards import COUNTRY, ID
+from retention.policies.patterns import COUNTRY, ID
 from retention.yaml_files import PolicyModel
 
 

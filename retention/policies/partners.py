@@ -6,7 +6,7 @@ from retention.domain.approving import Slot
 from retention.domain.handovers import Partner
 from retention.domain.people import Role
 from retention.playbooks.fields import Slots
-from retention.policies.guards import ID
+from retention.policies.patterns import ID
 from retention.yaml_files import PolicyModel
 
 

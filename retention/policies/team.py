@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from retention.domain.people import Person, Role, Team
-from retention.policies.guards import ID
+from retention.policies.patterns import ID
 from retention.yaml_files import PolicyModel
 
 RESERVED = frozenset({"retention", "nightly", "inbox", "customer"})

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from retention.domain.errors import ConfigError
 from retention.domain.webhooks import Receiver
-from retention.policies.guards import ID
+from retention.policies.patterns import ID
 from retention.yaml_files import PolicyModel
 
 _URL = re.compile(r"https://[^\s@]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?")

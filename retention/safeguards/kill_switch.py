@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retention.db.models.runs import Switch
+from retention.db.models.switches import Switch
 from retention.db.recording import Entry, record
 from retention.domain.actions import ActionKind
 from retention.domain.errors import NotFoundError

@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from retention.bootstrap import Application
 from retention.clock import business_date, travel
 from retention.db.models.exemptions import Holdout
-from retention.db.models.runs import Run, Switch
+from retention.db.models.runs import Run
+from retention.db.models.switches import Switch
 from retention.db.models.work.actions import Action
 from retention.db.models.work.cases import Case
 from retention.db.session import reading, writing

@@ -23,7 +23,8 @@ from retention.db.models.customer_pages import (
 from retention.db.models.exemptions import Exclusion, Handover, Holdout, Waiver
 from retention.db.models.foundation import Base
 from retention.db.models.incoming import DeadAddress, Incoming
-from retention.db.models.runs import Alert, Batch, GateOverride, Round, Run, Switch
+from retention.db.models.runs import Alert, Batch, GateOverride, Round, Run
+from retention.db.models.switches import Switch
 from retention.db.models.team import Delegation
 from retention.db.models.work.actions import (
     Action,

@@ -112,15 +112,3 @@ class Batch(Base):
     decided_by: Mapped[str | None]
     reason: Mapped[str | None]
     decided_at: Mapped[datetime | None]
-
-
-class Switch(Base):
-    """What is stopped: everything, a playbook, a stage, or a kind of action."""
-
-    __tablename__ = "switch"
-
-    scope: Mapped[str] = mapped_column(String(140), primary_key=True)
-    stopped: Mapped[bool]
-    changed_by: Mapped[str]
-    reason: Mapped[str]
-    changed_at: Mapped[datetime]
