@@ -1,5 +1,6 @@
 """`retention init` proposes a sources.yaml that can be read, and says what it could not guess."""
 
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from retention.demo.data import write_company
 from retention.sources.config import SourcesConfig
 from retention.sources.tables import open_company
 from retention.yaml_files import parse_policy
+from tests.conftest import PostgresDatabases
 from tests.factories.commands import answer, retention
+from tests.factories.mariadb import mariadb_server
 
 TABLES = ["customers", "contacts", "contracts", "invoices", "payments", "tickets", "usage",
           "surveys", "cost_events"]  # fmt: skip
@@ -22,10 +25,11 @@ def proposed(where: str, cwd: Path) -> tuple[str, list[str]]:
     return found["sources"], found["recognised"]
 
 
-def rows_by(text: str, base: Path) -> dict[str, int]:
+def rows_by(text: str, base: Path, url: str = "") -> dict[str, int]:
     company = open_company(
-        parse_policy(text, SourcesConfig, "sources.yaml"), base, {}, "Europe/Madrid"
-    )
+        parse_policy(text, SourcesConfig, "sources.yaml"), base, {"RETENTION_SOURCE_URL": url},
+        "Europe/Madrid",
+    )  # fmt: skip
     return {name: company.db.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0]
             for name in company.mapped}  # fmt: skip
 
@@ -39,6 +43,22 @@ def test_the_demo_company_is_recognised_whole(tmp_path: Path, kind: str) -> None
     assert recognised == TABLES
     assert "required" not in text
     assert rows_by(text, tmp_path)["customers"] == 40
+
+
+@pytest.mark.gate
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_companys_own_database_is_recognised_and_its_password_left_out(
+    tmp_path: Path, kind: str, postgres: PostgresDatabases
+) -> None:
+    with mariadb_server() if kind == "mysql" else nullcontext(postgres.make("shop")) as url:
+        driver = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}[kind]
+        write_company(40, 3, date(2026, 6, 1), url.replace(f"{kind}://", f"{driver}://"), "sql")
+        text, recognised = proposed(url, tmp_path)
+        assert recognised == TABLES
+        assert "required" not in text
+        assert url not in text
+        assert "secret" not in text
+        assert rows_by(text, tmp_path, url)["customers"] == 40
 
 
 def test_an_export_in_spanish_is_recognised_and_read(tmp_path: Path) -> None:

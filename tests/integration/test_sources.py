@@ -1,11 +1,7 @@
 """Every kind of source gives the same company, and bad data is named exactly."""
 
 import shutil
-import socket
 import sqlite3
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
@@ -26,6 +22,7 @@ from retention.sources.gate import check_gates, profile_of
 from retention.sources.tables import Company, open_company
 from retention.yaml_files import parse_policy
 from tests.conftest import NIGHT, SEED, SIZE, PostgresDatabases
+from tests.factories.mariadb import mariadb_server
 
 TABLES = ("customers", "contacts", "contracts", "invoices", "payments", "tickets", "usage",
           "surveys", "cost_events")  # fmt: skip
@@ -87,38 +84,8 @@ def test_postgresql_gives_the_same_company(postgres: PostgresDatabases, expected
 
 @pytest.fixture(scope="module")
 def mariadb() -> Iterator[str]:
-    if shutil.which("mariadbd") is None:
-        pytest.skip("mariadbd is not installed (Debian: mariadb-server)")
-    folder = Path(tempfile.mkdtemp(prefix="retention-mariadb-"))
-    shutil.chown(folder, "mysql", "mysql")
-    subprocess.run(
-        ["mariadb-install-db", "--user=mysql", f"--datadir={folder}/data",
-         "--auth-root-authentication-method=normal"], check=True, capture_output=True,
-    )  # fmt: skip
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        ["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={folder}/data",
-         f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/s",
-         f"--pid-file={folder}/pid", "--skip-log-error"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        with socket.socket() as knock:
-            if knock.connect_ex(("127.0.0.1", port)) == 0:
-                break
-    sql = (
-        "CREATE DATABASE shop CHARACTER SET utf8mb4; "
-        "CREATE USER r@'127.0.0.1' IDENTIFIED BY 'secret'; "
-        "GRANT ALL ON shop.* TO r@'127.0.0.1'"
-    )
-    subprocess.run(["mariadb", f"--socket={folder}/s", "-e", sql], check=True)
-    yield f"mysql://r:secret@127.0.0.1:{port}/shop"
-    server.terminate()
-    server.wait(30)
-    shutil.rmtree(folder)
+    with mariadb_server() as url:
+        yield url
 
 
 @pytest.mark.gate
