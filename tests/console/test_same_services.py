@@ -32,6 +32,7 @@ BOTH = [
     ("customer.erase", "audit.erase", "erase"),
     ("customer.export", "audit.export", "export"),
     ("customer._explained", "explain.explain", "explain"),
+    ("operations.move_message", "outbox.end_links", "end_links"),
     ("nights.decide_batch", "batch.release", "release"),
     ("nights.decide_batch", "batch.refuse_batch", "turn_down"),
     ("nights.decide_waiver", "waiver._decide_waiver", "decide"),

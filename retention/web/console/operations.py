@@ -16,6 +16,7 @@ from retention.db.models.work.messages import Message
 from retention.db.queries import audit as audit_queries
 from retention.db.queries import messages as message_queries
 from retention.delivery import circuit_breaker, settle_by_hand
+from retention.delivery.end_links import end_links
 from retention.delivery.last_check import Rules
 from retention.delivery.waiting_reasons import reasons_of
 from retention.domain.approving import ReasonCode
@@ -77,7 +78,7 @@ def _sees(visit: Visit, owner: str) -> bool:
 
 
 def move_message(visit: Visit) -> Response:
-    """Settle, retry, hold, release or cancel a message."""
+    """Settle, retry, hold, release or cancel a message, or end the links of one that has left."""
     message_id, to = visit.request.path_params["id"], visit.typed("to")
     reason, session, actor = visit.typed("reason"), visit.session, visit.actor
     if to in ("sent", "not_sent"):
@@ -89,6 +90,8 @@ def move_message(visit: Visit) -> Response:
         settle_by_hand.hold(session, message_id, actor, reason=reason)
     elif to == "release":
         settle_by_hand.release(session, message_id, actor)
+    elif to == "end_links":
+        end_links(session, message_id, actor, reason=reason)
     elif to == "cancel":
         _, action = message_queries.get(session, message_id)
         approval.reject(session, action.id, actor, code=ReasonCode.OTHER, reason=reason)
