@@ -3,8 +3,8 @@
     make bench            200,000 customers, and 1,000,000 for the growth; some minutes
     python -m benchmarks --size 20000 --large 100000
 
-Writes docs/benchmarks.md and docs/benchmarks.json. Ratios are what to read: both sides of each
-ratio are measured in turn, on the same rows, on the same machine.
+Writes benchmarks.md and benchmarks.json into docs/, or where --out says. Ratios are what to read:
+both sides of each ratio are measured in turn, on the same rows, on the same machine.
 """
 
 import argparse
@@ -40,7 +40,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=200_000)
     parser.add_argument("--large", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs")
     given = parser.parse_args()
+    global ROUNDS  # noqa: PLW0603 - a script's own setting
+    ROUNDS = given.rounds
     with tempfile.TemporaryDirectory() as scratch:
         small, large = Path(scratch) / "small", Path(scratch) / "large"
         rows = company.write(small, given.size)
@@ -55,7 +59,7 @@ def main() -> None:
                 economics(small),
                 help_text(),
             ]
-    write(results, given.size, rows, given.large, more, ROUNDS)
+    write(given.out, results, given.size, rows, given.large, more, ROUNDS)
 
 
 def features(folder: Path) -> Row:

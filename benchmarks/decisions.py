@@ -94,7 +94,8 @@ def _actions(case: str, customer: str, stage: Stage, since: Any) -> list[dict[st
         made.append(
             {
                 "id": f"{case[-34:]}-{position}", "case_id": case, "customer_id": customer,
-                "stage": reached, "step": 0, "kind": "review" if position == 0 else "letter",
+                "stage": reached, "step": 0, "purpose": "step",
+                "kind": "review" if position == 0 else "letter",
                 "form": "reassessment" if position == 0 else "letter",
                 "state": "pending_approval" if pending else "done", "owner": "marta",
                 "required_roles": [], "proposed_by": "retention", "proposed_on": since,

@@ -4,11 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
 Row = dict[str, Any]
 
 
-def write(results: list[Row], size: int, rows: int, large: int, more: int, rounds: int) -> None:
+BY_HAND = "<!-- what follows is not made by make bench -->"
+
+
+def write(
+    docs: Path, results: list[Row], size: int, rows: int, large: int, more: int, rounds: int
+) -> None:
+    """Write benchmarks.md and benchmarks.json; of the page, what people wrote below stays."""
     lines = [
         "# How fast",
         "",
@@ -27,10 +32,12 @@ def write(results: list[Row], size: int, rows: int, large: int, more: int, round
         )
     grown = next(r for r in results if "larger" in r)
     lines += ["", *_memory(grown), "", *_profile(results[0])]
-    (ROOT / "docs" / "benchmarks.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    page = docs / "benchmarks.md"
+    _, mark, kept = (page.read_text("utf-8") if page.exists() else "").partition(BY_HAND)
+    page.write_text("\n".join(lines) + "\n" + (f"\n{mark}{kept}" if mark else ""), "utf-8")
     document = {"customers": size, "rows": rows, "large": large, "rows_large": more,
                 "rounds": rounds, "results": results}  # fmt: skip
-    (ROOT / "docs" / "benchmarks.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    (docs / "benchmarks.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     print("\n".join(lines))
 
 
