@@ -36,7 +36,7 @@ from retention.db.models.work.messages import DeliveryAttempt, Message
 from retention.db.recording import Entry, record
 from retention.domain.people import Person, Role, refuse, require_reason
 from retention.snapshots import store as snapshots
-from retention.snapshots.customers import contacts_of, read_rows
+from retention.snapshots.customers import read_rows
 
 EXPORTED = "customer.exported"
 MAY_EXPORT = frozenset({Role.DIRECTOR, Role.OPS})
@@ -58,7 +58,6 @@ def export(
     if days:
         row = read_rows(root, days[-1], [customer_id]).get(customer_id)
         found["newest_night"] = {"as_of": days[-1].isoformat(), **_plain(row or {})}
-        found["contacts"] = contacts_of(root, customer_id)
     for model, whose in _theirs(customer_id):
         rows = session.scalars(select(model).where(whose)).all()
         found[model.__tablename__] = [_row(one) for one in rows]

@@ -14,7 +14,6 @@ from retention.terminal import fail
 app = typer.Typer(
     name="retention",
     cls=Lazily,
-    help="Deal well with customers who cost more than they bring, and keep the good ones.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,

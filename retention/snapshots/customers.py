@@ -26,18 +26,6 @@ def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
     return {row[0]: dict(zip(_COLUMNS, row, strict=True)) for row in found}
 
 
-def contacts_of(root: Path, customer_id: str) -> list[dict[str, str | None]]:
-    """Return who is known at a customer by the newest snapshot: name, role, email, phone."""
-    days = snapshots.dates(root)
-    if not days:
-        return []
-    scan = snapshots.scan(root, days[-1], snapshots.PEOPLE)
-    with scratch() as db:
-        found = db.execute(f"SELECT * FROM {scan} WHERE customer_id = ?", [customer_id])
-        names, row = [column[0] for column in found.description], found.fetchone()
-    return dict(zip(names, row or (), strict=False)).get("contacts") or []
-
-
 def profit_by_night(root: Path, days: Sequence[date], customer_id: str) -> list[tuple[str, float]]:
     """Return a customer's profit of a year as each of these nights saw it, oldest first."""
     files = [str(f) for day in days for f in snapshots.files(root, day, snapshots.SCORES)]
@@ -70,6 +58,13 @@ def read_facts(root: Path, as_of: date, customers: Iterable[str]) -> dict[str, d
 def read_rows(root: Path, as_of: date, customers: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return the full score rows with names, by customer; who is not in that night is not."""
     return _read(root, as_of, customers, _EVERYTHING)
+
+
+def contacts_of(root: Path, customer_id: str) -> list[dict[str, str | None]]:
+    """Return who is known at a customer by the newest night: name, role, email, phone."""
+    days = snapshots.dates(root)
+    rows = read_rows(root, days[-1], [customer_id]) if days else {}
+    return rows.get(customer_id, {}).get("contacts") or []
 
 
 def _read(

@@ -1,6 +1,7 @@
 """What people do from a customer's page and the data page: a talk, a stage to skip, a gate."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,11 +10,13 @@ from starlette.applications import Starlette
 
 from retention.bootstrap import Application
 from retention.clock import travel
+from retention.db.models.audit import AuditEvent
 from retention.db.models.exemptions import Handover, Waiver
-from retention.db.models.runs import GateOverride
-from retention.db.models.work.actions import Action
+from retention.db.models.runs import GateOverride, Run
+from retention.db.models.work.actions import Action, Offer
 from retention.db.models.work.cases import Case
-from retention.db.session import reading
+from retention.db.models.work.messages import Message
+from retention.db.session import reading, writing
 from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.stages import Stage
@@ -137,3 +140,44 @@ def test_a_gate_is_looked_at_and_accepted_for_its_night(shop: Application) -> No
             assert olga.post("/data/gates/customers", data=asked).status_code == 404
         finally:
             app.state.workshop.application.engine.dispose()
+
+
+def test_a_night_leads_to_its_run_for_who_runs_nights(
+    world: ConsoleWorld, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    with writing(world.shop.engine) as session:
+        newest = session.scalars(select(Run).order_by(Run.business_date.desc())).all()[0]
+        newest.flow_run_id = "0f6c5a3e-0000-4000-8000-000000000001"
+    link = f'href="http://127.0.0.1:4200/runs/flow-run/{newest.flow_run_id}"'
+    assert link in signed_in(app, "olga").get("/tonight").text
+    assert "flow-run" not in signed_in(app, "marta").get("/tonight").text
+
+
+def test_an_offer_is_changed_in_the_console_before_it_leaves(
+    world: ConsoleWorld, app: Starlette
+) -> None:
+    action_id, marta = world.waiting("prepaid_migration_offer"), signed_in(app, "marta")
+    asked = {"csrf": token_of(marta)}
+    assert "Offer something else" in marta.get(f"/queue/{action_id}").text
+    path = f"/queue/{action_id}/revise"
+    assert marta.post(path, data=asked).status_code == 409, "nothing would change"
+    assert marta.post(path, data=asked | {"fee": "44.00"}).status_code == 303
+    with reading(world.shop.engine) as session:
+        assert session.get_one(Action, action_id).state is ActionState.SUPERSEDED
+        made = session.scalars(select(Offer).order_by(Offer.version.desc())).all()[0]
+        assert (made.version, made.new_fee) == (2, Decimal("44.00"))
+
+
+def test_the_links_of_a_message_in_wrong_hands_are_ended(
+    world: ConsoleWorld, app: Starlette
+) -> None:
+    olga = signed_in(app, "olga")
+    assert "End its links" in olga.get("/outbox?state=sent").text
+    with reading(world.shop.engine) as session:
+        message_id = session.scalars(select(Message.id).where(Message.state == "sent")).all()[0]
+    asked = {"csrf": token_of(olga), "to": "end_links", "reason": "It went to her neighbour."}
+    assert olga.post(f"/outbox/{message_id}", data=asked).status_code == 303
+    with reading(world.shop.engine) as session:
+        kinds = session.scalars(select(AuditEvent.kind)).all()
+    assert "message.links_ended" in kinds

@@ -33,7 +33,7 @@ def test_ops_export_what_is_kept_of_a_customer(world: ConsoleWorld, app: Starlet
     assert answer.status_code == 200
     found = json.loads(answer.text)
     assert found["newest_night"]["name"] == f"Ana Peña {customer}"
-    assert [one["name"] for one in found["contacts"]] == ["Luis Gil"]
+    assert [one["name"] for one in found["newest_night"]["contacts"]] == ["Luis Gil"]
     assert any("su contrato termina" in row["subject"] for row in found["rendering"])
     assert {row["customer_id"] for row in found["action"]} == {customer}
     assert len(found["message"]) > 1
