@@ -48,10 +48,10 @@ class Reader:
     @cached_property
     def approvals_valid(self) -> timedelta:
         """For how long an approval counts."""
-        from retention.policies.guards import GuardsDoc
+        from retention.policies.approvals import ApprovalsOnly
         from retention.yaml_files import read_policy
 
-        doc = read_policy(self.settings.config_dir / "guards.yaml", GuardsDoc)
+        doc = read_policy(self.settings.config_dir / "guards.yaml", ApprovalsOnly)
         return timedelta(hours=doc.approvals.valid_hours)
 
     @cached_property

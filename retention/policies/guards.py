@@ -4,11 +4,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from retention.domain.dates import Period
 from retention.domain.entry_doubt import EntryLimits
 from retention.domain.limits import OPEN, TERMINATED, Cap, Limits
 from retention.domain.stages import Stage
-from retention.playbooks.fields import PeriodText
+from retention.policies.approvals import ApprovalsDoc
 from retention.sources.canonical import CANONICAL
 from retention.yaml_files import PolicyModel
 
@@ -71,19 +70,6 @@ class LimitsDoc(PolicyModel):
         caps = {name: Cap(c.share, c.count, c.least) for name, c in self.caps.items()}
         entry = EntryLimits(self.entry.least, self.entry.share, self.entry.times)
         return Limits(caps, self.good_nights, self.gap_days, self.late_days, entry)
-
-
-class ApprovalsDoc(PolicyModel):
-    """How long an approval counts, when a decision is overdue, and how much goes in bulk.
-
-    An approval ages while its message could leave; `longest_days` after it was given it is over
-    even if a rule has kept the message all the time.
-    """
-
-    valid_hours: int = Field(72, ge=1, le=24 * 30)
-    longest_days: int = Field(21, ge=1, le=366)
-    escalate_after: PeriodText = Period(3, workdays=True)
-    bulk: int = Field(20, ge=1, le=20)
 
 
 class CanaryDoc(PolicyModel):

@@ -27,13 +27,14 @@ from retention.messages.templates import load_template
 from retention.messages.text_messages import load_text
 from retention.playbooks.loading import load_playbooks
 from retention.policies.alerts import AlertsDoc
+from retention.policies.approvals import ApprovalsDoc
 from retention.policies.brand import BrandDoc
 from retention.policies.calendar import CalendarDoc
 from retention.policies.calendars import Calendars
 from retention.policies.channels import ChannelsDoc
 from retention.policies.conduct import ConductDoc
 from retention.policies.conversations import ConversationsDoc
-from retention.policies.guards import ApprovalsDoc, BandDoc, CanaryDoc, GuardsDoc, HoldoutDoc
+from retention.policies.guards import BandDoc, CanaryDoc, GuardsDoc, HoldoutDoc
 from retention.policies.notice_rules import NoticeDoc
 from retention.policies.partners import PartnersDoc
 from retention.policies.sending import SendingDoc
