@@ -11,6 +11,7 @@ import random
 import re
 import secrets
 import tempfile
+import time
 from base64 import b32encode
 from contextlib import nullcontext
 from datetime import timedelta
@@ -20,7 +21,7 @@ from pathlib import Path
 import httpx2
 from sqlalchemy import insert, update
 
-from benchmarks.console import fill, postgresql, running, timed, told
+from benchmarks.console import fill, postgresql, running, settle, timed, told
 from retention.bootstrap import Application
 from retention.clock import utc_now
 from retention.db.canonical import sha256
@@ -28,6 +29,9 @@ from retention.db.models import every as m
 from retention.db.session import writing
 
 _CHUNK = 5000
+_VISITORS = 40
+_READING = 3.0
+"""Seconds; who answers sooner than conversations.yaml says is taken for a program."""
 _PURPOSES = {0: "debt", 1: "offer", 2: "offer", 3: "notice"}
 
 
@@ -44,6 +48,7 @@ def main() -> None:
         with server as url:
             shop = fill(Path(scratch), url, given.links, given.customers)
             tokens = add_links(shop, given.links, given.customers)
+            settle(shop)
             with running(shop) as (base, process):
                 ask(base, tokens, given.asks)
                 peak = re.findall(
@@ -82,7 +87,7 @@ def add_links(shop: Application, links: int, customers: int) -> dict[str, list[s
                     })  # fmt: skip
             session.execute(insert(m.CustomerLink), made)
             session.execute(insert(m.Offer), offers)
-        session.info.clear()  # the audit's chain of made-up rows is not what is measured
+        session.info.clear()  # settle() takes all of them into the audit's chain at once
     return tokens
 
 
@@ -100,15 +105,32 @@ def ask(base: str, tokens: dict[str, list[str]], asks: int) -> None:
         f"/c/offer/{chosen[n]}?chosen=yes&said=accept"), n) for n in range(asks)])  # fmt: skip
     told("times of a call", [timed(lambda n: client.get(f"/c/offer/{chosen[n]}/times"), n)
                              for n in range(asks)])  # fmt: skip
-    told("confirming", [timed(lambda n: confirm(client, chosen[n]), n) for n in range(asks)])
+    told(
+        "confirming",
+        [
+            second
+            for start in range(0, asks, _VISITORS)
+            for second in confirmed(client, chosen[start : start + _VISITORS])
+        ],
+    )
 
 
-def confirm(client: httpx2.Client, token: str) -> httpx2.Response:
-    """Decline; the page that is sent was made a moment ago, so the answer waits for a person."""
+def confirmed(client: httpx2.Client, tokens: list[str]) -> list[float]:
+    """Let some customers open the page, read it, and confirm; return how long confirming took."""
+    forms = [form(client, token) for token in tokens]
+    time.sleep(_READING)
+    return [timed(lambda n: confirm(client, tokens[n], forms[n]), n) for n in range(len(tokens))]
+
+
+def form(client: httpx2.Client, token: str) -> dict[str, str]:
+    """Return what the page of a decline sends."""
     page = client.get(f"/c/offer/{token}?chosen=yes&said=decline").text
     nonce = re.findall(r'name="nonce" value="([^"]+)"', page)[0]
-    form = {"nonce": nonce, "said": "decline", "sure": "yes"}
-    return client.post(f"/c/offer/{token}/confirm", data=form)
+    return {"nonce": nonce, "said": "decline", "sure": "yes"}
+
+
+def confirm(client: httpx2.Client, token: str, sent: dict[str, str]) -> httpx2.Response:
+    return client.post(f"/c/offer/{token}/confirm", data=sent)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def page(
     total: int | None = None,
 ) -> Page:
     """Return a part of a list; `total` is how many the view holds, if that is known."""
-    condition = queue.views(scope, people.valuable)[asked.view]
+    condition = queue.view(asked.view, scope, people.valuable)
     if total is None or asked.filters != ALL:
         total = queue.how_many(session, condition, asked.filters)
     ids: Sequence[str] = ()

@@ -1,6 +1,7 @@
 """Amounts as people write them: the sign that they know, in its place, close to its figure."""
 
 from decimal import Decimal
+from functools import lru_cache
 
 from babel import Locale
 from babel.numbers import format_currency, get_currency_symbol
@@ -14,6 +15,12 @@ def money(amount: Decimal | float, currency: str, locale: Locale, *, whole: bool
 
     Groups are marked below ten thousand too.
     """
+    return _written(amount + 0, currency, locale, whole)  # nothing owed has no sign
+
+
+@lru_cache(maxsize=4096)
+def _written(amount: Decimal | float, currency: str, locale: Locale, whole: bool) -> str:
+    """A list writes the same few hundred amounts again with each of its pages."""
     if whole:
         pattern = _without_cents(str(locale.currency_formats["standard"].pattern))
         written: str = format_currency(

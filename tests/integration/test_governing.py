@@ -50,6 +50,7 @@ from retention.people import actor, delegations
 from retention.policies.guards import HoldoutDoc
 from retention.safeguards import exclusions
 from retention.safeguards import kill_switch as switches
+from retention.snapshots.customers import read_rows
 from tests.factories.worlds import LONGEST, World
 
 CUSTOMER = "C0"
@@ -1005,7 +1006,10 @@ def test_personal_data_is_erased_and_the_chain_holds(audited: World) -> None:
         erase()
     place(audited, ExclusionKind.EXEMPTION)
     audited.night(5)
+    night = audited.shop.folders.newest()
+    assert read_rows(root, night, [CUSTOMER])[CUSTOMER]["name"].startswith("Ana")
     assert erase() > 5
+    assert read_rows(root, night, [CUSTOMER]) == {}, "a page of this process still knows them"
     assert findings(audited) == []
     with reading(audited.shop.engine) as session:
         assert (

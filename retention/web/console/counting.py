@@ -19,6 +19,8 @@ from retention.snapshots.directory import Directory
 
 _QUICK, _MANY = 0.015, 5000
 _FRESH, _OLD = timedelta(seconds=1), timedelta(minutes=2)
+_REST = 20
+"""So many times as long as counting took nobody counts again: it takes a twentieth of a core."""
 
 
 @dataclass(slots=True)
@@ -32,6 +34,10 @@ class _Counted:
     def is_long(self) -> bool:
         """Whether there is so much to count that a page should not wait for it."""
         return self.took >= _QUICK and self.counts["all"] >= _MANY
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it is time to count again."""
+        return now - self.at >= max(_FRESH, timedelta(seconds=_REST * self.took))
 
 
 @dataclass
@@ -50,7 +56,7 @@ class Counts:
         if kept is None or not kept.is_long or not timedelta(0) <= now - kept.at < _OLD:
             return self._count(key, session, scope, people, now)
         with self._lock:
-            again = not kept.busy and now - kept.at >= _FRESH
+            again = not kept.busy and kept.is_over(now)
             kept.busy = kept.busy or again
         if again:
             asked = (key, engine, scope, people, now)

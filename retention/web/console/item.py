@@ -77,16 +77,18 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
     """Return everything that the item's page shows."""
     shop, actor = visit.shop, visit.actor
     valid = approval.validity(actor)
-    shown = details(action, _people(visit, action), valid, visit.now, shop.settings.timezone)
+    people = _people(visit, action)
+    shown = details(action, people, valid, visit.now, shop.settings.timezone)
     case = case_queries.load(visit.session, [action.case_id])[0]
     survey = _survey(visit, action)
     inputs = dict.fromkeys(_SHOWN_INPUTS) | ((shown["receipt"] or {}).get("inputs") or {})
+    parts = waterfall(inputs)
     return {
         **shown,
         "action": action,
         "case": case,
         "adverse": action.stage in ADVERSE_STAGES,
-        "person": _people(visit, action)[action.customer_id],
+        "person": people[action.customer_id],
         "ladder": ladder_of(case),
         "playbook_word": word_of(visit.words, case.playbook),
         "choices": FORMS[action.form].choices if action.form in FORMS else {},
@@ -95,8 +97,8 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         and has_language(shop.sender, action.template, visit.words.language),
         "margin": margin_of(action, inputs),
         "inputs": inputs,
-        "waterfall": waterfall(inputs),
-        "greatest": float(max((abs(v) for _, v in waterfall(inputs)), default=Decimal(1))),
+        "waterfall": parts,
+        "greatest": float(max((abs(v) for _, v in parts), default=Decimal(1))),
         "conditions": _conditions(shown, action),
         "freshness": freshness_of(visit.session, action.proposed_on),
         "evidence": evidence_of(shop.folders.snapshots, action.customer_id)[:_ROWS]
