@@ -50,6 +50,7 @@ from retention.domain.playbook import Playbook
 from retention.domain.sending import Pace
 from retention.domain.stages import PlaybookName, Stage
 from retention.messages.terms import Terms
+from retention.safeguards import preferences
 from retention.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -144,6 +145,7 @@ def propose(shop: Application, count: int) -> None:
     manager = shop.policies.team.get("marta")
     for start in range(0, count, CHUNK):
         with writing(shop.engine) as session:
+            preferences.read_all(session)
             for case in open_cases(session, book, start, min(CHUNK, count - start)):
                 row = row_of(case.customer_id)
                 work = Work(row, manager, shop.sender, WEEKDAYS, AS_OF)

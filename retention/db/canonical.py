@@ -17,9 +17,7 @@ def sha256(text_: str) -> str:
 
 def canonical(document: dict[str, Any]) -> str:
     """Return a record as text that is the same wherever it was written."""
-    return json.dumps(
-        document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=plain
-    )
+    return _ENCODER.encode(document)
 
 
 def plain(value: Any) -> Any:
@@ -43,3 +41,8 @@ def _as_text(value: Any) -> Any:
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()
     return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=plain
+)

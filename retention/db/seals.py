@@ -5,9 +5,10 @@ so with `touch`. Whoever alters, removes or adds a row past the program differs 
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, event, inspect, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, bindparam, event, inspect, select, tuple_
 from sqlalchemy.orm import Session
 
 from retention.db.canonical import canonical, sha256
@@ -92,8 +93,9 @@ def collect(session: Session) -> Iterator[list[list[str]]]:
 def _hashed(session: Session, model: type[m.Base], keys: list[Key]) -> Iterator[list[str]]:
     for start in range(0, len(keys), _MANY):
         part = keys[start : start + _MANY]
+        wanted = [key[0] for key in part] if len(_keys(model)) == 1 else part
         found = dict(
-            rows_of(session, model, select(*columns_of(model)).where(_one_of(model, part)))
+            _sealed(model, session.connection().execute(_by_keys(model), {"keys": wanted}))
         )
         for key in part:
             yield [model.__tablename__, key_text(key), found.get(key_text(key), "")]
@@ -101,15 +103,22 @@ def _hashed(session: Session, model: type[m.Base], keys: list[Key]) -> Iterator[
 
 def rows_of(session: Session, model: type[m.Base], query: Select[Any]) -> Iterator[tuple[str, str]]:
     """Return the key and the hash of each row of a query over `columns_of`."""
+    return _sealed(model, session.execute(query.execution_options(yield_per=_MANY)))
+
+
+def _sealed(model: type[m.Base], rows: Iterable[Row[Any]]) -> Iterator[tuple[str, str]]:
     names = [column.name for column in columns_of(model)]
-    keys = [column.name for column in _keys(model)]
+    places = [names.index(column.name) for column in _keys(model)]
     later = LATER.get(model, {})
-    for row in session.execute(query.execution_options(yield_per=_MANY)):
-        values = dict(zip(names, row, strict=True))
-        said = {n: v for n, v in values.items() if n not in later or v != later[n]}
-        yield key_text(tuple(values[key] for key in keys)), sha256(canonical(said))
+    for row in rows:
+        said = dict(zip(names, row, strict=True))
+        for name, before in later.items():
+            if said[name] == before:
+                del said[name]
+        yield key_text(tuple(row[place] for place in places)), sha256(canonical(said))
 
 
+@cache
 def columns_of(model: type[m.Base]) -> list[ColumnElement[Any]]:
     """Return the columns of a kind that count."""
     return [c for c in model.__table__.columns if c.name not in SILENT[model]]
@@ -120,21 +129,23 @@ def key_text(key: Key) -> str:
     return "/".join(map(str, key))
 
 
+@cache
 def _keys(model: type[m.Base]) -> list[ColumnElement[Any]]:
     return list(model.__table__.primary_key)
 
 
-def _one_of(model: type[m.Base], keys: list[Key]) -> ColumnElement[bool]:
-    columns = _keys(model)
-    if len(columns) == 1:
-        return columns[0].in_([key[0] for key in keys])
-    return tuple_(*columns).in_(keys)
+@cache
+def _by_keys(model: type[m.Base]) -> Select[Any]:
+    keys = _keys(model)
+    key = keys[0] if len(keys) == 1 else tuple_(*keys)
+    return select(*columns_of(model)).where(key.in_(bindparam("keys", expanding=True)))
 
 
 def _see(session: Session, _: object) -> None:
-    for row in (*session.new, *session.dirty, *session.deleted):
+    dirty = session.dirty  # it is made anew, from all there is, each time it is asked for
+    for row in (*session.new, *dirty, *session.deleted):
         model = type(row)
-        if model in SILENT and (row not in session.dirty or _says(row, SILENT[model])):
+        if model in SILENT and (row not in dirty or _says(row, SILENT[model])):
             touch(session, model, [tuple(inspect(model).primary_key_from_instance(row))])
 
 

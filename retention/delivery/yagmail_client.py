@@ -3,6 +3,8 @@
 import json
 import socket
 import ssl
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -29,7 +31,7 @@ class LoginRefusedError(OSError):
 
 def make_client(server: MailServer, deadline: Deadline) -> Any:
     """Return a client of yagmail that is not connected yet; TLS is verified when it will be."""
-    context = ssl.create_default_context(cafile=server.ca_file)
+    context = None if server.security == "plain" else _trusting(server.ca_file)
     with_tls = server.security == "tls"
     client = _client_class(deadline, server)(
         user=server.user,
@@ -46,6 +48,12 @@ def make_client(server: MailServer, deadline: Deadline) -> Any:
     )
     client.set_logging(None)
     return client
+
+
+@cache
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Whom we believe is read once: each line of a round would read all of it again."""
+    return ssl.create_default_context(cafile=ca_file)
 
 
 def _client_class(deadline: Deadline, server: MailServer) -> type:
