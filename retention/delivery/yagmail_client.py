@@ -3,7 +3,7 @@
 import json
 import socket
 import ssl
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -31,7 +31,9 @@ class LoginRefusedError(OSError):
 
 def make_client(server: MailServer, deadline: Deadline) -> Any:
     """Return a client of yagmail that is not connected yet; TLS is verified when it will be."""
-    context = None if server.security == "plain" else _trusting(server.ca_file)
+    ca_file = server.ca_file
+    changed = ca_file.stat().st_mtime_ns if ca_file else 0
+    context = None if server.security == "plain" else _trusting(ca_file, changed)
     with_tls = server.security == "tls"
     client = _client_class(deadline, server)(
         user=server.user,
@@ -50,9 +52,9 @@ def make_client(server: MailServer, deadline: Deadline) -> Any:
     return client
 
 
-@cache
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
-    """Whom we believe is read once: each line of a round would read all of it again."""
+@lru_cache(maxsize=4)
+def _trusting(ca_file: Path | None, _changed: int) -> ssl.SSLContext:
+    """Whom we believe is read once per change: each line of a round would read all of it again."""
     return ssl.create_default_context(cafile=ca_file)
 
 

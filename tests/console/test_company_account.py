@@ -1,7 +1,9 @@
 """Signing in at the company's identity provider: a real one, on loopback, that the test starts."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -33,13 +35,17 @@ def provider(claims: dict[str, object]) -> Iterator[str]:
 
 @contextmanager
 def console_with(world: ConsoleWorld, claims: dict[str, object]) -> Iterator[Starlette]:
-    with ExitStack() as stack:
-        issuer = stack.enter_context(provider(claims))
-        settings = world.shop.settings.model_copy(
-            update={"oidc_issuer": issuer, "oidc_client_id": "retention",
-                    "oidc_client_secret": SecretStr("between us")}
-        )  # fmt: skip
-        stack.enter_context(travel(world.now))
+    with provider(claims) as issuer, console_at(world, issuer) as app:
+        yield app
+
+
+@contextmanager
+def console_at(world: ConsoleWorld, issuer: str) -> Iterator[Starlette]:
+    settings = world.shop.settings.model_copy(
+        update={"oidc_issuer": issuer, "oidc_client_id": "retention",
+                "oidc_client_secret": SecretStr("between us")}
+    )  # fmt: skip
+    with travel(world.now):
         app = create_app(settings)
         yield app
         app.state.workshop.application.engine.dispose()
@@ -102,6 +108,58 @@ def test_an_answer_counts_once(world: ConsoleWorld) -> None:
         again = browser(app)
         again.cookies = client.cookies
         assert client.get(back).status_code == 403
+
+
+@contextmanager
+def broken(answers: dict[str, tuple[int, bytes]]) -> Iterator[str]:
+    """A provider that answers so, by the end of the address; anything else is not found."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            code, body = next(
+                (a for end, a in answers.items() if self.path.endswith(end)), (404, b"")
+            )
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{}, {"openid-configuration": (500, b"")}, {"openid-configuration": (200, b"<html>")},
+     {"openid-configuration": (200, b"{}")}],
+    ids=["not found", "error", "no JSON", "no addresses"],
+)  # fmt: skip
+def test_a_provider_that_does_not_answer_leaves_the_other_ways_in(
+    world: ConsoleWorld, answers: dict[str, tuple[int, bytes]]
+) -> None:
+    with broken(answers) as issuer, console_at(world, issuer) as app:
+        answer = browser(app).get("/sign-in/company")
+        assert answer.status_code == 503
+        assert "does not answer" in answer.text
+        assert 'name="password"' in answer.text
+
+
+def test_a_provider_that_goes_away_meanwhile_signs_nobody_in(world: ConsoleWorld) -> None:
+    with ExitStack() as consoles:
+        with provider(MARTA) as issuer:
+            client = browser(consoles.enter_context(console_at(world, issuer)))
+            _, back = go(client)
+        answer = client.get(back)
+        assert answer.status_code == 503
+        assert "does not answer" in answer.text
+        assert client.get("/queue").status_code == 303
 
 
 def test_without_a_provider_there_is_no_such_page(app: Starlette) -> None:
