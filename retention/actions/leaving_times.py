@@ -56,13 +56,22 @@ def departure(session: Session, action: Action, actor: Actor) -> Departure:
     return Departure(opening(at, rendering.timezone, rendering.place), last)
 
 
+def can_leave(session: Session, action: Action, actor: Actor) -> bool:
+    """Return whether a message that waits could still leave by its last day."""
+    return _is_in_time(departure(session, action, actor), actor)
+
+
+def _is_in_time(found: Departure, actor: Actor) -> bool:
+    return date_in(found.earliest, actor.zone) <= found.last_day
+
+
 def refuse_too_late(session: Session, action: Action, actor: Actor) -> None:
     """Refuse what can no longer leave: whoever approved it would wait for nothing.
 
     Raises NotAllowedError.
     """
     found = departure(session, action, actor)
-    if date_in(found.earliest, actor.zone) > found.last_day:
+    if not _is_in_time(found, actor):
         refuse(
             f"action {action.id[:8]}",
             f"can leave on {found.earliest:%Y-%m-%d %H:%M} at the earliest, and its last day is "

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
 from retention.actions import needed, offers
+from retention.actions.leaving_times import can_leave
 from retention.bootstrap import Application
 from retention.cases import waivers
 from retention.clock import utc_now
@@ -57,10 +58,13 @@ class Workforce:
             self._govern(session)
 
     def approve_half(self) -> tuple[int, set[str]]:
-        """Approve half of the e-mails of every stage; return how many, and who did."""
+        """Approve half of the e-mails of every stage; return how many, and who did.
+
+        Where a holiday has come between, none could leave in time: a night proposes it anew.
+        """
         count, names = 0, set()
         with writing(self._shop.engine) as session:
-            emails = [a for a in _pending(session) if a.kind is ActionKind.EMAIL]
+            emails = [a for a in _pending(session) if self._can_leave(session, a)]
             for stage in Stage:
                 waiting = [a for a in emails if a.stage is stage]
                 for action in waiting[: (len(waiting) + 1) // 2]:
@@ -125,6 +129,10 @@ class Workforce:
             approving.append(person)
         return approving
 
+    def _can_leave(self, session: Session, action: Action) -> bool:
+        owner = self._actor(self._shop.policies.team.get(action.owner))
+        return action.kind is ActionKind.EMAIL and can_leave(session, action, owner)
+
     def _actor(self, person: Person) -> Actor:
         zone = self._shop.settings.timezone
         return Actor(self._shop.policies, person, utc_now(), date_in(utc_now(), zone), zone)
@@ -151,6 +159,7 @@ def _pending(session: Session) -> list[Action]:
             .where(Action.state == ActionState.PENDING_APPROVAL)
             .options(
                 joinedload(Action.rendering),
+                joinedload(Action.message),
                 joinedload(Action.case),
                 joinedload(Action.offer),
                 selectinload(Action.approvals),

@@ -24,6 +24,7 @@ from retention.domain.messages import MessageState
 from retention.domain.offers import OfferState
 from retention.domain.stages import Stage
 from retention.people.actor import Actor
+from retention.play.workforce import Workforce
 from retention.policies.load import Policies
 from retention.safeguards import kill_switch as switches
 from tasks.delivery import recover_lost
@@ -176,6 +177,20 @@ def test_what_can_no_longer_leave_is_not_approved(queued: Application) -> None:
         approvals.approve(session, action_id, deciding(queued, action_id, evening))
     with reading(queued.engine) as session:
         assert session.get_one(Action, action_id).state is ActionState.PENDING_APPROVAL
+
+
+def test_the_people_of_the_demo_leave_alone_what_can_no_longer_leave(queued: Application) -> None:
+    """On the evening of its last day; with a day more it is approved."""
+    action_id = offer_in_madrid(queued)
+    with writing(queued.engine) as session:
+        last = session.get_one(Action, action_id).due_on
+    people = Workforce(queued, {})
+    with travel(AFTERNOON.replace(year=last.year, month=last.month, day=last.day, hour=23)):
+        assert people.approve_half()[0] == 0
+    assert state_of(queued, action_id) is ActionState.PENDING_APPROVAL
+    with travel(AFTERNOON):
+        people.approve_half()
+    assert state_of(queued, action_id) is ActionState.APPROVED
 
 
 def test_who_approves_is_told_when_it_can_leave(queued: Application) -> None:
