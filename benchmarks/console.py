@@ -193,7 +193,7 @@ def write_night(root: Path, today: date, customers: int) -> None:
         "source": ["invoices"] * 5 * customers, "row_id": [f"F{n}" for n in range(5 * customers)],
         "happened_on": pa.array([today] * 5 * customers), "quantity": [3.0] * 5 * customers,
     })  # fmt: skip
-    for name in BY_NAME.keys() - set(scores.column_names):
+    for name in [name for name in BY_NAME if name not in scores.column_names]:
         scores = scores.append_column(name, pa.nulls(customers, TYPES[BY_NAME[name].kind]))
     tables = {snapshots.SCORES: scores, snapshots.PEOPLE: people,
               snapshots.CONTRACTS: contracts, snapshots.EVIDENCE: evidence}  # fmt: skip

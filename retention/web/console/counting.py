@@ -36,8 +36,9 @@ class _Counted:
         return self.took >= _QUICK and self.counts["all"] >= _MANY
 
     def is_over(self, now: datetime) -> bool:
-        """Whether it is time to count again."""
-        return now - self.at >= max(_FRESH, timedelta(seconds=_REST * self.took))
+        """Whether it is time to count again: early enough that no page comes to wait for it."""
+        rest = timedelta(seconds=_REST * self.took)
+        return now - self.at >= min(max(_FRESH, rest), _OLD / 2)
 
 
 @dataclass
