@@ -13,6 +13,7 @@ from retention.answers.survey_answers import answers_until
 from retention.bootstrap import get_application
 from retention.clock import utc_now
 from retention.db import schema
+from retention.db.queries.actions import customers_waiting
 from retention.db.session import reading, writing
 from retention.domain.dates import date_in
 from retention.domain.errors import (
@@ -31,6 +32,7 @@ from retention.nights.plan import require_planned
 from retention.runs import ledger as runs
 from retention.runs import trust
 from retention.runs.ledger import Lateness, RunClaim
+from retention.snapshots.people import keep_at_hand
 from tasks.steps import log, step, told
 
 FLOW = "nightly"
@@ -168,6 +170,7 @@ def release_decisions(
             require_planned(session, shop.policies, pulled, plan)
         parts = {"pull": pulled, "scores": scored, "decisions": decided}
         summary = {name: as_json(part) for name, part in parts.items()}
+        keep_at_hand(shop.folders.snapshots, pulled.as_of, customers_waiting(session))
         runs.finish(session, claim, RunState.COMPLETED, summary, utc_now())
     log.info("%s: decided %s, proposed %s, held %s", pulled.as_of, decided.decisions,
              decided.proposed, decided.over_cap or "nothing")  # fmt: skip

@@ -11,8 +11,8 @@ from retention.domain.handovers import Partner
 from retention.messages.sender import Sender
 from retention.people.actor import Actor
 from retention.policies.load import Policies
-from retention.snapshots.customers import people_of
 from retention.snapshots.folders import Folders
+from retention.snapshots.people import people_of
 
 
 def offer_handover(

@@ -54,10 +54,10 @@ def export(
         refuse("an export", f"'{person.person_id}' may not make one", "Ask ops or a director.")
     said = require_reason("an export", reason)
     found: dict[str, Any] = {"customer_id": customer_id, "made_at": now.isoformat()}
-    days = snapshots.dates(root)
-    if days:
-        row = read_rows(root, days[-1], [customer_id]).get(customer_id)
-        found["newest_night"] = {"as_of": days[-1].isoformat(), **_plain(row or {})}
+    night = snapshots.newest(root)
+    if night:
+        row = read_rows(root, night, [customer_id]).get(customer_id)
+        found["newest_night"] = {"as_of": night.isoformat(), **_plain(row or {})}
     for model, whose in _theirs(customer_id):
         rows = session.scalars(select(model).where(whose)).all()
         found[model.__tablename__] = [_row(one) for one in rows]

@@ -87,7 +87,7 @@ def choice(enum: Any, value: str | None) -> Any:
 
 def owner_of(shop: "Application", customer_id: str) -> str:
     """Return the account manager of a customer, by the newest snapshot."""
-    from retention.snapshots.customers import people_of
+    from retention.snapshots.people import people_of
 
     row = people_of(shop.folders.snapshots, {customer_id}).get(customer_id, {})
     return shop.policies.team.account_manager_of(row.get("account_manager")).person_id

@@ -9,15 +9,10 @@ def measure(as_of: AsOf = None, *, as_json: AsJson = False) -> None:
     """Compare treated with untreated customers, with intervals; look at the others too."""
     from retention.cli.acting import ready
     from retention.db.session import reading
-    from retention.domain.errors import NotFoundError
     from retention.reports.programme_effect import measure_programme
-    from retention.snapshots import store as snapshots
 
     shop = ready()
-    days = snapshots.dates(shop.folders.snapshots)
-    day = parse_day(as_of) or (days[-1] if days else None)
-    if day is None:
-        raise NotFoundError("snapshots", "no night has run yet", "Run 'retention run' first.")
+    day = parse_day(as_of) or shop.folders.newest()
     with reading(shop.engine) as session:
         found = measure_programme(session, shop.folders.snapshots, day)
     if as_json:

@@ -1,5 +1,6 @@
 """`retention queue`: what waits for a person, and the person's decision."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -32,7 +33,7 @@ def list_(
     from retention.domain.actions import ActionState
     from retention.domain.dates import date_in
     from retention.domain.stages import Stage
-    from retention.snapshots.customers import people_of
+    from retention.snapshots.people import people_of
 
     reader = looking()
     now = utc_now()
@@ -46,7 +47,9 @@ def list_(
             awake_on=None if snoozed else date_in(now, reader.settings.timezone),
         )
         people = people_of(reader.snapshots, {action.customer_id for action in found})
-        rows = [summary(action, people, reader.approvals_valid, now) for action in found]
+        # For how long an approval counts is asked only where somebody has approved.
+        valid = reader.approvals_valid if any(a.approvals for a in found) else timedelta()
+        rows = [summary(action, people, valid, now) for action in found]
     if as_json:
         emit({"actions": rows})
         return
@@ -86,7 +89,7 @@ def show(
     from retention.db.queries import actions as queries
     from retention.db.session import writing
     from retention.inbox import reply_tasks as replies
-    from retention.snapshots.customers import people_of
+    from retention.snapshots.people import people_of
 
     shop = ready()
     with writing(shop.engine) as session:

@@ -14,11 +14,11 @@ _SQL = (
 
 def evidence_of(root: Path, customer_id: str) -> list[dict[str, Any]]:
     """Return the rows of the newest night; empty before the first."""
-    days = snapshots.dates(root)
-    if not days or not snapshots.files(root, days[-1], snapshots.EVIDENCE):
+    night = snapshots.newest(root)
+    if night is None or not snapshots.files(root, night, snapshots.EVIDENCE):
         return []
     with scratch() as db:
-        query = _SQL.format(rows=snapshots.scan(root, days[-1], snapshots.EVIDENCE))
+        query = _SQL.format(rows=snapshots.scan(root, night, snapshots.EVIDENCE))
         found = db.execute(query, [customer_id])
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

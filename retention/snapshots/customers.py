@@ -1,4 +1,4 @@
-"""Who customers are, by the newest snapshot: what a list of work shows beside their ids."""
+"""Rows of a snapshot by customer: scores, names and addresses, contacts, profit by night."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -8,23 +8,6 @@ from typing import Any
 
 from retention.scratch import scratch
 from retention.snapshots import store as snapshots
-
-_COLUMNS = ("customer_id", "name", "email", "phone", "account_manager", "country", "kind")
-_PEOPLE = (
-    f"SELECT {', '.join(_COLUMNS)} FROM read_parquet(?, hive_partitioning = false) "
-    "WHERE customer_id IN (SELECT unnest(?))"
-)
-
-
-def people_of(root: Path, customer_ids: set[str]) -> dict[str, dict[str, Any]]:
-    """Return names and addresses from the newest snapshot; empty without one."""
-    days = snapshots.dates(root)
-    if not days:
-        return {}
-    files = [str(path) for path in snapshots.files(root, days[-1], snapshots.PEOPLE)]
-    with scratch() as db:
-        found = db.execute(_PEOPLE, [files, sorted(customer_ids)]).fetchall()
-    return {row[0]: dict(zip(_COLUMNS, row, strict=True)) for row in found}
 
 
 def profit_by_night(root: Path, days: Sequence[date], customer_id: str) -> list[tuple[str, float]]:
@@ -63,8 +46,8 @@ def read_rows(root: Path, as_of: date, customers: Iterable[str]) -> dict[str, di
 
 def contacts_of(root: Path, customer_id: str) -> list[dict[str, str | None]]:
     """Return who is known at a customer by the newest night: name, role, email, phone."""
-    days = snapshots.dates(root)
-    rows = read_rows(root, days[-1], [customer_id]) if days else {}
+    night = snapshots.newest(root)
+    rows = read_rows(root, night, [customer_id]) if night else {}
     return rows.get(customer_id, {}).get("contacts") or []
 
 

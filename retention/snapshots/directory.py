@@ -91,12 +91,12 @@ class Directory:
 
 def directory(root: Path) -> Directory:
     """Return the directory of the newest night; an empty one before the first."""
-    days = snapshots.dates(root)
-    if not days:
+    night = snapshots.newest(root)
+    if night is None:
         return Directory(None, _NOBODY, {})
-    files = snapshots.files(root, days[-1], snapshots.PEOPLE)
+    files = snapshots.files(root, night, snapshots.PEOPLE)
     changed = max((path.stat().st_mtime_ns for path in files), default=0)
-    return _load(root, days[-1], changed)
+    return _load(root, night, changed)
 
 
 _NOBODY = pa.table(

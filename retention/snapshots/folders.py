@@ -30,10 +30,10 @@ class Folders:
 
     def newest(self) -> date:
         """Return the date of the newest snapshot. Raises NotFoundError."""
-        days = snapshots.dates(self.snapshots)
-        if not days:
+        day = snapshots.newest(self.snapshots)
+        if day is None:
             raise NotFoundError("snapshots", "no night has run yet", "Run 'retention run' first.")
-        return days[-1]
+        return day
 
 
 def staged(folders: Folders, as_of: date) -> Path:

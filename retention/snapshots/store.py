@@ -1,13 +1,15 @@
 """Snapshots: one night's frozen features and scores, as Parquet files under `as_of=YYYY-MM-DD/`.
 
 Each shard of customers has its own files, `<what>-NNNN.parquet`. Names and addresses are only in
-`people-NNNN.parquet`, so that personal data can be erased without touching the scores. A file
-appears whole or not at all; a night counts once `manifest.json` says that it is complete.
+`people-NNNN.parquet`, and some of them in `people-at-hand.json`, so that personal data can be
+erased without touching the scores. A file appears whole or not at all; a night counts once
+`manifest.json` says that it is complete.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +29,7 @@ EVIDENCE, PEOPLE, SCORES = "evidence", "people", "scores"
 CONTRACTS, TIES, TIED = "contracts", "ties", "tied"
 REFERENCE = "reference.json"
 ROWS = "rows"
+AT_HAND = "people-at-hand.json"
 _MANIFEST = "manifest.json"
 _FOLDER = "as_of="
 
@@ -126,8 +129,16 @@ def erase_person(root: Path, customer_id: str) -> None:
         people = pq.read_table(path, partitioning=None)
         kept = people.filter(pc.not_equal(people.column("customer_id"), customer_id))
         if kept.num_rows < people.num_rows:
-            as_of = date.fromisoformat(path.parent.name.removeprefix(_FOLDER))
-            _write(kept, path, as_of)
+            _write(kept, path, _date_of(path))
+    for path in sorted(root.glob(f"{_FOLDER}*/{AT_HAND}")):
+        known = read_document(root, _date_of(path), AT_HAND)
+        if known.pop(customer_id, None) is not None:
+            write_document(root, _date_of(path), AT_HAND, known)
+
+
+def newest(root: Path) -> date | None:
+    """Return the newest date whose snapshot is complete, None before the first."""
+    return next(_complete(root, newest_first=True), None)
 
 
 def latest_before(root: Path, as_of: date) -> date | None:
@@ -137,9 +148,18 @@ def latest_before(root: Path, as_of: date) -> date | None:
 
 def dates(root: Path) -> list[date]:
     """Return all dates whose snapshot is complete, oldest first."""
-    found = sorted(root.glob(f"{_FOLDER}*/{_MANIFEST}"))
-    whole = (path for path in found if json.loads(path.read_text("utf-8"))["complete"])
-    return [date.fromisoformat(path.parent.name.removeprefix(_FOLDER)) for path in whole]
+    return list(_complete(root))
+
+
+def _complete(root: Path, *, newest_first: bool = False) -> Iterator[date]:
+    for path in sorted(root.glob(f"{_FOLDER}*/{_MANIFEST}"), reverse=newest_first):
+        if json.loads(path.read_text("utf-8"))["complete"]:
+            yield _date_of(path)
+
+
+def _date_of(path: Path) -> date:
+    """Return the date of a file of a snapshot."""
+    return date.fromisoformat(path.parent.name.removeprefix(_FOLDER))
 
 
 def with_decimal_money(scores: "pa.Table") -> "pa.Table":

@@ -75,6 +75,8 @@ def test_a_night_on_the_command_line(home: Path, env: dict[str, str]) -> None:
     listed = answer(retention("queue", "list", "--json", "--limit", "3", cwd=home, env=env))
     assert len(listed["actions"]) == 3
     assert {row["form"] for row in listed["actions"]} <= {"reassessment", "check_in"}
+    assert all(row["name"] for row in listed["actions"])
+    assert imported_by("queue list", home, HEAVY, env) == [], "names are kept at hand"
     gone = retention("queue", "list", "--state", "gone", cwd=home, env=env)
     assert gone.returncode == 2
     assert "is none of: proposed" in gone.stderr
@@ -192,14 +194,16 @@ def test_every_kind_of_demo_data_is_written(home: Path) -> None:
 HEAVY = ("pandas", "prefect", "duckdb", "matplotlib", "pyarrow", "numpy", "sqlglot", "alembic")
 
 
-def imported_by(arguments: str, home: Path, names: tuple[str, ...]) -> list[str]:
+def imported_by(
+    arguments: str, home: Path, names: tuple[str, ...], env: dict[str, str] | None = None
+) -> list[str]:
     """Which of these modules a command has imported when it ends well."""
     code = (f"import atexit, sys; sys.argv = 'retention {arguments}'.split(); atexit.register("
             f"lambda: print('\\n', [m for m in {names} if m in sys.modules])); "
             "from retention.cli.main import main; main()")  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True,
-        env=os.environ | {"RETENTION_STATE_DIR": str(home)},
+        env=os.environ | {"RETENTION_STATE_DIR": str(home)} | (env or {}),
     )  # fmt: skip
     found: list[str] = ast.literal_eval(done.stdout.splitlines()[-1].strip())
     return found
@@ -209,6 +213,5 @@ def test_a_command_imports_what_it_needs(home: Path) -> None:
     """Who asks for help waits for no database, and who lists for no mathematics."""
     migrated_sqlite(home / "retention.db")
     assert imported_by("--help", home, (*HEAVY, "sqlalchemy")) == []
-    for lists in ("team show", "outbox list"):
+    for lists in ("team show", "outbox list", "queue list"):
         assert imported_by(lists, home, (*HEAVY, "retention.db.seals")) == []
-    assert imported_by("queue list", home, HEAVY) == ["duckdb"], "names are in the snapshot only"

@@ -15,6 +15,7 @@ from sqlalchemy import select, text, update
 
 from retention.actions import approval as approvals
 from retention.actions import completion as completing
+from retention.actions.views import summary
 from retention.bootstrap import Application
 from retention.clock import travel
 from retention.db.models.runs import Run
@@ -134,6 +135,16 @@ def test_a_second_round_sends_nothing(queued: Application, server: ScriptedServe
     assert len(server.accepted) == sent
 
 
+def waits_for(shop: Application, action_id: str) -> list[str]:
+    """Return whose approval an action waits for, as a list of work says it."""
+    with reading(shop.engine) as session:
+        found = queries.list_waiting(session, state=None, stage=None, owner=None, limit=10_000)
+        listed = next(action for action in found if action.id == action_id)
+        valid = timedelta(hours=shop.policies.approvals.valid_hours)
+        said: list[str] = summary(listed, {}, valid, AFTERNOON)["waits_for"]
+    return said
+
+
 def test_a_notice_needs_two_different_people_in_their_roles(queued: Application) -> None:
     notice = one_proposal(queued, Stage.TERMINATE)
     with pytest.raises(NotAllowedError, match="cannot approve it. It waits for"):
@@ -142,6 +153,7 @@ def test_a_notice_needs_two_different_people_in_their_roles(queued: Application)
     with pytest.raises(NotAllowedError, match="has already approved it"):
         approve(queued, notice, "marta")
     assert state_of(queued, notice) is ActionState.PENDING_APPROVAL
+    assert waits_for(queued, notice) == ["director"], "a list counts the first approval"
     approve(queued, notice, "diana")
     assert state_of(queued, notice) is ActionState.APPROVED
     with pytest.raises(NotAllowedError, match="is approved, it does not wait"):

@@ -51,6 +51,7 @@ from retention.policies.guards import HoldoutDoc
 from retention.safeguards import exclusions
 from retention.safeguards import kill_switch as switches
 from retention.snapshots.customers import read_rows
+from retention.snapshots.people import keep_at_hand, people_of
 from tests.factories.worlds import LONGEST, World
 
 CUSTOMER = "C0"
@@ -1008,6 +1009,8 @@ def test_personal_data_is_erased_and_the_chain_holds(audited: World) -> None:
     audited.night(5)
     night = audited.shop.folders.newest()
     assert read_rows(root, night, [CUSTOMER])[CUSTOMER]["name"].startswith("Ana")
+    keep_at_hand(root, night, [CUSTOMER])
+    assert people_of(root, [CUSTOMER])[CUSTOMER]["name"].startswith("Ana")
     assert erase() > 5
     assert read_rows(root, night, [CUSTOMER]) == {}, "a page of this process still knows them"
     assert findings(audited) == []
@@ -1019,5 +1022,6 @@ def test_personal_data_is_erased_and_the_chain_holds(audited: World) -> None:
         for rendering in session.scalars(select(Rendering)):
             kept = (rendering.recipient, rendering.raw, rendering.letter)
             assert kept == ("erased", b"", None)
-    everything = b"".join(p.read_bytes() for p in Path(root).rglob("people-*.parquet"))
-    assert b"Ana" not in everything
+    assert people_of(root, [CUSTOMER]) == {}
+    files = [*Path(root).rglob("people-*.parquet"), *Path(root).rglob("people-*.json")]
+    assert not any(b"Ana" in file.read_bytes() for file in files)

@@ -6,11 +6,13 @@ from datetime import date
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from retention.db.models.work.actions import Action
+from retention.db.models.work.actions import Action, Rendering
 from retention.db.models.work.cases import Case
 from retention.db.queries.by_id import SHORTEST, named, only
 from retention.domain.actions import OPEN_ACTION_STATES, ActionState
 from retention.domain.stages import Stage
+
+_MANY = 500
 
 
 def get(session: Session, action_id: str, *, lock: bool = False) -> Action:
@@ -60,9 +62,10 @@ def list_waiting(
     limit: int,
     awake_on: date | None = None,
 ) -> Sequence[Action]:
-    """Return open actions (or those in `state`), most urgent first.
+    """Return open actions (or those in `state`) for a list, most urgent first.
 
-    With `awake_on` those that sleep beyond that day are left out.
+    With `awake_on` those that sleep beyond that day are left out. Of messages there is the subject;
+    only of what somebody has approved is everything there, to tell whether the approval counts.
     """
     states = [state] if state else sorted(OPEN_ACTION_STATES)
     query = select(Action).where(Action.state.in_(states))
@@ -72,9 +75,21 @@ def list_waiting(
         query = query.where(Action.owner == owner)
     if awake_on is not None:
         query = query.where(or_(Action.snoozed_until.is_(None), Action.snoozed_until <= awake_on))
-    return session.scalars(
-        query.options(joinedload(Action.rendering), selectinload(Action.approvals))
+    found = session.scalars(
+        query.options(joinedload(Action.rendering).load_only(Rendering.subject))
         .options(joinedload(Action.case), joinedload(Action.offer))
+        .options(selectinload(Action.approvals))
         .order_by(Action.due_on, Action.id)
         .limit(limit)
     ).all()
+    approved = [action.id for action in found if action.approvals]
+    for start in range(0, len(approved), _MANY):
+        whole = select(Rendering).where(Rendering.action_id.in_(approved[start : start + _MANY]))
+        session.scalars(whole.execution_options(populate_existing=True)).all()
+    return found
+
+
+def customers_waiting(session: Session) -> Sequence[str]:
+    """Return whose actions are open: a list of work names them."""
+    query = select(Action.customer_id).where(Action.state.in_(sorted(OPEN_ACTION_STATES)))
+    return session.scalars(query.distinct()).all()
