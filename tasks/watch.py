@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect.deployments import run_deployment
@@ -11,15 +12,19 @@ from retention.alerts.alert_mail import mails
 from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
-from retention.db.session import writing
+from retention.db.session import reading, writing
 from retention.delivery.team_post import hand_over
 from retention.domain.dates import date_in
 from retention.runs import dead_runs
+from retention.runs.ledger import last_claim
 from retention.safeguards.stop_file import is_stopped
+from retention.scheduling.dead_starts import clear
+from retention.scheduling.server import connected
 from tasks.nightly import FLOW
 from tasks.steps import is_deployed, log, step, told
 
 NIGHTLY = "nightly/nightly"
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @step()
@@ -39,6 +44,22 @@ def take_up_dead_nights() -> list[str]:
             start_night(run.business_date.isoformat())
             log.warning("the night of %s had died; it is taken up again", run.business_date)
     return [run.business_date.isoformat() for run in found]
+
+
+@step()
+def start_again_what_never_began() -> list[str]:
+    """Free the queues of runs that died as they started; return those that are ordered again."""
+    shop, now = get_application(), utc_now()
+    if not is_deployed() or not schema.prepare(shop.engine):
+        return []
+    with reading(shop.engine) as session:
+        claimed_at = last_claim(session, FLOW) or _NEVER
+    with connected() as api:
+        found = clear(api, now - dead_runs.BEGINS_WITHIN, claimed_at)
+    for run in found:
+        then = "it is ordered again" if run.again else "it is given up"
+        log.warning("the run %s has died before it began; %s", run.name, then)
+    return [run.name for run in found if run.again]
 
 
 def start_night(as_of: str) -> None:

@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +56,7 @@ def serve(port: Port = 4200) -> None:
         worker = stack.enter_context(Watched("worker", *working, env=variables))
         console = _start_console(stack, settings, variables)
         make_console(stderr=True).print(f"Prefect: http://127.0.0.1:{port}   Stop with Ctrl-C.")
-        _watch_over(server, worker, *console)
+        _watch_over(worker, server, *console)
 
 
 def _start_console(
@@ -93,14 +93,27 @@ def _catch_mail_of_the_demo(stack: ExitStack, port: int) -> None:
 
 def _free_the_queue() -> None:
     """No worker is at work yet: what an earlier one had taken, and not begun, holds up the rest."""
+    from retention.clock import utc_now
+    from retention.scheduling.dead_starts import clear
     from retention.scheduling.server import connected
 
     with connected() as api:
-        stopped = api.crash_unbegun()
-    if stopped:
-        console = make_console(stderr=True)
-        names = ", ".join(stopped)
-        console.print(f"Stopped before they began, and given up: {names}.", soft_wrap=True)
+        stopped = clear(api, utc_now())
+    console = make_console(stderr=True)
+    for again, done in ((False, "given up"), (True, "ordered again")):
+        names = ", ".join(run.name for run in stopped if run.again is again)
+        if names:
+            console.print(f"Stopped before they began, and {done}: {names}.", soft_wrap=True)
+
+
+def _free_the_queue_again() -> None:
+    """The worker has died, alone or with the server; then the watch frees it in some minutes."""
+    from httpx import HTTPError
+
+    from retention.domain.errors import ConfigError
+
+    with suppress(ConfigError, HTTPError):
+        _free_the_queue()
 
 
 def _add_missing(files: "Files", variables: "Mapping[str, str]") -> None:
@@ -144,12 +157,14 @@ def described(found: "Iterable[Difference]") -> list[str]:
     return [f"{d.kind}: {d.name} {d.detail}".rstrip() for d in found]
 
 
-def _watch_over(*processes: "Watched") -> None:
+def _watch_over(worker: "Watched", *others: "Watched") -> None:
     """Start what dies again, until Ctrl-C."""
     console = make_console(stderr=True)
     try:
         while True:
-            for process in processes:
+            if worker.has_ended:
+                _free_the_queue_again()
+            for process in (*others, worker):
                 code = process.revive()
                 if code is not None:
                     console.print(f"The {process.name} has died ({code}); it is started again.")

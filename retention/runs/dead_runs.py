@@ -12,6 +12,8 @@ from retention.runs import ledger
 
 COMES_UP_WITHIN = timedelta(minutes=20)
 """For how long a run that was ordered may wait for its worker."""
+BEGINS_WITHIN = timedelta(minutes=10)
+"""For how long a run that a worker has taken may be silent before it does anything."""
 
 
 def take_up(session: Session, flow: str, now: datetime) -> list[Run]:

@@ -97,6 +97,11 @@ def claim(
     return RunClaim(run.id, run.fence, backfill=backfill)
 
 
+def last_claim(session: Session, flow: str) -> datetime | None:
+    """Return when a run of a flow was claimed last, None before the first."""
+    return session.scalar(select(func.max(Run.started_at)).where(Run.flow == flow))
+
+
 def _insert(
     session: Session,
     flow: str,

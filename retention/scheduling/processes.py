@@ -50,6 +50,11 @@ class Watched:
         """The process's id."""
         return int(self._process.pid)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended and was not started again."""
+        return self._process.poll() is not None
+
     def revive(self) -> int | None:
         """Start it again if it has ended; return the exit code it had, or None while it lives.
 

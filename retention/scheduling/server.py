@@ -105,19 +105,10 @@ class Api:
             return LastRun(row["state_name"], datetime.fromisoformat(row["end_time"]))
         return None
 
-    def crash_unbegun(self) -> list[str]:
-        """Crash the runs that a worker had taken and never begun; return their names.
-
-        Only while no worker is at work: such a run would keep its place in the queue for ever, and
-        whatever comes after it would wait.
-        """
-        body = {"flow_runs": {"state": {"type": {"any_": ["PENDING"]}}}}
-        rows = [row for row in self._all("flow_runs", body) if row["deployment_id"]]
-        state = {"type": "CRASHED", "name": "Crashed", "message": "It was stopped before it began."}
-        for row in rows:
-            path = f"/flow_runs/{row['id']}/set_state"
-            self.ask("POST", path, {"state": state, "force": True})
-        return [row["name"] for row in rows]
+    def runs(self, which: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the runs of deployments that a filter of Prefect picks, as the server tells."""
+        rows = self._all("flow_runs", {"flow_runs": which})
+        return [row for row in rows if row["deployment_id"]]
 
     def pools(self) -> set[str]:
         """Return the names of the work pools there."""

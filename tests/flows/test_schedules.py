@@ -25,6 +25,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from retention.clock import utc_now
 from retention.demo.data import write_company
+from retention.scheduling import dead_starts
 from retention.scheduling.declared import read_deployments
 from retention.scheduling.health import ask
 from retention.scheduling.server import connected
@@ -120,6 +121,13 @@ class Served:
         url = f"http://127.0.0.1:{self.port}/api"
         with temporary_settings({PREFECT_API_URL: url}), connected() as api:
             return {flow.name: flow.wrong for flow in ask(api, files, now).flows}
+
+    def clear(self, silent_since: datetime, claimed_at: datetime) -> set[tuple[str, bool]]:
+        """What the watch does about runs that died as they started."""
+        url = f"http://127.0.0.1:{self.port}/api"
+        with temporary_settings({PREFECT_API_URL: url}), connected() as api:
+            found = dead_starts.clear(api, silent_since, claimed_at)
+        return {(run.name, run.again) for run in found}
 
     def _patiently(self, request: urllib.request.Request) -> bytes:
         """A server whose database is busy says so, and is asked again."""
@@ -319,6 +327,35 @@ def test_an_unforeseen_failure_is_a_sentence_for_prefect_and_a_story_for_its_own
 
 
 @pytest.mark.gate
+def test_what_was_killed_as_it_started_is_crashed_and_long_runs_are_ordered_again_once(
+    served: Served,
+) -> None:
+    """Killed between the worker's taking it and the first thing that a night writes down."""
+    nightly, watch = served.deployment("nightly")["id"], served.deployment("watch")["id"]
+    parameters = {"parameters": {"as_of": str(YESTERDAY)}}
+
+    def killed(deployment: str, state: str, **more: Any) -> Any:
+        body = {"state": {"type": state}, **more}
+        return served.ask(f"/deployments/{deployment}/create_flow_run", body)
+
+    taken = killed(watch, "PENDING")
+    night = killed(nightly, "RUNNING", parameters=parameters)
+    before, after = utc_now() - timedelta(hours=1), utc_now() + timedelta(minutes=1)
+    assert served.clear(before, before) == set(), "each may still be at it"
+    assert served.clear(after, after) == {(taken["name"], False)}, "the night has claimed its date"
+    assert served.clear(after, before) == {(night["name"], True)}
+    for run in (taken, night):
+        assert served.ask(f"/flow_runs/{run['id']}", method="GET")["state_type"] == "CRASHED"
+    tagged = {"flow_runs": {"tags": {"all_": [dead_starts.AGAIN]}}}
+    (again,) = served.ask("/flow_runs/filter", tagged)
+    assert again["parameters"] == parameters
+    assert served.watch(again["id"])["state_type"] == "COMPLETED"
+    assert served.clear(after, before) == set(), "it has run by now"
+    twice = killed(nightly, "PENDING", tags=again["tags"])
+    assert served.clear(after, before) == {(twice["name"], False)}, "once"
+
+
+@pytest.mark.gate
 def test_a_restart_keeps_what_people_did_and_deploy_shows_it(
     home: Served, served: Served, serving: ExitStack
 ) -> None:
@@ -339,8 +376,9 @@ def test_a_restart_keeps_what_people_did_and_deploy_shows_it(
     serving.close()
     with again.running() as said:
         text = "".join(said)
-        (given_up,) = [line for line in said if "Stopped before they began" in line]
-        assert "taken-and-never-begun" in given_up, "beside what the worker itself had taken"
+        stopped = [line for line in said if "Stopped before they began" in line]
+        (ordered,) = [line for line in stopped if "ordered again" in line]
+        assert "taken-and-never-begun" in ordered, "beside what the worker itself had taken"
         assert again.ask(f"/flow_runs/{taken['id']}", method="GET")["state_type"] == "CRASHED"
         assert "learn/learn sundays: '11 11 * * 1' Europe/Madrid on the server" in text
         assert "paused by hand: report/report" in text

@@ -166,13 +166,28 @@ settled AS (
     FROM named AS n
     LEFT JOIN covered AS c USING (key)
     LEFT JOIN once AS o USING (key)
+),
+waited AS (
+    SELECT
+        *,
+        CASE WHEN status IN ('disputed', 'unknown') THEN 0 ELSE greatest(
+            amount * ($as_of - greatest(issued_on, $year_ago))
+            - paid_days
+            - covered_days
+            - CASE WHEN marked
+                THEN (still_open - covered) * ($as_of - greatest(marked_on, $year_ago))
+                ELSE 0 END,
+            0
+        ) END AS days
+    FROM settled
 )
+-- Most invoices are in the company's own currency: to multiply all by 1 would be half of the work.
 SELECT
     customer_id,
     invoice_id,
     issued_on,
     due_on,
-    CAST(round(amount * rate, 4) AS DECIMAL(18, 4)) AS amount,
+    CASE WHEN rate = 1 THEN amount ELSE CAST(round(amount * rate, 4) AS DECIMAL(18, 4)) END AS amount,
     direct_cost,
     status = 'disputed' AS disputed,
     status = 'disputed' OR disputed_on IS NOT NULL AS was_disputed,
@@ -190,12 +205,5 @@ SELECT
     CASE WHEN due_on IS NOT NULL THEN greatest(due_on, reopened_on, CASE
         WHEN once_settled_on IS NOT NULL AND NOT is_settled THEN went_back_on END)
     END AS overdue_from,
-    CASE WHEN status IN ('disputed', 'unknown') THEN 0 ELSE CAST(greatest(
-        amount * ($as_of - greatest(issued_on, $year_ago))
-        - paid_days
-        - covered_days
-        - CASE WHEN marked THEN (still_open - covered) * ($as_of - greatest(marked_on, $year_ago))
-            ELSE 0 END,
-        0
-    ) * rate AS DECIMAL(38, 4)) END AS money_days
-FROM settled
+    CASE WHEN rate = 1 THEN days ELSE CAST(days * rate AS DECIMAL(38, 4)) END AS money_days
+FROM waited

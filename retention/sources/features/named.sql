@@ -40,13 +40,17 @@ WITH bought AS (
 named AS (
     SELECT
         invoice_key AS key,
-        count(*) FILTER (WHERE paid_on <= $as_of) AS times,
-        coalesce(sum(amount) FILTER (WHERE paid_on <= $as_of), 0) AS paid,
-        max(paid_on) FILTER (WHERE paid_on <= $as_of) AS last_paid_on,
-        count(*) FILTER (WHERE paid_on > $as_of) > 0 AS paid_later
+        count(*) AS times,
+        sum(amount) AS paid,
+        max(paid_on) AS last_paid_on
     FROM payments
-    WHERE invoice_key IS NOT NULL AND NOT coalesce(failed, false)
+    WHERE invoice_key IS NOT NULL AND paid_on <= $as_of AND NOT coalesce(failed, false)
     GROUP BY invoice_key
+),
+later AS (
+    SELECT DISTINCT invoice_key AS key
+    FROM payments
+    WHERE invoice_key IS NOT NULL AND paid_on > $as_of AND NOT coalesce(failed, false)
 ),
 daily AS (
     SELECT p.invoice_key AS key, p.paid_on, sum(p.amount) AS paid
@@ -94,10 +98,11 @@ joined AS (
         coalesce(n.paid, 0) AS paid,
         n.times,
         n.last_paid_on,
-        coalesce(n.paid_later, false) AS paid_later,
+        l.key IS NOT NULL AS paid_later,
         b.amount - least(greatest(coalesce(n.paid, 0), 0), b.amount) AS unpaid
     FROM bought AS b
     LEFT JOIN named AS n USING (key)
+    LEFT JOIN later AS l USING (key)
 )
 SELECT
     j.customer_id,

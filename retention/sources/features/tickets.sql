@@ -27,33 +27,46 @@ WITH known AS (
     LEFT JOIN caps AS c
         ON c.activity = 'ticket_minute.' || coalesce(lower(trim(t.channel)), 'other')
     WHERE CAST(opened_at AS DATE) <= $as_of
+),
+topics AS (
+    SELECT customer_id, topic, count(*) AS times
+    FROM known
+    WHERE opened_on > $year_ago AND NOT ours AND topic IS NOT NULL
+    GROUP BY customer_id, topic
+),
+favourites AS (
+    SELECT
+        customer_id,
+        min_by(topic, (-times, topic)) AS top_topic,
+        max(times) / sum(times) AS top_topic_share
+    FROM topics
+    GROUP BY customer_id
+),
+counted AS (
+    SELECT
+        customer_id,
+        count(*) FILTER (WHERE opened_on > $year_ago AND NOT ours) AS tickets_12m,
+        CAST(coalesce(
+            sum(handling_minutes) FILTER (WHERE opened_on > $year_ago AND NOT ours), 0
+        ) AS DOUBLE) AS ticket_minutes_12m,
+        count(*) FILTER (WHERE opened_on > $year_ago AND ours) AS own_fault_tickets_12m,
+        CAST(coalesce(
+            sum(handling_minutes) FILTER (WHERE opened_on > $as_of - 90 AND NOT ours), 0
+        ) AS DOUBLE) AS minutes_90d,
+        CAST(coalesce(sum(handling_minutes) FILTER (
+            WHERE opened_on > $as_of - 180 AND opened_on <= $as_of - 90 AND NOT ours
+        ), 0) AS DOUBLE) AS minutes_prior_90d,
+        count(*) FILTER (WHERE opened_on > $as_of - 90 AND NOT ours) / 3.0 AS contacts_per_month,
+        count(*) FILTER (WHERE opened_on > $as_of - 180 AND opened_on <= $as_of - 90 AND NOT ours)
+            / 3.0 AS contacts_per_month_prior,
+        count(*) FILTER (WHERE opened_on > $year_ago AND escalated AND NOT ours) AS escalations_12m,
+        count(*) FILTER (WHERE opened_on > $year_ago AND complaint) AS complaints_12m,
+        count(*) FILTER (WHERE opened_on > $year_ago AND lower(trim(topic)) = 'change_request' AND NOT ours)
+            AS change_requests_12m,
+        bool_or(complaint AND is_open) AS open_complaint
+    FROM known
+    GROUP BY customer_id
 )
-SELECT
-    customer_id,
-    count(*) FILTER (WHERE opened_on > $year_ago AND NOT ours) AS tickets_12m,
-    CAST(coalesce(
-        sum(handling_minutes) FILTER (WHERE opened_on > $year_ago AND NOT ours), 0
-    ) AS DOUBLE) AS ticket_minutes_12m,
-    count(*) FILTER (WHERE opened_on > $year_ago AND ours) AS own_fault_tickets_12m,
-    CAST(coalesce(
-        sum(handling_minutes) FILTER (WHERE opened_on > $as_of - 90 AND NOT ours), 0
-    ) AS DOUBLE) AS minutes_90d,
-    CAST(coalesce(sum(handling_minutes) FILTER (
-        WHERE opened_on > $as_of - 180 AND opened_on <= $as_of - 90 AND NOT ours
-    ), 0) AS DOUBLE) AS minutes_prior_90d,
-    count(*) FILTER (WHERE opened_on > $as_of - 90 AND NOT ours) / 3.0 AS contacts_per_month,
-    count(*) FILTER (WHERE opened_on > $as_of - 180 AND opened_on <= $as_of - 90 AND NOT ours)
-        / 3.0 AS contacts_per_month_prior,
-    count(*) FILTER (WHERE opened_on > $year_ago AND escalated AND NOT ours) AS escalations_12m,
-    count(*) FILTER (WHERE opened_on > $year_ago AND complaint) AS complaints_12m,
-    count(*) FILTER (WHERE opened_on > $year_ago AND lower(trim(topic)) = 'change_request' AND NOT ours)
-        AS change_requests_12m,
-    bool_or(complaint AND is_open) AS open_complaint,
-    mode(topic ORDER BY topic) FILTER (WHERE opened_on > $year_ago AND NOT ours) AS top_topic,
-    CASE WHEN count(topic) FILTER (WHERE opened_on > $year_ago AND NOT ours) > 0
-        THEN list_max(
-            map_values(histogram(topic) FILTER (WHERE opened_on > $year_ago AND NOT ours))
-        ) / count(topic) FILTER (WHERE opened_on > $year_ago AND NOT ours)
-    END AS top_topic_share
-FROM known
-GROUP BY customer_id
+SELECT c.*, f.top_topic, f.top_topic_share
+FROM counted AS c
+LEFT JOIN favourites AS f USING (customer_id)
