@@ -27,14 +27,17 @@ def people_of(root: Path, customer_ids: Collection[str]) -> dict[str, dict[str, 
         at_hand = snapshots.read_document(root, night, snapshots.AT_HAND)
     except FileNotFoundError:  # nothing was decided that night
         at_hand = {}
-    found = {customer: at_hand[customer] for customer in customer_ids if customer in at_hand}
-    missing = set(customer_ids) - found.keys()
-    return found | _looked_up(root, night, missing) if missing else found
+    missing = set(customer_ids) - at_hand.keys()
+    known = at_hand | (_looked_up(root, night, missing) if missing else {})
+    return {customer: known[customer] for customer in customer_ids if known.get(customer)}
 
 
 def keep_at_hand(root: Path, as_of: date, customer_ids: Collection[str]) -> None:
-    """Keep at hand who these customers of a night are; an erasure takes them out again."""
-    found = _looked_up(root, as_of, customer_ids)
+    """Keep at hand who these customers of a night are; an erasure takes them out again.
+
+    Of one who was not there that night, that is what is kept: nobody looks again.
+    """
+    found = dict.fromkeys(customer_ids) | _looked_up(root, as_of, customer_ids)
     snapshots.write_document(root, as_of, snapshots.AT_HAND, found)
 
 

@@ -1,5 +1,6 @@
 """Signing in at the company's identity provider: a real one, on loopback, that the test starts."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -162,6 +164,24 @@ def test_a_provider_that_goes_away_meanwhile_signs_nobody_in(world: ConsoleWorld
         assert answer.status_code == 503
         assert "does not answer" in answer.text
         assert client.get("/queue").status_code == 303
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["the key's own name", "another name"])
+def test_what_another_key_has_signed_signs_nobody_in(world: ConsoleWorld, *, known: bool) -> None:
+    with provider(MARTA) as issuer:
+        told = httpx2.get(f"{issuer}/.well-known/openid-configuration").json()
+        (key,) = httpx2.get(told["jwks_uri"]).json()["keys"]
+        other = RSAKey.generate_key(2048).as_dict(private=False)
+        other |= {"kid": key.get("kid") if known else "another", "alg": "RS256", "use": "sig"}
+        keys = json.dumps({"keys": [other]}).encode()
+        with broken({"keys": (200, keys)}) as elsewhere:
+            changed = json.dumps({**told, "jwks_uri": f"{elsewhere}/keys"}).encode()
+            answers = {"openid-configuration": (200, changed)}
+            with broken(answers) as between, console_at(world, between) as app:
+                client = browser(app)
+                _, back = go(client)
+                assert client.get(back).status_code == 403
+                assert client.get("/queue").status_code == 303
 
 
 def test_without_a_provider_there_is_no_such_page(app: Starlette) -> None:
