@@ -11,10 +11,8 @@ from retention.db.models.customer_pages import Submission
 from retention.db.models.exemptions import Exclusion
 from retention.db.models.work.actions import Offer
 from retention.domain.offers import OfferState
-from retention.web.app import create_app
 from tests.browser.test_console import AXE
-from tests.factories.pages import PagesWorld, rows
-from tests.factories.serving import served
+from tests.factories.pages import PagesWorld, living, rows, served_pages
 
 PROPOSAL, NOTICE, BILLS, GUIDE = (
     "renegotiation_proposal", "termination_notice", "payment_help", "education",
@@ -28,20 +26,14 @@ EVERY = [
 
 @pytest.fixture
 def world() -> Iterator[PagesWorld]:
-    made = PagesWorld()
-    made.live()
-    yield made
-    made.teardown()
+    with living() as made:
+        yield made
 
 
 @pytest.fixture
 def base(world: PagesWorld) -> Iterator[str]:
-    """Where a browser finds the pages, at this world's own time."""
-    with travel(world.at):
-        app = create_app(world.shop.settings)
-        with served(app) as found:
-            yield found
-        app.state.workshop.application.engine.dispose()
+    with served_pages(world) as found:
+        yield found
 
 
 def every_page(page: Page, world: PagesWorld, language: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from retention.domain.actions import ActionState
 from retention.messages import customer_links
 from retention.web.app import create_app
 from tests.factories.consoles import ConsoleWorld
+from tests.factories.serving import served
 
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 Answer = Any
@@ -73,6 +74,29 @@ class PagesWorld(ConsoleWorld):
         app = create_app(self.shop.settings)
         try:
             yield Customer(self, TestClient(app, follow_redirects=False))
+        finally:
+            app.state.workshop.application.engine.dispose()
+
+
+@contextmanager
+def living() -> Iterator[PagesWorld]:
+    """Yield such a world; it is taken down when the block ends."""
+    made = PagesWorld()
+    made.live()
+    try:
+        yield made
+    finally:
+        made.teardown()
+
+
+@contextmanager
+def served_pages(world: PagesWorld) -> Iterator[str]:
+    """Yield where a real browser finds a world's pages, at that world's own time."""
+    with travel(world.at):
+        app = create_app(world.shop.settings)
+        try:
+            with served(app) as base:
+                yield base
         finally:
             app.state.workshop.application.engine.dispose()
 

@@ -33,7 +33,7 @@ def test_two_years_of_the_ladder_beat_the_untreated_and_end_nobody_who_has_turne
 
 @pytest.mark.gate
 def test_a_year_in_a_company_that_does_not_respond_shows_no_effect(tmp_path: Path) -> None:
-    game = Game(SIZE, SEED, FIRST, nights=365, every=14, holdout=0.35, responds=False)
+    game = Game(SIZE, SEED, FIRST, nights=365, every=28, holdout=0.35, responds=False)
     found = play(game, tmp_path, ROOT / "config")["restore"]
     assert found["effect"]["low"] <= 0 <= found["effect"]["high"]
     assert found["net_effect"]["low"] <= 0

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.factories.pages import Customer, PagesWorld
+from tests.factories.pages import Customer, PagesWorld, living
 
 
 @pytest.fixture
 def world() -> Iterator[PagesWorld]:
-    made = PagesWorld()
-    made.live()
-    yield made
-    made.teardown()
+    with living() as made:
+        yield made
 
 
 @pytest.fixture
