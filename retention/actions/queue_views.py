@@ -102,8 +102,10 @@ def _in_order(
     order = people.by_profit if asked.sort == "value" else people.by_name
     found: list[str] = []
     end = asked.first + PER_PAGE
-    for start in range(0, len(order), _AT_ONCE):
-        some = order[start : start + _AT_ONCE]
+    start, size = 0, PER_PAGE  # a page is most often among the first; else in ever larger steps
+    while start < len(order):
+        some = order[start : start + size]
+        start, size = start + size, min(2 * size, _AT_ONCE)
         place = {customer: at for at, customer in enumerate(some)}
         rows = queue.of_customers(session, condition, asked.filters, some)
         found += [a for a, _ in sorted(rows, key=lambda row: place[row[1]])]

@@ -15,6 +15,7 @@ from retention.domain.stages import Stage
 
 Condition = ColumnElement[bool]
 _STATES = (ActionState.PENDING_APPROVAL, ActionState.APPROVED)
+_FEW = 5000
 _LEAST = datetime(1, 1, 1)  # noqa: DTZ001 - only ever compared inside the database
 
 
@@ -192,7 +193,7 @@ def list_ids(
         .order_by(Action.due_on, Action.id)
         .limit(offset + limit)
         for state in _STATES
-        for purpose in (Action.purpose == Purpose.REPLY, Action.purpose != Purpose.REPLY)
+        for purpose in (*_replies(session, state), Action.purpose != Purpose.REPLY)
     ]
     if filters.customers is not None:  # they are few, and the index of customers is the one to use
         queries = [asked]
@@ -203,13 +204,33 @@ def list_ids(
     return [action_id for _, _, action_id in sorted(found)[offset : offset + limit]]
 
 
+def _replies(session: Session, state: ActionState) -> list[Condition]:
+    """Return a condition for those that answer a customer; none where there are none."""
+    found = _of(session, and_(Action.state == state, Action.purpose == Purpose.REPLY))
+    return [] if found is None else [found]
+
+
+def _of(session: Session, few: Condition) -> Condition | None:
+    """Return a condition that holds for a few, by their ids, None where there are none.
+
+    Named one by one they are looked up; SQLite would rather look through all of an owner's.
+    """
+    ids = session.scalars(select(Action.id).where(few).limit(_FEW + 1)).all()
+    if not ids:
+        return None
+    return Action.id.in_(ids) if len(ids) <= _FEW else few
+
+
 def of_customers(
     session: Session, condition: Condition, filters: Filters, customers: Sequence[str] | None
 ) -> list[tuple[str, str]]:
     """Return the ids and customers of what a view holds, of some customers or of all."""
     query = select(Action.id, Action.customer_id).where(_narrowed(condition, filters))
     if customers is not None:
-        query = query.where(Action.customer_id.in_(customers))
+        theirs = _of(session, Action.customer_id.in_(customers))
+        if theirs is None:
+            return []
+        query = query.where(theirs)
     rows = session.execute(query.order_by(Action.due_on, Action.id))
     return [(action_id, customer_id) for action_id, customer_id in rows]
 
