@@ -188,15 +188,15 @@ def list_ids(
     than are wanted.
     """
     asked = select(Action.due_on, Action.id, Action.purpose).where(_narrowed(condition, filters))
-    queries = [
-        asked.where(Action.state == state, purpose)
-        .order_by(Action.due_on, Action.id)
-        .limit(offset + limit)
-        for state in _STATES
-        for purpose in (*_replies(session, state), Action.purpose != Purpose.REPLY)
-    ]
-    if filters.customers is not None:  # they are few, and the index of customers is the one to use
-        queries = [asked]
+    queries = [asked]  # of customers that were searched for: few, by the index of customers
+    if filters.customers is None:
+        queries = [
+            asked.where(Action.state == state, purpose)
+            .order_by(Action.due_on, Action.id)
+            .limit(offset + limit)
+            for state in _STATES
+            for purpose in (*_replies(session, state), Action.purpose != Purpose.REPLY)
+        ]
     found: list[tuple[bool, date, str]] = []
     for query in queries:
         rows = session.execute(query)
