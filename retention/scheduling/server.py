@@ -106,9 +106,12 @@ class Api:
         return None
 
     def runs(self, which: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the runs of deployments that a filter of Prefect picks, as the server tells."""
-        rows = self._all("flow_runs", {"flow_runs": which})
-        return [row for row in rows if row["deployment_id"]]
+        """Return the runs of our deployments that a filter of Prefect picks, as the server tells.
+
+        Others may share the server: theirs are none of our business.
+        """
+        ours = {"deployments": {"tags": {"all_": [TAG]}}}
+        return list(self._all("flow_runs", {"flow_runs": which, **ours}))
 
     def pools(self) -> set[str]:
         """Return the names of the work pools there."""

@@ -338,6 +338,9 @@ def test_what_was_killed_as_it_started_is_crashed_and_long_runs_are_ordered_agai
         body = {"state": {"type": state}, **more}
         return served.ask(f"/deployments/{deployment}/create_flow_run", body)
 
+    flow = served.ask("/flows/", {"name": "of another team"})["id"]
+    other = served.ask("/deployments/", {"name": "theirs", "flow_id": flow, "tags": ["long-run"]})
+    theirs = killed(other["id"], "PENDING")
     taken = killed(watch, "PENDING")
     night = killed(nightly, "RUNNING", parameters=parameters)
     before, after = utc_now() - timedelta(hours=1), utc_now() + timedelta(minutes=1)
@@ -355,6 +358,8 @@ def test_what_was_killed_as_it_started_is_crashed_and_long_runs_are_ordered_agai
     assert night["name"] not in served.clear(after, before), "it has run by now"
     twice = killed(nightly, "PENDING", tags=again["tags"])
     assert served.clear(after, before)[twice["name"]] is False, "once"
+    left = served.ask(f"/flow_runs/{theirs['id']}", method="GET")
+    assert left["state_type"] == "PENDING", "others may share the server"
 
 
 @pytest.mark.gate
