@@ -1,22 +1,31 @@
 """What is set from outside: `RETENTION_*` variables, or a `.env` file."""
 
 import os
+import re
 import secrets
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PACKAGE = Path(__file__).parent
+_POSTABLE = re.compile(r"https://[^\s@]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?")
 
 
 def shipped(name: str) -> Path:
     """Return a file or folder of the checkout, or its copy inside an installed wheel."""
     installed = _PACKAGE / "shipped" / name
     return installed if installed.exists() else _PACKAGE.parent / name
+
+
+def _postable(url: SecretStr | None) -> SecretStr | None:
+    """The address itself is a secret: whoever knows it may write into the chat."""
+    if url is not None and not _POSTABLE.fullmatch(url.get_secret_value()):
+        raise ValueError("it is no https address (http is for this machine only)")
+    return url
 
 
 class Settings(BaseSettings):
@@ -104,6 +113,11 @@ class Settings(BaseSettings):
     memory: str = Field(
         "4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|TB)$", description="limit while sources are read"
     )
+
+    team_chat_url: SecretStr | None = Field(
+        None, description="an incoming webhook of the team's chat; each morning it gets counts"
+    )
+    _chat = field_validator("team_chat_url")(_postable)
 
     audit_heads: Path | None = Field(
         None, description="file to which each night appends the audit's head; best elsewhere"

@@ -74,7 +74,8 @@ def publish_digest(summary: DigestSummary) -> None:
     create_markdown_artifact(
         key="digest-summary",
         markdown=f"{summary.sent} digests were sent, {summary.failed} could not be; for "
-        f"{summary.nothing_to_say} people there was nothing to say.",
+        f"{summary.nothing_to_say} people there was nothing to say."
+        + (f" The team's chat was {summary.chat}." if summary.chat else ""),
     )
 
 

@@ -29,6 +29,7 @@ from retention.snapshots.folders import Folders
 from tests.factories import forking, shared
 from tests.factories.databases import migrated_sqlite
 from tests.factories.guard import MARK
+from tests.factories.past import Past
 
 ROOT = Path(__file__).parent.parent
 NIGHT = date(2026, 5, 31)
@@ -279,17 +280,34 @@ def make_folders(snapshots: Path, **more: Any) -> Folders:
 
 @pytest.fixture
 def shop(
-    config_dir: Path, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    config_dir: Path,
+    tmp_path: Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Application]:
-    """A workshop on an up-to-date database of each kind; tasks use it too."""
-    url = database_url
-    if url.startswith("sqlite"):
+    """A workshop on an up-to-date database of each kind; tasks use it too.
+
+    With the mark `nights(count, back=0)` that many nights were run, up to `back` days before NIGHT.
+    """
+    begins = request.node.get_closest_marker("nights")
+    if begins is not None:
+        url = past_of(request, database_url, *begins.args, **begins.kwargs).copy_to(tmp_path)
+    elif database_url.startswith("sqlite"):
         url = migrated_sqlite(tmp_path / "state.db")
+    else:
+        url = database_url
     made = workshop.build_application(make_settings(config_dir, tmp_path / "state", url))
     schema.upgrade(made.engine)
     use_application(monkeypatch, made)
     yield made
     made.engine.dispose()
+
+
+def past_of(request: pytest.FixtureRequest, url: str, count: int, back: int = 0) -> Past:
+    """The past that a test begins with, on the kind of database that `url` is."""
+    servers = None if url.startswith("sqlite") else request.getfixturevalue("postgres")
+    return Past(request.getfixturevalue("company_data"), count, back, servers)
 
 
 def use_application(monkeypatch: pytest.MonkeyPatch, made: Application) -> None:

@@ -83,7 +83,8 @@ def refuse_too_late(session: Session, action: Action, actor: Actor) -> None:
 def openings(calendars: Calendars, hours: Hours, company_zone: str) -> Opening:
     """Return a function of a moment, a recipient's zone and place: when they may be written to.
 
-    Without a zone it may be any of their country's: then when it is the hour in all of them.
+    Without a zone it may be any of their country's: then when it is the hour in all of them, or in
+    most where it never is in all.
     """
 
     @lru_cache(maxsize=_REMEMBERED)
@@ -98,7 +99,20 @@ def openings(calendars: Calendars, hours: Hours, company_zone: str) -> Opening:
             if latest <= at:
                 return at
             at = latest
-        return in_zone(now, company_zone, country, region)  # they never agree
+        return where_most_agree(now, zones, country, region)
+
+    def where_most_agree(
+        now: datetime, zones: tuple[str, ...], country: str, region: str
+    ) -> datetime:
+        """Some countries are so wide that it is never the hour in all of them."""
+
+        def still_to_come(at: datetime) -> int:
+            return sum(in_zone(at, one, country, region) > at for one in zones)
+
+        return min(
+            {in_zone(now, one, country, region) for one in zones},
+            key=lambda at: (still_to_come(at), at),
+        )
 
     def in_zone(now: datetime, zone: str, country: str, region: str) -> datetime:
         theirs = zone_of(zone)

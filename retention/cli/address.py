@@ -40,7 +40,8 @@ def show(address: Address, *, as_json: AsJson = False) -> None:
     from retention.safeguards import dead_addresses
 
     with reading(looking().engine) as session:
-        found = _shown(dead_addresses.find(session, address))
+        row = dead_addresses.find(session, address)
+        found = _shown(row) | {"released_because": dead_addresses.why_released(session, row)}
     if as_json:
         emit({"address": found})
         return
@@ -48,7 +49,9 @@ def show(address: Address, *, as_json: AsJson = False) -> None:
     console.print(f"{found['address']} of customer {found['customer_id']}", markup=False)
     console.print(f"dead since {found['dead_since'][:16]}: {found['reason']}", markup=False)
     if found["released_at"]:
-        console.print(f"released {found['released_at'][:16]} by {found['released_by']}")
+        why = found["released_because"] or "the reason is kept no more"
+        released = f"released {found['released_at'][:16]} by {found['released_by']}: {why}"
+        console.print(released, markup=False)
 
 
 @app.command("release")

@@ -126,6 +126,11 @@ def _print_said(arrived: list[dict[str, Any]]) -> None:
     for reply in arrived:
         console = make_console()
         console.print(f"\nThe customer wrote on {reply['on'][:10]}:", markup=False)
+        if reply["gone"]:
+            instead = f" Write to {_safe(reply['instead'])} instead." if reply["instead"] else ""
+            console.print(f"Their contact is there no more.{instead}", markup=False, style="bold")
+        if reply["unread"]:
+            console.print("It could not be read here; look at it in the mailbox.", markup=False)
         if reply["protects"]:
             listed = ", ".join(_safe(word) for word in reply["protects"])
             console.print(f"Words that protect: {listed}", markup=False, style="bold")

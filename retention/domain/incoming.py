@@ -27,3 +27,8 @@ STATE_AFTER: dict[IncomingKind, MessageState] = {
     IncomingKind.COMPLAINT: MessageState.COMPLAINED,
 }
 """The state that our message takes when this comes back; others leave it as it is."""
+
+GONE = "the contact has gone"
+NAMES = "; it names "
+UNREAD = "it cannot be read"
+"""What the reason of a reply begins with, when there is more to say than who wrote it."""

@@ -93,11 +93,12 @@ class InboxSummary:
 
 @dataclass(frozen=True, slots=True)
 class DigestSummary:
-    """How many people got a digest, and to how many it could not be sent."""
+    """How many people got a digest, to how many it could not be sent, and what the chat said."""
 
     sent: int = 0
     failed: int = 0
     nothing_to_say: int = 0
+    chat: str = ""
 
 
 def as_json(summary: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import re
 from email.message import Message
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from retention.domain.incoming import IncomingKind
 from retention.inbox.bounces import top_parts
@@ -23,10 +23,11 @@ _ADDRESS = re.compile(r"<?([^<>\s]+@[^<>\s]+)>?\s*$")
 
 
 class Feedback(NamedTuple):
-    """What a report says of our message."""
+    """What a report says of our message; `addresses` are those that it names as its readers'."""
 
     kind: IncomingKind
     reason: str
+    addresses: tuple[str, ...] = ()
 
 
 def read_feedback(message: Message) -> Feedback | None:
@@ -68,10 +69,17 @@ def _of_ses(message: Message) -> Feedback | None:
         except (ValueError, TypeError):
             continue
         if "Complaint" in (told.get("notificationType"), told.get("eventType")):
-            return _of_type(
-                str((told.get("complaint") or {}).get("complaintFeedbackType") or "abuse")
-            )
+            complaint = told.get("complaint") or {}
+            found = _of_type(str(complaint.get("complaintFeedbackType") or "abuse"))
+            return found._replace(addresses=_recipients(complaint))
     return None
+
+
+def _recipients(complaint: dict[str, Any]) -> tuple[str, ...]:
+    """Return whose complaint it may be: SES names those of one domain when it does not know."""
+    listed = complaint.get("complainedRecipients") or ()
+    found = (one.get("emailAddress") for one in listed if isinstance(one, dict))
+    return tuple(str(address) for address in found if address)
 
 
 def _of_type(kind: str) -> Feedback:

@@ -37,6 +37,7 @@ _RANGE = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = timedelta(days=366)
+_AHEAD = timedelta(days=270)
 _DAY = timedelta(days=1)
 # Where 12/8 is the eighth of December.
 _MONTH_FIRST = frozenset({"US", "PH", "PR", "GU"})
@@ -45,8 +46,9 @@ _MONTH_FIRST = frozenset({"US", "PH", "PR", "GU"})
 def back_on(text: str, today: date, country: str | None = None) -> date | None:
     """Return the day on which somebody comes back, if the text names one within a year.
 
-    A range ends the day before. Without a year the next such day is meant. 3/4 is the third of
-    April, but in countries that write the month first, unless that cannot be.
+    A range ends the day before. Without a year the next such day is meant, unless that is most of a
+    year away: then it is one that has passed. 3/4 is the third of April, but in countries that
+    write the month first, unless that cannot be.
     """
     for pattern, more in ((_RANGE, _DAY), (_BACK, timedelta())):
         for match in pattern.finditer(text):
@@ -60,7 +62,10 @@ def _day(parts: dict[str, str | None], today: date, country: str | None) -> date
     year, month, day = _numbers(parts, country)
     try:
         found = date(year or today.year, month, day)
-        return found if year or found >= today else found.replace(year=found.year + 1)
+        if year or found >= today:
+            return found
+        found = found.replace(year=found.year + 1)
+        return found if found <= today + _AHEAD else None
     except ValueError:
         return None
 

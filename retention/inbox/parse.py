@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 
-from retention.domain.incoming import IncomingKind
+from retention.domain.incoming import GONE, NAMES, UNREAD, IncomingKind
 from retention.inbox.automatic import AWAY, why_automatic
 from retention.inbox.bounces import Bounce, read_bounce
 from retention.inbox.decoded_headers import header_of
@@ -75,7 +75,7 @@ def _unreadable(raw: bytes, why: str) -> Received:
     head = raw[:_HEAD_BYTES].decode("latin-1")
     tokens = tuple(tokens_in([head]))
     kind = IncomingKind.REPLY if tokens else IncomingKind.OTHER
-    reason = f"it cannot be read ({why}); look at it in the mailbox"
+    reason = f"{UNREAD} ({why}); look at it in the mailbox"
     digest = hashlib.sha256(raw).hexdigest()
     return Received(digest, digest, kind, reason, None, None, None, "", "", tokens)
 
@@ -87,7 +87,8 @@ def _read(raw: bytes) -> Received:
     text = letter_words(message)
     subject = header_of(message, "Subject")
     calendar = None if feedback or bounce else read_calendar_answer(message)
-    kind, reason = _kind(message, subject, text, bounce or feedback, calendar)
+    report = bounce or feedback
+    kind, reason = _kind(message, subject, text, report, calendar)
     to = tokens_in(header_of(message, name) for name in _TO)
     if kind is IncomingKind.UNSUBSCRIBE:
         to += [found.lower() for found in _IN_SUBJECT.findall(subject)]
@@ -101,10 +102,8 @@ def _read(raw: bytes) -> Received:
         sender=_plain(_sender(message) or "") or None,
         subject=_plain(subject)[:300],
         text=_plain(text),
-        tokens=tuple(
-            dict.fromkeys([*to, *_ids(message, bounce is not None or feedback is not None)])
-        ),
-        addresses=bounce.addresses if bounce else (),
+        tokens=tuple(dict.fromkeys([*to, *_ids(message, report is not None)])),
+        addresses=report.addresses if report else (),
         refused_call=calendar.call_id if calendar and not calendar.agreed else None,
     )
 
@@ -143,8 +142,8 @@ def _by_whom(message: Message, subject: str, text: str) -> tuple[IncomingKind, s
         return IncomingKind.REPLY, "written by a person"
     if _GONE.search(own):
         named = _WRITE_TO.search(own)
-        where = f"; it names {named[0]}" if named else ""
-        return IncomingKind.REPLY, f"the contact has gone{where}"
+        where = f"{NAMES}{named[0]}" if named else ""
+        return IncomingKind.REPLY, f"{GONE}{where}"
     return (IncomingKind.OUT_OF_OFFICE if away else IncomingKind.AUTO_REPLY), automatic
 
 

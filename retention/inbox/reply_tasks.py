@@ -19,6 +19,7 @@ from retention.domain.actions import (
     Purpose,
 )
 from retention.domain.forms import REPLY
+from retention.domain.incoming import GONE, NAMES, UNREAD
 from retention.inbox.protecting import protecting_words
 from retention.inbox.quotations import segments
 
@@ -76,7 +77,9 @@ def _task(session: Session, answered: Action, on: date, due_on: date) -> Action:
 def shown_said(session: Session, task_id: str) -> list[dict[str, Any]]:
     """Return what the customer wrote, oldest first: every word, what is quoted marked as such.
 
-    `protects` names the words in it after which nothing adverse should happen unread.
+    `gone` says that their contact is there no more, `instead` whom the letter names, `unread` that
+    it could not be taken apart: somebody looks at it in the mailbox. `protects` names the words in
+    it after which nothing adverse should happen unread.
     """
     rows = session.execute(
         select(Incoming, Rendering.text)
@@ -90,6 +93,9 @@ def shown_said(session: Session, task_id: str) -> list[dict[str, Any]]:
             "on": row.received_at.isoformat(),
             "subject": row.subject,
             "page": row.reason.removeprefix(PAGE) if row.reason.startswith(PAGE) else None,
+            "gone": row.reason.startswith(GONE),
+            "instead": row.reason.partition(NAMES)[2] or None,
+            "unread": row.reason.startswith(UNREAD),
             "text": row.text,
             "protects": protecting_words(f"{row.subject or ''}\n{row.text or ''}", ours or ""),
             "parts": [

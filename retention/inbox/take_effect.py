@@ -34,6 +34,11 @@ class NotYetError(Exception):
 
 
 _BOUNCES = (IncomingKind.HARD_BOUNCE, IncomingKind.SOFT_BOUNCE)
+_ASKS_FOR_NOTHING = (
+    IncomingKind.UNSUBSCRIBE,
+    IncomingKind.AUTO_REPLY,
+    IncomingKind.OUT_OF_OFFICE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +93,25 @@ def take_in(
 def _answered(session: Session, received: Received) -> Message | None:
     """Return the message of ours that this one answers: only its token says so.
 
-    Who asks in a new letter to be left out is known by their address: it does them no harm.
+    Who asks in a new letter to be left out, and whose complaint a provider passes on, is known by
+    their address: it does them no harm.
     """
     query = select(Rendering.action_id).where(Rendering.token.in_(received.tokens))
     if not received.tokens:
-        if received.kind is not IncomingKind.UNSUBSCRIBE or not received.sender:
+        address = _whose_wish(received)
+        if address is None:
             return None
-        query = _last_written_to(received.sender)
+        query = _last_written_to(address)
     return _message_of(session, session.scalars(query).first())
+
+
+def _whose_wish(received: Received) -> str | None:
+    """Return the one address whose owner wants to be left alone."""
+    if received.kind is IncomingKind.UNSUBSCRIBE:
+        return received.sender
+    if received.kind is IncomingKind.COMPLAINT and len(received.addresses) == 1:
+        return received.addresses[0]
+    return None
 
 
 def _last_written_to(address: str) -> Select[str]:
@@ -193,11 +209,10 @@ def _opt_out(session: Session, row: Incoming, timezone: str) -> None:
 
 
 def _says_more(row: Incoming, action: Action) -> bool:
-    """Who asks to be left out asks for nothing else, unless their words protect them."""
+    """Who asks to be left out, or is away, asks for nothing, unless their words protect them."""
     sent = action.rendering
     ours = sent.text if sent else ""
-    asks_for_nothing = row.kind in (IncomingKind.UNSUBSCRIBE, IncomingKind.AUTO_REPLY)
-    return asks_for_nothing and bool(protecting_words(row.text or "", ours))
+    return row.kind in _ASKS_FOR_NOTHING and bool(protecting_words(row.text or "", ours))
 
 
 def _ask_for_another_time(

@@ -5,7 +5,7 @@ from functools import cache
 
 from retention.domain.dates import SATURDAY_AND_SUNDAY, WEEKDAYS, Calendar
 from retention.domain.errors import ConfigError
-from retention.policies.calendar import CalendarDoc, ChangesDoc
+from retention.policies.calendar import WEEK, CalendarDoc, ChangesDoc
 
 _YEARS_BACK, _YEARS_AHEAD = 2, 6
 _ANY_YEAR = 2026
@@ -57,10 +57,13 @@ class Calendars:
             if found is None:
                 found = _public_holidays(country, year)
             days |= found or frozenset()
+        weekend = _weekend(country)
         for name in dict.fromkeys((country, place)):
             changes = self._doc.changes.get(name, ChangesDoc())
             days = (days | set(changes.closed)) - set(changes.open)
-        return Calendar(frozenset(days), _weekend(country)) if days else WEEKDAYS
+            if changes.weekend is not None:
+                weekend = frozenset(WEEK.index(day) for day in changes.weekend)
+        return Calendar(frozenset(days), weekend) if days else WEEKDAYS
 
 
 @cache

@@ -118,16 +118,21 @@ def pairs(
     one: Sequence[float],
     other: Sequence[float],
     labels: tuple[str, str],
+    number: Callable[[float], str],
     below: str = "",
     *,
     narrow: bool = False,
 ) -> Figure:
-    """Return two bars per name, side by side; `below` says what the names are."""
+    """Return two bars per name, side by side; `below` says what the names are.
+
+    `number` writes what the axis says.
+    """
     figure, axes = new_figure(narrow=narrow)
     places = list(range(len(names)))
     axes.bar([p - 0.2 for p in places], one, 0.38, color=TEAL, label=labels[0])
     axes.bar([p + 0.2 for p in places], other, 0.38, color=SAND, label=labels[1])
     axes.set_xticks(places, names, color=INK)
+    axes.yaxis.set_major_formatter(lambda value, _: number(value))
     axes.grid(axis="y", color=GRID, linewidth=0.5)
     axes.set_axisbelow(True)
     axes.set_xlabel(below, color=INK)
@@ -141,16 +146,22 @@ def diagonal(
     predicted: Sequence[float],
     seen: Sequence[float],
     labels: tuple[str, str],
+    number: Callable[[float], str],
     *,
     narrow: bool = False,
 ) -> Figure:
-    """Return predicted against seen shares, in percent, with the line of perfect calibration."""
+    """Return predicted against seen shares, in percent, with the line of perfect calibration.
+
+    `number` writes what the axes say.
+    """
     figure, axes = new_figure(narrow=narrow)
     most = max([*predicted, *seen, 1.0]) * 1.08
     axes.plot([0, most], [0, most], color=GRID, linewidth=1.4)
     axes.plot(predicted, seen, "o-", color=TEAL, linewidth=1.8)
     axes.set_xlim(0, most)
     axes.set_ylim(0, most)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: number(value))
     axes.set_xlabel(labels[0], color=INK)
     axes.set_ylabel(labels[1], color=INK)
     axes.grid(color=GRID, linewidth=0.5)

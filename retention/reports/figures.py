@@ -179,7 +179,8 @@ def _service(data: ReportData, words: Words) -> Chart:
     heads = (words.say("share_of_time", "report"), words.say("share_of_revenue", "report"))
     names = [str(n + 1) for n in range(len(time))]
     tenth = words.say("tenth", "report")
-    draw = partial(pairs, names, [100 * t for t in time], [100 * r for r in revenue], heads, tenth)
+    shares = [100 * t for t in time], [100 * r for r in revenue]
+    draw = partial(pairs, names, *shares, heads, words.number, tenth)
     rows = [
         (name, words.number(round(100 * t, 1)), words.number(round(100 * r, 1)))
         for name, t, r in zip(names, time, revenue, strict=True)
@@ -200,7 +201,7 @@ def _calibration(data: ReportData, words: Words) -> Chart:
         auc=words.number(round(data.churn["auc"], 2)),
     )  # fmt: skip
     heads = (words.say("predicted", "report"), words.say("seen", "report"))
-    draw = partial(diagonal, predicted, seen, heads)
+    draw = partial(diagonal, predicted, seen, heads, words.number)
     rows = [
         (words.number(row["customers"]), words.number(round(p, 1)), words.number(round(s, 1)))
         for row, p, s in zip(table, predicted, seen, strict=True)
@@ -222,7 +223,8 @@ def _entry(data: ReportData, words: Words) -> Chart:
     heads = (words.say("entry_picked", "report"), words.say("entry_others", "report"))
     whole = words.say("entry_whole", "report")
     names = [whole, *map(str, range(1, len(shares)))]
-    draw = partial(pairs, names, [ours for ours, _ in shares], [rest for _, rest in shares], heads)
+    sides = [ours for ours, _ in shares], [rest for _, rest in shares]
+    draw = partial(pairs, names, *sides, heads, words.number)
     rows = [
         (name, "" if name == whole else one["rule"], *_both(one, both, words))
         for name, one, both in zip(names, every, shares, strict=True)

@@ -81,5 +81,6 @@ def draw_whale_curve(curve: WhaleCurve, words: Words, *, narrow: bool = False) -
     axes.set_ylabel(words.say("whale_y", "report"), color=INK)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, max(115, profit * _HEADROOM))
+    axes.yaxis.set_major_formatter(lambda value, _: words.number(value))
     axes.grid(color=GRID, linewidth=0.5)
     return figure

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from retention.db.models.audit import AuditEvent, AuditRecord
 from retention.db.models.incoming import DeadAddress
 from retention.db.models.work.actions import Rendering
 from retention.db.models.work.messages import DeliveryAttempt, Message
@@ -124,6 +125,20 @@ def find(session: Session, address: str) -> DeadAddress:
     return row
 
 
+def why_released(session: Session, row: DeadAddress) -> str | None:
+    """Return the reason for which an address was released last, as long as the audit keeps it."""
+    if row.released_at is None:
+        return None
+    told = session.scalars(
+        select(AuditRecord.document)
+        .join(AuditEvent, AuditEvent.number == AuditRecord.number)
+        .where(AuditEvent.kind == "address.released", AuditEvent.subject == _subject(row))
+        .order_by(AuditEvent.number.desc())
+        .limit(1)
+    ).first()
+    return str(told["reason"]) if told else None
+
+
 def list_dead(session: Session, limit: int) -> Sequence[DeadAddress]:
     """Return the addresses that are written to no more, newest first."""
     query = select(DeadAddress).where(DeadAddress.released_at.is_(None))
@@ -145,5 +160,8 @@ def _tell(
 ) -> None:
     """The chain names the customer, never the address."""
     document = {"customer": row.customer_id, "reason": reason, "by": by}
-    subject = f"address of customer {row.customer_id}"
-    record(session, Entry(now, f"address.{what}", subject, document, row.customer_id))
+    record(session, Entry(now, f"address.{what}", _subject(row), document, row.customer_id))
+
+
+def _subject(row: DeadAddress) -> str:
+    return f"address of customer {row.customer_id}"

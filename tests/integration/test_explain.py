@@ -17,14 +17,21 @@ from retention.reports.words import load_words
 from retention.snapshots import store as snapshots
 from retention.sources.families import FAMILIES, declared_columns
 from tests.conftest import NIGHT
-from tests.factories.nights import morning_after, run_nights
+from tests.factories.nights import morning_after
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-@pytest.fixture
-def explained(shop: Application) -> list[dict[str, Any]]:
-    run_nights(NIGHT, 3)
+@pytest.mark.gate
+@pytest.mark.nights(3)
+def test_an_explanation_tells_what_helps(shop: Application) -> None:
+    explained = some_explained(shop)
+    who_has_no_case_is_told_why(shop, explained)
+    nothing_is_said_that_helps_nobody(explained)
+    every_row_of_evidence_has_its_unit(explained)
+
+
+def some_explained(shop: Application) -> list[dict[str, Any]]:
     ids = snapshots.table_of(shop.folders.snapshots, NIGHT, snapshots.SCORES)["customer_id"]
     with travel(morning_after(NIGHT)), reading(shop.engine) as session:
         return [
@@ -33,8 +40,7 @@ def explained(shop: Application) -> list[dict[str, Any]]:
         ]
 
 
-@pytest.mark.gate
-def test_who_has_no_case_is_told_why(shop: Application, explained: list[dict[str, Any]]) -> None:
+def who_has_no_case_is_told_why(shop: Application, explained: list[dict[str, Any]]) -> None:
     with reading(shop.engine) as session:
         with_case = set(session.scalars(select(Case.customer_id)))
     for found in explained:
@@ -51,8 +57,7 @@ def test_who_has_no_case_is_told_why(shop: Application, explained: list[dict[str
         assert not any("{" in line for line in told)
 
 
-@pytest.mark.gate
-def test_nothing_is_said_that_helps_nobody(explained: list[dict[str, Any]]) -> None:
+def nothing_is_said_that_helps_nobody(explained: list[dict[str, Any]]) -> None:
     for found in explained:
         assert not any(c["becomes"] == "no_data" for c in found["counterfactuals"])
         assert not any(c["column"] == "tenure_days" for c in found["counterfactuals"])
@@ -62,8 +67,7 @@ def test_nothing_is_said_that_helps_nobody(explained: list[dict[str, Any]]) -> N
             assert float(found["scores"]["overdue_amount"]) > 0
 
 
-@pytest.mark.gate
-def test_every_row_of_evidence_has_its_unit(explained: list[dict[str, Any]]) -> None:
+def every_row_of_evidence_has_its_unit(explained: list[dict[str, Any]]) -> None:
     units = {(e["kind"], e["unit"]) for found in explained for e in found["evidence"]}
     assert ("late_invoice", "days") in units
     assert ("disputed_invoice", "minutes") not in units

@@ -1,5 +1,6 @@
 """What came back takes effect, once; on SQLite and PostgreSQL, from files, a Maildir and IMAP."""
 
+import json
 import mailbox
 import os
 import shutil
@@ -405,6 +406,99 @@ def test_who_unsubscribes_and_says_more_is_heard(posted: Application, box: Path)
         assert session.scalars(select(Exclusion)).one().scope == "commercial"
 
 
+@pytest.mark.parametrize("header", ["auto-replied", "auto-generated"])
+def test_who_is_away_and_contests_is_heard(posted: Application, box: Path, header: str) -> None:
+    """Whatever says that a machine wrote it: words that protect are read by a person."""
+    to = tagged("x@example.com", token_of(posted, sent(posted)))
+    letter = written("I am away until 5 June 2026. Meanwhile: I contest this.", to=to,
+                     Auto_Submitted=header)  # fmt: skip
+    assert receive(box, letter).kinds == {"out_of_office": 1}
+    with reading(posted.engine) as session:
+        task = session.scalars(select(Action).where(Action.form == REPLY)).one()
+        assert replies.shown_said(session, task.id)[0]["protects"] == ["contest"]
+
+
+def test_a_machine_s_answer_that_contests_is_heard(posted: Application, box: Path) -> None:
+    to = tagged("x@example.com", token_of(posted, sent(posted)))
+    letter = written("Ticket 17: we object.", to=to, Auto_Submitted="auto-generated")
+    assert receive(box, letter).kinds == {"auto_reply": 1}
+    with reading(posted.engine) as session:
+        assert session.scalars(select(Action.form).where(Action.form == REPLY)).one() == REPLY
+
+
+def test_who_has_left_is_a_task_that_names_who_is_there_instead(
+    posted: Application, box: Path
+) -> None:
+    to = tagged("x@example.com", token_of(posted, sent(posted)))
+    said = "Ana no longer works here. Please write to luis@customers.example."
+    receive(box, written(said, to=to, Auto_Submitted="auto-replied"))
+    with reading(posted.engine) as session:
+        task = session.scalars(select(Action).where(Action.form == REPLY)).one()
+        (shown,) = replies.shown_said(session, task.id)
+    assert (shown["gone"], shown["instead"]) == (True, "luis@customers.example")
+
+
+def test_an_absence_is_read_as_its_writer_writes_dates_and_our_offer_says_nothing(
+    posted: Application, box: Path
+) -> None:
+    message = sent(posted)
+    with writing(posted.engine) as session:
+        rendering = session.get_one(Rendering, message.action_id)
+        rendering.place, ours = "US-TX", rendering.text
+        rendering.text = ours + "\nThis proposal is open until 30 June 2026."
+    quoted = "\n".join(f"> {line}" for line in (ours + "\nopen until 30 June 2026.").splitlines())
+    for said, day in (
+        ("I am out of the office, back on 6/8/2026.", date(2026, 6, 8)),
+        ("I am out of the office again.", None),
+    ):
+        letter = written(f"{said}\n\nYou wrote:\n\n{quoted}", Auto_Submitted="auto-replied",
+                         to=tagged("x@example.com", token_of(posted, message)))  # fmt: skip
+        receive(box, letter)
+        with reading(posted.engine) as session:
+            row = session.scalars(select(Incoming).where(Incoming.text.contains(said))).one()
+        assert row.back_on == day
+
+
+def test_a_complaint_that_amazon_passes_on_silences_by_its_address(
+    posted: Application, box: Path
+) -> None:
+    message = sent(posted)
+    with reading(posted.engine) as session:
+        recipient = session.get_one(Rendering, message.action_id).recipient
+    assert receive(box, written(amazon(recipient, "another@customers.example"))).kinds
+    with reading(posted.engine) as session:
+        assert session.scalars(select(Exclusion)).all() == [], "whose it is, it does not say"
+    enveloped = json.dumps({"Type": "Notification", "Message": amazon(recipient)})
+    assert receive(box, written(enveloped)).kinds == {"complaint": 1}
+    with reading(posted.engine) as session:
+        row = session.scalars(select(Exclusion)).one()
+        action = session.get_one(Action, message.action_id)
+        assert (row.customer_id, row.scope) == (action.customer_id, "all")
+
+
+def amazon(*recipients: str) -> str:
+    """A complaint as Amazon SES tells of it."""
+    named = [{"emailAddress": address} for address in recipients]
+    complaint = {"complaintFeedbackType": "abuse", "complainedRecipients": named}
+    return json.dumps({"notificationType": "Complaint", "complaint": complaint})
+
+
+def test_a_complaint_of_outlook_com_silences_whom_our_message_went_to(
+    posted: Application, box: Path
+) -> None:
+    """Outlook.com's reports have our message inside, and no report part."""
+    message = sent(posted)
+    inner = f"Message-ID: {id_of(posted, message)}\r\nSubject: ours\r\n\r\nwords"
+    letter = (
+        "From: staff@hotmail.com\r\nTo: abuse@example.com\r\nSubject: complaint\r\n"
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        f"--b\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--b--\r\n"
+    )
+    assert receive(box, letter.encode()).kinds == {"complaint": 1}
+    with reading(posted.engine) as session:
+        assert session.scalars(select(Exclusion)).one().scope == "all"
+
+
 def test_who_unsubscribes_and_says_nothing_else_is_left_alone(
     posted: Application, box: Path
 ) -> None:
@@ -471,7 +565,9 @@ def test_a_dead_address_can_come_back_and_who_let_it_is_on_record(
         dead_addresses.release(session, recipient.upper(), ops, "they have called us", EVENING)
     with reading(posted.engine) as session:
         assert dead_addresses.dead(session) == set()
-        assert dead_addresses.find(session, recipient).released_by == ops.person_id
+        found = dead_addresses.find(session, recipient)
+        assert found.released_by == ops.person_id
+        assert dead_addresses.why_released(session, found) == "they have called us"
         kinds = session.scalars(select(AuditEvent.kind).where(AuditEvent.kind.like("address.%")))
         assert list(kinds) == ["address.died", "address.released"]
     with writing(posted.engine) as session, pytest.raises(NotFoundError):
@@ -497,6 +593,16 @@ def test_many_dead_of_one_provider_are_our_fault(queued: Application) -> None:
     with reading(queued.engine) as session:
         found = troubles.find(session, rules, EVENING, "Europe/Madrid", WEEKDAYS)
         assert "provider:big.example" in {trouble.key for trouble in found}
+
+
+def test_deaths_over_a_morning_are_their_own(queued: Application) -> None:
+    few = DeadAtOnce(addresses=3, share=0.5)
+    with writing(queued.engine) as session:
+        for n in range(5):
+            at = EVENING + timedelta(minutes=35 * n)  # never three within an hour
+            dead_addresses.note(session, f"c{n}@big.example", f"C{n}", "no such user", at, few)
+        assert len(dead_addresses.dead(session)) == 5
+        assert "provider:big.example" not in kill_switch.stopped(session)
 
 
 def test_mail_to_a_provider_that_refuses_us_waits(

@@ -30,7 +30,7 @@ from tasks import nightly
 from tasks.nightly import claim_run, release_decisions, renew_lease
 from tests.conftest import NIGHT
 from tests.factories.commands import answer, retention
-from tests.factories.nights import morning_after, print_of, run_night, run_nights
+from tests.factories.nights import morning_after, print_of, run_night
 from tests.factories.worlds import Somebody, World
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -85,8 +85,8 @@ def test_a_night_that_was_overtaken_while_it_worked_decides_nothing(shop: Applic
 
 
 @pytest.mark.gate
+@pytest.mark.nights(3)
 def test_a_back_filled_night_is_scored_and_decides_nothing(shop: Application) -> None:
-    run_nights(NIGHT, 3)
     before = actions_and_cases(shop)
     past = NIGHT - timedelta(days=40)
     with travel(morning_after(NIGHT)):
@@ -177,8 +177,8 @@ def apply(shop: Application, digest: str) -> dict[str, Any]:
 
 
 @pytest.mark.gate
+@pytest.mark.nights(2, back=1)
 def test_a_plan_is_applied_exactly_and_says_who_waits_for_whom(shop: Application) -> None:
-    run_nights(NIGHT - timedelta(days=1), 2)
     plan = planned(shop)
     assert planned(shop)["digest"] == plan["digest"]
     assert sum(row["count"] for row in plan["waits_for"]) > 30
@@ -188,8 +188,8 @@ def test_a_plan_is_applied_exactly_and_says_who_waits_for_whom(shop: Application
 
 
 @pytest.mark.gate
+@pytest.mark.nights(2, back=1)
 def test_a_stale_plan_is_refused_and_nothing_is_stored(shop: Application) -> None:
-    run_nights(NIGHT - timedelta(days=1), 2)
     plan = planned(shop)
     with writing(shop.engine) as session:
         for n in range(300):
@@ -314,8 +314,8 @@ def test_the_ladder_stops_when_tied_leave(measured: World, leave: int, *, stops:
     assert (waits == {"playbook_stopped"}) is stops
 
 
+@pytest.mark.nights(1)
 def test_utc_moments_are_what_the_ledger_keeps(shop: Application) -> None:
-    run_night(NIGHT)
     with reading(shop.engine) as session:
         run = session.scalars(select(Run)).one()
     assert run.started_at == morning_after(NIGHT).astimezone(UTC)

@@ -67,8 +67,8 @@ def test_the_same_night_again_changes_nothing(shop: Application) -> None:
 
 
 @pytest.mark.gate
+@pytest.mark.nights(3)
 def test_a_customer_has_at_most_one_open_case_and_the_database_says_so(shop: Application) -> None:
-    run_nights(NIGHT, 3)
     with reading(shop.engine) as session:
         customers = session.scalars(
             select(Case.customer_id).where(Case.state == CaseState.OPEN)
@@ -81,8 +81,8 @@ def test_a_customer_has_at_most_one_open_case_and_the_database_says_so(shop: App
 
 
 @pytest.mark.gate
+@pytest.mark.nights(3, back=1)
 def test_a_review_leads_to_education_which_is_queued_byte_for_byte(shop: Application) -> None:
-    run_nights(NIGHT - timedelta(days=1), 3)
     assert complete_all(shop, NIGHT) > 30
     summary = run_night(NIGHT)
     assert summary["decisions"]["proposed"]["educate:education"] > 25
@@ -125,8 +125,8 @@ def _restore(what: Any) -> Any:
 
 
 @pytest.mark.gate
+@pytest.mark.nights(3)
 def test_every_decision_has_a_receipt_without_names(shop: Application) -> None:
-    run_nights(NIGHT, 3)
     with reading(shop.engine) as session:
         receipts = session.scalars(select(Receipt)).all()
         proposed = session.scalars(select(Action.id)).all()
@@ -139,10 +139,10 @@ def test_every_decision_has_a_receipt_without_names(shop: Application) -> None:
 
 
 @pytest.mark.gate
+@pytest.mark.nights(3, back=1)
 def test_a_tripped_gate_holds_the_night_and_changes_nothing(
     shop: Application, tmp_path: Path, config_dir: Path
 ) -> None:
-    run_nights(NIGHT - timedelta(days=1), 3)
     before = print_of(shop)
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "customers.csv").write_text("customer_id,name\nC0000001,Ana\n", "utf-8")
@@ -160,8 +160,8 @@ def test_a_tripped_gate_holds_the_night_and_changes_nothing(
     assert snapshots.dates(shop.folders.snapshots)[-1] == NIGHT - timedelta(days=1)
 
 
+@pytest.mark.nights(1)
 def test_an_older_date_is_refused(shop: Application) -> None:
-    run_night(NIGHT)
     with pytest.raises(RunRefusedError, match="is older than the newest completed one"):
         run_night(NIGHT - timedelta(days=1))
 
@@ -175,10 +175,10 @@ def test_a_date_that_has_not_come_is_refused(shop: Application) -> None:
 
 
 @pytest.mark.gate
+@pytest.mark.nights(1, back=1)
 def test_a_lost_table_or_column_holds_the_night(
     shop: Application, tmp_path: Path, config_dir: Path, company_data: Path
 ) -> None:
-    run_night(NIGHT - timedelta(days=1))
     less = shutil.copytree(company_data, tmp_path / "less")
     shutil.rmtree(less / "tickets")
     write_sources(config_dir, less)
@@ -226,8 +226,8 @@ def test_a_run_that_was_taken_over_writes_nothing(shop: Application) -> None:
 
 
 @pytest.mark.gate
+@pytest.mark.nights(2, back=1)
 def test_a_plan_shows_the_night_and_stores_nothing(shop: Application) -> None:
-    run_nights(NIGHT - timedelta(days=1), 2)
     before = print_of(shop)
     planned = make_plan(shop.engine, shop.policies, shop.folders, shop.sender, NIGHT)
     assert print_of(shop) == before
@@ -241,10 +241,10 @@ def test_a_plan_shows_the_night_and_stores_nothing(shop: Application) -> None:
 
 
 @pytest.mark.gate
+@pytest.mark.nights(3, back=1)
 def test_a_case_that_ends_takes_its_queued_message_along(shop: Application) -> None:
-    run_nights(NIGHT - timedelta(days=2), 3)
     complete_all(shop, NIGHT)
-    run_night(NIGHT - timedelta(days=1))
+    run_night(NIGHT)
     with writing(shop.engine) as session:
         case = session.scalars(select(Case).where(Case.stage == Stage.EDUCATE).limit(1)).one()
         for nights in (1,):
@@ -254,7 +254,7 @@ def test_a_case_that_ends_takes_its_queued_message_along(shop: Application) -> N
                     playbook=case.playbook,
                     condition="leave",
                     nights=nights,
-                    last_on=NIGHT - timedelta(days=1),
+                    last_on=NIGHT,
                 )
             )
         book = shop.policies.playbooks[PlaybookName.RESTORE]
@@ -272,11 +272,11 @@ def test_a_case_that_ends_takes_its_queued_message_along(shop: Application) -> N
         again = parse_playbook(changed, "changed")
         object.__setattr__(again, "version", case.version)
         shop.policies.playbooks[PlaybookName.RESTORE] = again
-    run_night(NIGHT)
+    run_night(NIGHT + timedelta(days=1))
     with reading(shop.engine) as session:
         closed = session.get_one(Case, case.id)
         assert closed.state is CaseState.RESTORED
-        assert closed.closed_on == NIGHT
+        assert closed.closed_on == NIGHT + timedelta(days=1)
         message = session.scalars(
             select(Message).join(Action).where(Action.case_id == case.id)
         ).one()
@@ -288,8 +288,8 @@ def test_a_case_that_ends_takes_its_queued_message_along(shop: Application) -> N
 
 
 @pytest.mark.gate
+@pytest.mark.nights(3, back=1)
 def test_nobody_without_an_address_is_written_to(shop: Application) -> None:
-    run_nights(NIGHT - timedelta(days=1), 3)
     complete_all(shop, NIGHT)
     run_night(NIGHT)
     with reading(shop.engine) as session:

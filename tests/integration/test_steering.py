@@ -164,8 +164,8 @@ def explained(shop: Application, customer: str) -> dict[str, Any]:
         return explain(session, shop.policies, shop.folders, customer, None)
 
 
+@pytest.mark.nights(1)
 def test_an_explanation_holds_together(shop: Application) -> None:
-    run_night(NIGHT)
     with reading(shop.engine) as session:
         assert session.scalars(select(Run)).one().summary is not None
     poor = next(
@@ -220,8 +220,8 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.nights(1)
 def test_the_report_is_one_page_that_needs_nothing_else(shop: Application, language: str) -> None:
-    run_night(NIGHT)
     made = reporting.make_report(shop.folders, NIGHT, "Café & Söhne <GmbH>", language)
     page = Page()
     page.feed(made.html)
@@ -262,9 +262,9 @@ def test_tonight_s_risk_is_that_of_an_invoice_issued_tonight(company_data: Path)
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.nights(3)
 def test_a_report_begins_with_the_week_and_what_is_stuck(shop: Application, language: str) -> None:
     """What this week did stands beside the week before, as the database has it."""
-    run_nights(NIGHT, 3)
     complete_all(shop, NIGHT)
     run_night(NIGHT + timedelta(days=1))
     with reading(shop.engine) as session:
@@ -284,9 +284,9 @@ def test_a_report_begins_with_the_week_and_what_is_stuck(shop: Application, lang
     assert words.say("stuck_title", "report") in made.html
 
 
+@pytest.mark.nights(3)
 def test_accepted_offers_are_what_a_week_brings(shop: Application) -> None:
     """A higher fee brings, a prepaid discount costs; what was declined counts for nothing."""
-    run_nights(NIGHT, 3)
     with writing(shop.engine) as session:
         cases = list(session.scalars(select(Case).order_by(Case.id).limit(3)))
         fees = [("100", "130", OfferState.ACCEPTED), ("50", "45", OfferState.ACCEPTED),
@@ -305,8 +305,8 @@ def test_accepted_offers_are_what_a_week_brings(shop: Application) -> None:
     assert told.week.saved == Decimal((30 - 5) * 12)
 
 
+@pytest.mark.nights(1)
 def test_a_report_changes_nothing(shop: Application) -> None:
-    run_night(NIGHT)
     before = print_of(shop)
     reporting.make_report(shop.folders, NIGHT, "X", "en")
     assert print_of(shop) == before

@@ -96,6 +96,30 @@ def test_codes_and_words_are_two_witnesses(status: str, said: str, hard: bool, r
     assert meaning.reason.startswith(reason)
 
 
+@pytest.mark.parametrize("status", ["5.1.7", "5.1.8", "5.1.20", "5.1.90"])
+def test_a_code_that_speaks_of_us_ends_no_address_whatever_is_said(status: str) -> None:
+    assert not meaning_of(status, "user unknown").hard
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["sender address rejected", "your IP is listed", "no PTR record", "rate limit exceeded",
+     "daily limit reached", "blocked by their list", "refused by policy", "mailbox full"],
+)  # fmt: skip
+def test_words_that_speak_of_us_end_no_address_whatever_the_code(said: str) -> None:
+    assert meaning_of("5.1.1", "").hard
+    assert not meaning_of("5.1.1", said).hard
+
+
+@pytest.mark.parametrize("status", ["5.7.1", "5.4.1", "5.0.0"])
+@pytest.mark.parametrize(
+    "said", ["no such user", "unknown user", "deactivated mailbox", "the user does not exist"]
+)
+def test_words_of_somebody_who_is_not_there_are_believed(status: str, said: str) -> None:
+    assert not meaning_of(status, "").hard
+    assert meaning_of(status, said).hard
+
+
 def test_a_report_names_our_message() -> None:
     found = read_incoming(report(f"<{OURS}@example.com>", "5.1.1", said="550 no such user"))
     assert (found.kind, found.code) == (IncomingKind.HARD_BOUNCE, "5.1.1")
@@ -177,6 +201,8 @@ def test_what_a_message_is(raw: bytes, kind: IncomingKind) -> None:
         ("until 31/02/2026", None),
         ("back in 2039", None),
         ("until 12 June 2024", None),
+        ("I was back on 28 May", None),
+        ("vuelvo el 15/05", None),
         ("I was born on 12 June", None),
     ],
 )

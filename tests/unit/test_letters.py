@@ -249,6 +249,8 @@ def test_feedback_silences_by_its_type_alone(raw: bytes, kind: IncomingKind) -> 
         ("between 20.11. and 8.12.", "DE", date(2026, 12, 9)),
         ("on my return on the 8th December", "GB", date(2026, 12, 8)),
         ("until 8 December 2020", "GB", None),
+        ("back on 20 November", "GB", None),
+        ("hasta el 23/11", "ES", None),
         ("back on 31/02/2027", "ES", None),
         ("back on 13/13/2026", "US", None),
         ("from page 3 to page 4", "GB", None),
