@@ -50,6 +50,16 @@ def note_viewing(session: Session, action: Action, actor: Actor) -> None:
         session.flush()
 
 
+def refuse_unseen(action: Action, seen: str | None) -> None:
+    """Refuse what follows from another version than the one shown, whose hash is `seen` if known.
+
+    Raises NotAllowedError.
+    """
+    if seen is not None and seen != content_of(action):
+        subject = f"action {action.id[:8]}"
+        refuse(subject, "its content is not what was shown", "Look at it again.")
+
+
 def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None = None) -> Action:
     """Approve a message in one's role; the last needed approval lets it go.
 
@@ -67,8 +77,7 @@ def approve(session: Session, action_id: str, actor: Actor, *, seen: str | None 
     if action.kind is ActionKind.LETTER:
         refuse_letter(session, action, actor.on)
     content = content_of(action)
-    if seen is not None and seen != content:
-        refuse(subject, "its content is not what was shown", "Look at it again.")
+    refuse_unseen(action, seen)
     if action.stage in ADVERSE_STAGES:
         _require_viewing(session, action, actor, content, subject)
     counts = counting(action, actor.now, validity(actor), actor.policies.team)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from retention.actions.approval import editors_of, lock_waiting
+from retention.actions.approval import editors_of, lock_waiting, refuse_unseen
 from retention.actions.completion import playbook_of
 from retention.actions.step_terms import terms_of
 from retention.db.models.work.actions import Action, Rendering
@@ -37,12 +37,15 @@ def edit(
     typed: Mapping[str, str],
     sender: Sender,
     folders: Folders,
+    *,
+    seen: str | None = None,
 ) -> Action:
     """Write free parts of a message anew; it waits for all its approvals again.
 
-    Raises NotAllowedError for who may neither review nor approve it, for what has no such parts,
-    and when its template or its data have changed, so that more would change than they see.
-    Raises TemplateError for a text that cannot stand in a message.
+    `seen` is the content hash of the version that was shown, if known. Raises NotAllowedError for
+    another version, for who may neither review nor approve it, for what has no such parts, and when
+    its template or its data have changed, so that more would change than they see. Raises
+    TemplateError for a text that cannot stand in a message.
     """
     action = lock_waiting(session, action_id)
     subject, before = f"action {action.id[:8]}", action.rendering
@@ -51,6 +54,7 @@ def edit(
         refuse(subject, f"'{actor.person.person_id}' may not edit it", f"Ask {action.owner}.")
     if before is None:
         refuse(subject, f"is a {action.kind}, not a message", "Only messages are edited.")
+    refuse_unseen(action, seen)
     row, terms = made_of(session, action, actor, folders)
     if not typed:
         refuse(subject, "nothing of it was written anew", "Change a sentence, or leave it.")

@@ -26,7 +26,8 @@ def look_at_newcomers(
 ) -> tuple[dict[str, int], dict[PlaybookName, str]]:
     """Return how many newly meet each entry condition, and why a playbook takes nobody tonight.
 
-    On a first night everybody is new, and nothing is said.
+    On a first night everybody is new, and nothing is said. A night on which nobody met anything is
+    none: those who meet something the night after are all new.
     """
     rows = session.execute(
         select(Confirmation.customer_id, Confirmation.playbook).where(
@@ -34,7 +35,7 @@ def look_at_newcomers(
         )
     )
     before = {(row.customer_id, row.playbook) for row in rows}
-    if not before:
+    if not before and not trust.has_decided(session, "nightly", as_of):
         return {}, {}
     counts = Counter(key[1] for key in meeting if key not in before)
     past = trust.newly_meeting(session, "nightly", _NIGHTS, as_of)

@@ -29,10 +29,12 @@ def fit_additive(
 
     Call it within `without_notes`. Numbers are continuous, anything else is a category. `monotone`
     says for which columns the probability may only rise (1) or only fall (-1); they are in no pair.
-    The single columns are fitted first: `single_columns` gives the model that has no pairs.
+    The single columns are fitted first: `single_columns` gives the model that has no pairs. Raises
+    TypeError for a column that is neither numbers, flags nor words, and for a constraint on words.
     """
     from interpret.glassbox import ExplainableBoostingClassifier
 
+    _refuse_unusable(frame, monotone or {})
     numeric = [name for name in frame.columns if is_numeric(frame[name])]
     machine = ExplainableBoostingClassifier(
         feature_names=list(frame.columns),
@@ -85,6 +87,19 @@ def without_notes() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Missing values detected")
         yield
+
+
+def _refuse_unusable(frame: pd.DataFrame, monotone: dict[str, int]) -> None:
+    """A Decimal taken for a category would be learnt by heart, and its constraint be dropped."""
+    for name in frame.columns:
+        if is_numeric(frame[name]):
+            continue
+        if name in monotone:
+            raise TypeError(f"column '{name}' is {frame[name].dtype}: only numbers rise or fall")
+        kinds = {type(value) for value in frame[name].dropna()} - {str, bool, np.bool_}
+        if kinds:
+            said = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise TypeError(f"column '{name}' holds {said}: a model takes numbers, flags or words")
 
 
 def is_numeric(values: pd.Series) -> bool:

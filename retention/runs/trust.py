@@ -44,6 +44,12 @@ def newly_meeting(session: Session, flow: str, count: int, before: date) -> list
     return [d["newly"] for d in decided if d.get("newly") and not d.get("doubt")]
 
 
+def has_decided(session: Session, flow: str, before: date) -> bool:
+    """Tell whether any night before a date was completed."""
+    done = [Run.flow == flow, Run.state == RunState.COMPLETED, Run.business_date < before]
+    return session.scalar(select(Run.id).where(*done).limit(1)) is not None
+
+
 def disturbed(
     session: Session, flow: str, before: date, gap_days: int, count: int
 ) -> list[set[str]]:

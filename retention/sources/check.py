@@ -12,12 +12,13 @@ import duckdb
 from retention.domain.errors import SourceError
 from retention.domain.findings import Finding
 from retention.sources.canonical import CanonicalTable
-from retention.sources.config import USUAL_SCALES, TableMapping
+from retention.sources.config import TableMapping
 from retention.sources.mistakes import Mistake, refuse_mistakes, refuse_twice
 from retention.sources.origins import Origin, unreadable
-from retention.sources.possible import answers, impossible, off_scale, rescaled
+from retention.sources.possible import Scales, impossible
 from retention.sources.readings import EXPECTED, Reading, look_at_texts, read_column
 from retention.sources.rows import one_row, run
+from retention.sources.vocabularies import Words
 
 _CLOSE = 0.8
 # More answers off their scale than slips explain: then it is another scale, and none can be read.
@@ -25,12 +26,17 @@ _SLIPS = 0.01
 
 
 def make_canonical(
-    db: duckdb.DuckDBPyConnection, table: CanonicalTable, mapping: TableMapping, origin: Origin
+    db: duckdb.DuckDBPyConnection,
+    table: CanonicalTable,
+    mapping: TableMapping,
+    origin: Origin,
+    words: Words,
 ) -> tuple[tuple[str, ...], list[Finding]]:
     """Create the canonical relation `<table>` from `raw_<table>`; return its mapped columns.
 
-    Also returns what was taken as empty. Raises SourceError for an unknown or missing column, for
-    values of the wrong type, empty required values or a duplicate key. Nothing is created then.
+    `words` are those for what a survey asks. Also returns what was taken as empty. Raises
+    SourceError for an unknown or missing column, for values of the wrong type, empty required
+    values or a duplicate key. Nothing is created then.
     """
     try:
         described = db.execute(f'DESCRIBE "raw_{table.name}"').fetchall()
@@ -41,8 +47,9 @@ def make_canonical(
             read_column(db, table, mapping, column, raw, raw_types[raw], texts.get(column))
             for column, raw in chosen.items()
         ]
-        findings = _look_through(db, table, readings, mapping, origin)
-        _create(db, table, readings, mapping, origin)
+        scales = Scales(mapping, words)
+        findings = _look_through(db, table, readings, scales, origin)
+        _create(db, table, readings, scales, origin)
         _refuse_duplicate_keys(db, table, origin)
         if origin.kept:
             run(db, f'DROP TABLE "raw_{table.name}"')
@@ -112,25 +119,23 @@ def _look_through(
     db: duckdb.DuckDBPyConnection,
     table: CanonicalTable,
     readings: list[Reading],
-    mapping: TableMapping,
+    scales: Scales,
     origin: Origin,
 ) -> list[Finding]:
     """Look at every row once. Raises SourceError with every mistake; returns what is noticed."""
     mistakes = _mistakes(table, readings)
-    noticed = _noticed(table, readings, mapping)
+    noticed = _noticed(table, readings, scales)
     rules = [*(m.rule for m in mistakes), *(rule for _, _, rule in noticed)]
     read = _as_read(table, readings, with_raw=True)
     counts = ", ".join(f"count(*) FILTER (WHERE {rule})" for rule in rules)
     rows, *found = one_row(db, f"SELECT count(*){', ' if counts else ''}{counts} FROM ({read})")
     wrong = [m for m, count in zip(mistakes, found, strict=False) if count]
-    scales = off_scale(table.name, {r.column for r in readings}, mapping)
+    answers = scales.off(table.name, {r.column for r in readings})
     findings = []
     for (column, kind, rule), count in zip(noticed, found[len(mistakes) :], strict=True):
-        slips = max(1, _SLIPS * _answers(db, read, column)) if column in scales else count
+        slips = max(1, _SLIPS * _answers(db, read, column)) if column in answers else count
         if kind == "impossible" and count > slips:
-            said = (
-                f"column '{column}' is not {answers(column, mapping)}; say the scale under 'scales'"
-            )
+            said = f"column '{column}' is not {scales.said(column)}; say the scale under 'scales'"
             wrong.append(Mistake(column, rule, said))
         elif count:
             findings.append(Finding(table.name, column, kind, count, rows))
@@ -165,7 +170,7 @@ def _mistakes(table: CanonicalTable, readings: list[Reading]) -> list[Mistake]:
 
 
 def _noticed(
-    table: CanonicalTable, readings: list[Reading], mapping: TableMapping
+    table: CanonicalTable, readings: list[Reading], scales: Scales
 ) -> list[tuple[str, str, str]]:
     """Return what is only counted: column, kind and SQL for the rows that have it."""
     columns = {r.column for r in readings}
@@ -176,7 +181,7 @@ def _noticed(
         for column, rule in dated.items()
         if column not in table.required
     ]
-    cannot = [*impossible(table.name, columns), *off_scale(table.name, columns, mapping).items()]
+    cannot = [*impossible(table.name, columns), *scales.off(table.name, columns).items()]
     for column, rule in cannot:
         real = f"NOT {dated[column]} AND " if column in dated else ""
         found.append((column, "impossible", f"coalesce({real}{rule}, false)"))
@@ -196,7 +201,7 @@ def _create(
     db: duckdb.DuckDBPyConnection,
     table: CanonicalTable,
     readings: list[Reading],
-    mapping: TableMapping,
+    scales: Scales,
     origin: Origin,
 ) -> None:
     mapped = {r.column for r in readings}
@@ -204,12 +209,12 @@ def _create(
     for r in readings:
         if r.sentinel:
             rules.setdefault(r.column, []).append(r.sentinel)
-    cannot = [*impossible(table.name, mapped), *off_scale(table.name, mapped, mapping).items()]
+    cannot = [*impossible(table.name, mapped), *scales.off(table.name, mapped).items()]
     for column, rule in cannot:
         rules.setdefault(column, []).append(rule)
     listed = []
     for r in readings:
-        value = _scaled(table.name, r.column, mapping)
+        value = scales.usual(table.name, r.column)
         emptied = " OR ".join(f"coalesce({rule}, false)" for rule in rules.get(r.column, ()))
         value = f"CASE WHEN {emptied} THEN NULL ELSE {value} END" if emptied else value
         listed.append(f'{value} AS "{r.column}"')
@@ -223,18 +228,6 @@ def _create(
         f'CREATE OR REPLACE TEMP {relation} "{table.name}" AS SELECT {", ".join(listed)} '
         f"FROM ({_as_read(table, readings, with_raw=False)})",
     )
-
-
-def _scaled(table: str, column: str, mapping: TableMapping) -> str:
-    if table == "tickets" and column == "csat":
-        return rescaled("csat", mapping, "csat", USUAL_SCALES["csat"])
-    if table == "surveys" and column == "score" and mapping.scales:
-        cases = " ".join(
-            f"WHEN lower(trim(kind)) = '{q}' THEN {rescaled('score', mapping, q, usual)}"
-            for q, usual in USUAL_SCALES.items()
-        )
-        return f'CASE {cases} ELSE "score" END'
-    return f'"{column}"'
 
 
 def _refuse_duplicate_keys(

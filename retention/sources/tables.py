@@ -133,7 +133,9 @@ def _open_table(
     mapping = company.mappings[name]
     connection = config.connection_of(mapping)
     origin = load_raw(company.db, name, mapping, connection, base, environment, aside)
-    columns, findings = make_canonical(company.db, CANONICAL[name], mapping, origin)
+    columns, findings = make_canonical(
+        company.db, CANONICAL[name], mapping, origin, words["surveys.kind"]
+    )
     findings += apply_words(company.db, name, columns, words)
     if name == "customers":
         findings += apply_regions(company.db, columns)

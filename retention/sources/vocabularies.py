@@ -22,6 +22,8 @@ from retention.yaml_files import PolicyModel, parse_policy
 
 _TICKET = "ticket_minute."
 _LANGUAGES = ("en", "es")
+# `plain`, as SQL.
+_PLAIN = "regexp_replace(lower(\"{}\"), '[ _\\t\u00a0.-]', '', 'g')"
 _COUNTRY, _ZONE = "customers.country", "customers.timezone"
 Own = Mapping[str, Mapping[str, Iterable[str]]]
 
@@ -54,6 +56,11 @@ class Words:
     def meaning(self, word: str) -> str | None:
         """Return what a word means here, or None when nobody has said so."""
         return self.means.get(plain(word))
+
+    def is_meant(self, column: str, meaning: str) -> str:
+        """Return SQL for the rows whose word in `column` has a meaning."""
+        said = ", ".join(_text(word) for word, meant in self.means.items() if meant == meaning)
+        return f"{_PLAIN.format(column)} IN ({said})" if said else "false"
 
     def likely(self, word: str) -> str | None:
         """Return the known word that is most like one that is not known."""

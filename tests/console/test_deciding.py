@@ -145,6 +145,27 @@ def test_a_page_of_yesterday_says_what_has_changed_and_keeps_what_was_typed(
     assert "a long thought" in stale.text
 
 
+def test_who_edits_what_somebody_has_edited_meanwhile_overwrites_nothing(
+    world: ConsoleWorld, app: Starlette
+) -> None:
+    marta, diana = signed_in(app, "marta"), signed_in(app, "diana")
+    action_id = world.waiting(PROPOSAL)
+    [seen] = re.findall('name="seen" value="([^"]+)"', diana.get(f"/queue/{action_id}/edit").text)
+    hers = {"part.opening": "Estimado cliente: le escribo yo misma."}
+    form = fields_of(marta, action_id)
+    assert form["seen"] == seen
+    assert marta.post(f"/queue/{action_id}/edit", data=form | hers).status_code == 303
+    other = {"seen": seen, "part.opening": "Buenos días, y esto es otra cosa."}
+    answer = diana.post(f"/queue/{action_id}/edit", data=fields_of(diana, action_id) | other)
+    assert answer.status_code == 409
+    assert "esto es otra cosa" in answer.text, "what was typed is kept"
+    found = action_of(world, action_id)
+    assert found.rendering is not None
+    assert "le escribo yo misma" in found.rendering.text
+    assert diana.post(f"/queue/{action_id}/edit", data=fields_of(diana, action_id) | hers | {
+        "part.opening": "Ahora sí, con lo suyo delante."}).status_code == 303  # fmt: skip
+
+
 def test_an_edit_voids_approvals_and_its_author_cannot_approve_it(
     world: ConsoleWorld, app: Starlette
 ) -> None:

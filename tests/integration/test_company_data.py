@@ -348,6 +348,33 @@ def test_answers_on_another_scale_are_refused_until_it_is_said(tmp_path: Path) -
     assert found["csat_mean_12m"] == pytest.approx(1 + 4 * (6 * 20 + 2 * 100) / 8 / 100)
 
 
+@pytest.mark.parametrize("word", ["nps", "Net Promoter Score", "recomendación"])
+def test_a_survey_s_answers_are_judged_by_what_its_word_means(tmp_path: Path, word: str) -> None:
+    rows = "".join(f"A,2026-09-0{n},{word},{n * 10}\n" for n in range(1, 10))
+    tables = {"customers": people("A"), "surveys": f"customer_id,answered_on,kind,score\n{rows}"}
+    assert "an answer from 0 to 10 (nps)" in trips(read(tmp_path, **tables))["surveys"]
+    said = (
+        "tables:\n  customers: {file: customers.csv}\n"
+        "  surveys: {file: surveys.csv, scales: {nps: [0, 100]}}\n"
+    )
+    company = read(tmp_path, said, **tables)
+    scores = company.db.execute("SELECT kind, score FROM surveys ORDER BY score").fetchall()
+    assert [kind for kind, _ in scores] == ["nps"] * 9
+    assert [float(score) for _, score in scores] == [float(n) for n in range(1, 10)]
+
+
+def test_a_ticket_that_was_closed_an_hour_before_it_was_opened_is_open(tmp_path: Path) -> None:
+    """A closing day without a time is all of that day."""
+    rows = (
+        "1,A,2026-09-01T10:00:00,2026-09-01T09:00:00,5,true,,,\n"
+        "2,B,2026-09-01T10:00:00,2026-09-01,5,true,,,\n"
+        "3,C,2026-09-01T10:00:00,2026-09-01T11:00:00,5,true,,,\n"
+    )
+    company = read(tmp_path, customers=people("A", "B", "C"), tickets=TICKET + rows)
+    assert noticed(company) == {"tickets.closed_at:impossible": 1}
+    assert features(company)["open_complaint"].to_dict() == {"A": True, "B": False, "C": False}
+
+
 def test_one_slip_among_many_answers_is_taken_as_none(tmp_path: Path) -> None:
     rows = "".join(f"{n},A,2026-09-01,,5,false,{7 if n == 50 else 4},,\n" for n in range(1, 101))
     company = read(tmp_path, customers=people("A"), tickets=TICKET + rows)

@@ -64,6 +64,24 @@ def accept(world: World) -> None:
         gates.accept(session, trip, person, "the price list was corrected", world.today, world.now)
 
 
+def test_after_nights_on_which_nobody_met_anything_a_flood_is_doubted_too() -> None:
+    """What nobody meets any more is forgotten: that makes no first night of the next one."""
+    made = World()
+    made.begin()
+    try:
+        made.people = [Somebody(f"C{n:03d}", profit=500) for n in range(100)]
+        for _ in range(3):
+            made.night(1)
+        assert confirming(made) == 0
+        turn_bad(made, 60)
+        for _ in range(4):
+            made.night(1)
+            assert doubt_of(made)["restore"].startswith("60 customers newly meet")
+        assert opened(made) == 0
+    finally:
+        made.teardown()
+
+
 def test_too_many_newcomers_open_no_case_and_put_the_night_in_doubt(world: World) -> None:
     before = opened(world)
     turn_bad(world, 30)

@@ -12,8 +12,11 @@ from retention.db.models.customer_pages import InstalmentPlan, Submission, Webho
 from retention.db.models.exemptions import Exclusion
 from retention.db.models.incoming import Incoming
 from retention.db.models.work.actions import Action, AgreedCall, Offer
+from retention.db.models.work.cases import Case
+from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
 from retention.domain.actions import ActionState, Purpose
+from retention.domain.cases import CaseState
 from retention.domain.exclusions import ExclusionReason
 from retention.domain.offers import OfferState
 from retention.safeguards import preferences
@@ -126,17 +129,40 @@ def test_an_answer_that_nobody_can_have_read_waits_for_a_person(
     assert rows(world, Incoming, reason="page: accept")  # a person asks them
 
 
-def test_right_after_delivery_and_many_links_at_once_are_doubted(
-    world: PagesWorld, customer: Customer
-) -> None:
+def test_an_answer_right_after_delivery_is_doubted(world: PagesWorld, customer: Customer) -> None:
+    """A gateway opens and presses everything within seconds of a message's arrival."""
+    path, action = world.path(PROPOSAL, "offer"), world.sent(PROPOSAL)
+    [message] = rows(world, Message, action_id=action)
+    world.at = message.sent_at + timedelta(seconds=10)
+    asked = customer.choose(path, "accept")
+    customer.fill(asked, f"{path}/confirm", wait=3, name="x", sure="yes")
+    assert [row.doubt for row in rows(world, Submission)] == ["right_after_delivery"]
+    assert offer_of(world, action).state is OfferState.SENT
+
+
+def test_many_links_at_once_are_doubted(world: PagesWorld, customer: Customer) -> None:
     path, other = world.path(PROPOSAL, "offer"), world.path(PROPOSAL, "preferences")
-    world.at = world.now + timedelta(seconds=10)
-    customer.say(path, "decline", sure="yes")
-    assert rows(world, Submission)[0].doubt is None or True
-    world.at += timedelta(hours=1)
     customer.get(other)
     customer.say(path, "decline", sure="yes")
-    assert [r.doubt for r in rows(world, Submission)][-1] == "many_links_at_once"
+    assert [row.doubt for row in rows(world, Submission)] == ["many_links_at_once"]
+
+
+def test_who_needs_more_time_is_waited_for(world: PagesWorld, customer: Customer) -> None:
+    path, action = world.path(NOTICE, "notice"), world.sent(NOTICE)
+    done = customer.say(path, "more_time", words="until I am back from hospital")
+    assert "Nada termina antes" in done.text
+    [row] = rows(world, Incoming)
+    assert row.reason == "page: more_time"
+    assert "until I am back from hospital" in row.text
+    with reading(world.shop.engine) as session:
+        notice = session.get_one(Action, action)
+        task = session.get_one(Action, row.action_id)
+    assert task.state is ActionState.PENDING_APPROVAL
+    assert notice.effective_on is not None
+    while world.today <= notice.effective_on + timedelta(days=2):
+        world.night(5)
+    [case] = rows(world, Case, id=notice.case_id)
+    assert case.state is CaseState.OPEN, "nothing ends before somebody has answered"
 
 
 def test_a_debt_is_paid_in_parts_and_while_it_is_nothing_else_is_asked(

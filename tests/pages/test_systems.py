@@ -38,6 +38,7 @@ from tests.factories.consoles import signed_in, token_of
 from tests.factories.pages import Customer, PagesWorld, rows
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four!").decode()
+OLDER = "whsec_" + base64.b64encode(b"the secret of last year!").decode()
 
 
 @pytest.fixture
@@ -196,7 +197,7 @@ def test_webhooks_arrive_once_per_id_though_every_third_post_fails(
     customer.say(world.path("termination_notice", "notice"), "contest", words="no")
     calls = iter(range(1000))
     with DemoGateway(lambda _: 500 if next(calls) % 3 == 2 else 200) as sink:
-        receivers = (Receiver("billing", sink.url, (SECRET, "another secret, older")),)
+        receivers = (Receiver("billing", sink.url, (SECRET, OLDER)),)
         round_of(world, receivers)
         assert "offer.accepted" not in {p.said["type"] for p in sink.posted}  # its grace runs
         world.at += timedelta(hours=25)
@@ -211,6 +212,8 @@ def test_webhooks_arrive_once_per_id_though_every_third_post_fails(
     assert {d.state for d in rows(world, WebhookDelivery)} == {"delivered"}
     for posted in sink.posted:
         assert is_signed(posted, SECRET)
+        assert is_signed(posted, OLDER), "while a secret is replaced, whoever has either can check"
+        assert not is_signed(posted, "whsec_" + base64.b64encode(b"of somebody else").decode())
         assert "Ana" not in posted.body.decode()
     with reading(world.shop.engine) as session:
         assert not verify(session, []).findings

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -105,3 +107,17 @@ def test_a_category_that_was_never_seen_scores_like_unknown() -> None:
 def test_a_broken_model_file_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="do not fit its bins"):
         AdditiveModel.from_json(broken)
+
+
+def test_what_a_model_cannot_use_is_an_error_and_no_category() -> None:
+    """A count that arrives as Decimal would be learnt by heart, and its constraint be dropped."""
+    label = np.array([0, 1] * 20)
+    counts = pd.DataFrame({"late": [Decimal(n % 7) for n in range(40)]})
+    with pytest.raises(TypeError, match="'late' holds Decimal: a model takes numbers"):
+        fit_additive(counts, label)
+    words = pd.DataFrame({"late": ["1", "2"] * 20})
+    with pytest.raises(TypeError, match="only numbers rise or fall"):
+        fit_additive(words, label, {"late": 1})
+    days = pd.DataFrame({"on": [date(2026, 1, 1)] * 40})
+    with pytest.raises(TypeError, match="'on' holds date"):
+        fit_additive(days, label)

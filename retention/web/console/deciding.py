@@ -120,7 +120,7 @@ def edit(visit: Visit) -> Response:
     }
     done = message_edit.edit(
         visit.session, seen_action(visit).id, visit.actor, typed, visit.shop.sender,
-        visit.shop.folders,
+        visit.shop.folders, seen=visit.typed("seen") or None,
     )  # fmt: skip
     drafts.forget(visit.session, done.id, visit.person.person_id)
     return _stay(visit, done, "edited")

@@ -6,6 +6,7 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from retention.actions import drafts, message_edit
+from retention.messages.content_hash import content_of
 from retention.web.console.item import seen_action
 from retention.web.console.queue import Asked
 from retention.web.visit import Visit
@@ -24,6 +25,7 @@ def show_edit(visit: Visit) -> Response:
         "edit.html",
         asked=Asked.of(visit),
         action=action,
+        seen=content_of(action),
         parts=parts,
         typed=typed,
         diffs={name: diff_of_words(text, typed[name]) for name, text in parts.items()},
