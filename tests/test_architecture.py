@@ -41,8 +41,8 @@ ladder      -> scratch db domain
 delivery    -> actions messages people safeguards runs policies snapshots sources webhooks db
 delivery    -> domain clock
 inbox       -> actions messages safeguards delivery db domain
-nights      -> answers ladder delivery runs sources scoring snapshots policies messages scratch db
-nights      -> domain
+nights      -> answers ladder actions delivery runs sources scoring snapshots policies messages
+nights      -> scratch db domain
 learning    -> nights sources scoring snapshots policies playbooks domain
 audit       -> playbooks policies scoring snapshots db domain
 reports     -> actions delivery messages people safeguards policies playbooks scoring snapshots

@@ -12,10 +12,8 @@ from retention.cli.queue import ActionId, app
 from retention.terminal import AsJson, emit, make_console
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from retention.bootstrap import Application
-    from retention.db.models.work.actions import Action, Rendering
+    from retention.db.models.work.actions import Rendering
 
 
 @app.command("letter")
@@ -26,11 +24,13 @@ def letter(
     as_json: AsJson = False,
 ) -> None:
     """Write a letter as PDF, with the address block, to print it or hand it to a provider."""
+    from retention.clock import utc_now
     from retention.db.queries import actions as queries
     from retention.db.session import reading
     from retention.domain.actions import ActionKind
     from retention.domain.errors import NotFoundError
     from retention.messages.letterheads import address_block
+    from retention.nights.printed_letters import look_before_printing
 
     shop = ready()
     with reading(shop.engine) as session:
@@ -39,7 +39,7 @@ def letter(
             raise NotFoundError(
                 f"action {action.id[:8]}", f"is a {action.kind}, no letter", "Choose a letter."
             )
-        _look_again(shop, session, action)
+        look_before_printing(session, action, shop.policies, shop.folders, utc_now())
         lines = address_block(_row(shop, action.customer_id))
         path = out or Path(f"letter-{action.id[:8]}.pdf")
         path.write_bytes(_printed(shop, action.rendering))
@@ -141,24 +141,6 @@ def log_call(
         )
         made = call.id
     say({"call": made}, f"{made[:8]} is on record.", as_json=as_json)
-
-
-def _look_again(shop: "Application", session: "Session", action: "Action") -> None:
-    """A letter is in the post once it is printed: what speaks against it counts now."""
-    from retention.actions.approval import refuse_letter
-    from retention.clock import utc_now
-    from retention.domain.dates import date_in
-    from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES
-    from retention.nights import last_look
-    from retention.runs import trust
-
-    on = date_in(utc_now(), shop.settings.timezone)
-    refuse_letter(session, action, on)
-    if action.stage in GUARDED_STAGES:
-        history = trust.good_pulls(session, "nightly", shop.policies.guards.history)
-        adverse = action.stage in ADVERSE_STAGES
-        asked = last_look.Guarded(action.id, action.customer_id, action.proposed_on, None, adverse)
-        last_look.refuse_letter(shop.policies, shop.folders, asked, history, on)
 
 
 def _row(shop: "Application", customer_id: str) -> dict[str, Any]:

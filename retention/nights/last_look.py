@@ -41,7 +41,8 @@ _CENTS = 100
 class Guarded:
     """A message that today's data may speak against: whose, written by which night, to whom.
 
-    Against a `mild` one speaks only that the customer is gone, or has another address.
+    Against a `mild` one speaks only that the customer is gone, or has another address. One on
+    `paper` has no recipient: its address is the one that the night knew.
     """
 
     message_id: str
@@ -50,6 +51,7 @@ class Guarded:
     recipient: str | None
     adverse: bool
     mild: bool = False
+    paper: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def _features(company: Company, today: date) -> dict[str, dict[str, Any]]:
     made = extract_features(company, today)
     rows = {row["customer_id"]: row for row in made.wide.to_pylist()}
     for person in made.people.to_pylist():
-        rows[person["customer_id"]]["email"] = person["email"]
+        rows[person["customer_id"]] |= {name: person[name] for name in ("email", "address")}
     return rows
 
 
@@ -157,11 +159,21 @@ def _reason(
         said.append("the customer has left")
     if not message.mild and complaints > (known["complaints_12m"] or 0):
         said.append("the customer has complained since")
-    if message.recipient is not None and _differs(message.recipient, present["email"]):
+    if _has_moved(message, present, known):
         said.append("the customer has another address by now")
     if message.adverse and _cents(debt["open_amount"]) < _cents(known["open_amount"]):
         said.append("something was paid or credited since")
     return "; ".join(said) or None
+
+
+def _has_moved(message: Guarded, present: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    if message.paper:
+        return _lines(present["address"]) != _lines(known["address"])
+    return message.recipient is not None and _differs(message.recipient, present["email"])
+
+
+def _lines(address: str | None) -> list[str]:
+    return (address or "").split()
 
 
 def _differs(recipient: str, email: str | None) -> bool:

@@ -13,13 +13,24 @@ from sqlalchemy import update
 from retention.bootstrap import Application
 from retention.db.models.work.actions import Action
 from retention.db.models.work.messages import Message
+from retention.db.queries import actions as queries
 from retention.db.session import reading, writing
-from retention.domain.actions import ActionState
+from retention.domain.actions import ActionKind, ActionState
+from retention.domain.errors import NotAllowedError
 from retention.domain.messages import MessageState
 from retention.domain.stages import Stage
+from retention.nights.printed_letters import look_before_printing
 from retention.sources.config import load_sources
 from tests.conftest import NIGHT, use_application, write_sources
-from tests.factories.outboxes import approve, deliver, message_of, one_proposal, owner, state_of
+from tests.factories.outboxes import (
+    AFTERNOON,
+    approve,
+    deliver,
+    message_of,
+    one_proposal,
+    owner,
+    state_of,
+)
 from tests.factories.servers import ScriptedServer
 
 
@@ -245,3 +256,49 @@ def test_when_nobody_can_tell_the_notice_waits_and_the_rest_leaves(
     found = message_of(shop, notice)
     assert found.state is MessageState.QUEUED
     assert (found.waiting_for or "").startswith("company_data_")
+
+
+def approved_letter(shop: Application) -> str:
+    notice = ready_notice(shop)
+    with writing(shop.engine) as session:
+        session.get_one(Action, notice).kind = ActionKind.LETTER
+    return notice
+
+
+def new_address(data: Path, customer: str) -> None:
+    street = f"CASE WHEN customer_id = '{customer}' THEN 'Calle Nueva 1' END"
+    change(data, "customers", f"SELECT *, {street} AS address FROM old")
+
+
+@pytest.mark.parametrize(
+    ("happen", "reason"),
+    [
+        (mark("vulnerable", "true"), "vulnerable by now"),
+        (dispute, "an invoice is in dispute"),
+        (pay(LATER), "paid or credited since"),
+        (new_address, "another address by now"),
+    ],
+    ids=["vulnerable", "in dispute", "paid since", "moved"],
+)
+def test_a_letter_is_printed_only_while_today_s_data_says_nothing_against_it(
+    today: tuple[Application, Path],
+    happen: Callable[[Path, str], None],
+    reason: str,
+) -> None:
+    """On the command line and in the console alike; until it is approved it may be looked at."""
+    shop, data = today
+    letter = approved_letter(shop)
+    assert printed(shop, letter) is None
+    happen(data, customer_of(shop, letter))
+    assert reason in (printed(shop, letter) or "")
+
+
+def printed(shop: Application, action_id: str) -> str | None:
+    """Return why a letter may not be printed, or None."""
+    with reading(shop.engine) as session:
+        action = queries.get(session, action_id)
+        try:
+            look_before_printing(session, action, shop.policies, shop.folders, AFTERNOON)
+        except NotAllowedError as error:
+            return str(error)
+    return None

@@ -9,9 +9,10 @@ from starlette.responses import HTMLResponse, Response
 
 from retention.actions.message_in_other_words import in_language
 from retention.db.models.work.actions import Action, Rendering
-from retention.domain.actions import ActionKind
+from retention.domain.actions import ActionKind, ActionState
 from retention.domain.errors import NotFoundError
 from retention.messages.leaving import as_leaving, pdf_of
+from retention.nights.printed_letters import look_before_printing
 from retention.web.console.item import seen_action
 from retention.web.headers import FRAMED
 from retention.web.visit import Visit
@@ -42,11 +43,13 @@ def show_message(visit: Visit) -> Response:
 
 
 def show_pdf(visit: Visit) -> Response:
-    """Return the letter of a message, dated today."""
+    """Return the letter of a message, dated today; one to be posted only while nothing stops it."""
     action, rendering = _rendering(visit)
     if rendering.letter is None:
         raise NotFoundError(f"action {action.id[:8]}", "has no letter", "Look at the message.")
     shop = visit.shop
+    if action.kind is ActionKind.LETTER and action.state is ActionState.APPROVED:
+        look_before_printing(visit.session, action, shop.policies, shop.folders, visit.now)
     data = pdf_of(rendering.letter, visit.now, shop.settings.timezone,
                   shop.settings.templates_dir, shop.policies.brand.logo)  # fmt: skip
     return _file(data, "application/pdf", f"{action.template}-{action.id[:8]}.pdf", inline=True)
