@@ -54,7 +54,17 @@ MAY: dict[Role, frozenset[Permission]] = {
     Role.DIRECTOR: _ACCOUNT
     | {_P.REASSIGN, _P.START, _P.RELEASE, _P.ACCEPT_DATA, _P.ERASE, _P.SETTLE},
     Role.OPS: frozenset(
-        {_P.SEE, _P.HOLD, _P.REASSIGN, _P.STOP, _P.START, _P.RELEASE, _P.ACCEPT_DATA, _P.SETTLE}
+        {
+            _P.SEE,
+            _P.HOLD,
+            _P.REASSIGN,
+            _P.STOP,
+            _P.START,
+            _P.RELEASE,
+            _P.ACCEPT_DATA,
+            _P.SETTLE,
+            _P.ERASE,
+        }
     ),
     Role.AUDITOR: frozenset({_P.SEE}),
 }

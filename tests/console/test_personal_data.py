@@ -42,7 +42,7 @@ def test_ops_export_what_is_kept_of_a_customer(world: ConsoleWorld, app: Starlet
     assert "customer.exported" in kinds
 
 
-def test_a_director_erases_after_typing_the_id(world: ConsoleWorld, app: Starlette) -> None:
+def test_ops_erase_after_typing_the_id(world: ConsoleWorld, app: Starlette) -> None:
     action_id = world.waiting("termination_notice")
     customer = customer_of(world, action_id)
     diana = signed_in(app, "diana")
@@ -58,7 +58,11 @@ def test_a_director_erases_after_typing_the_id(world: ConsoleWorld, app: Starlet
     world.night(2)
     world.write_what_pages_read()
     assert "Luis Gil" in diana.get(f"/customers/{customer}").text
-    assert diana.post(path, data=asked | {"confirm": customer}).status_code == 303
+    fran, olga = signed_in(app, "fran"), signed_in(app, "olga")
+    sure = {"reason": WHY, "confirm": customer}
+    assert fran.post(path, data=sure | {"csrf": token_of(fran)}).status_code in (403, 409)
+    assert contacts_of(world.shop.folders.snapshots, customer) != []
+    assert olga.post(path, data=sure | {"csrf": token_of(olga)}).status_code == 303
     assert contacts_of(world.shop.folders.snapshots, customer) == []
     with reading(world.shop.engine) as session:
         assert session.get_one(Rendering, action_id).subject == "erased"

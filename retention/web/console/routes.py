@@ -84,7 +84,7 @@ PAGES: tuple[Page, ...] = (
     _post("/customers/{id:path}/waiver", customer_work.ask_waiver),
     _post("/customers/{id:path}/handover", customer_work.offer_handover),
     _post("/customers/{id:path}/export", customer.export, RUN),
-    _post("/customers/{id:path}/erase", customer.erase, frozenset({Role.DIRECTOR})),
+    _post("/customers/{id:path}/erase", customer.erase, frozenset({Role.DIRECTOR, Role.OPS})),
     _post("/holds/{number:int}/release", customer.release_hold),
     _get("/customers/{id:path}", customer.show_customer),
     _get("/tonight", nights.show_tonight),
