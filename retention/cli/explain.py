@@ -1,5 +1,6 @@
 """`retention explain CUSTOMER`: the sums behind the verdict, the evidence, what would change it."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,7 +58,7 @@ def _show(found: dict[str, Any], words: "Words") -> None:
         if sum_["total"] is None:
             console.print(words.say("no_data", what=title), markup=False, soft_wrap=True)
         elif any(float(value) for value in sum_["parts"].values()):
-            _waterfall(sum_, title, words)
+            _waterfall(sum_, title, words, found["currency"])
             if sum_["name"] == "net_profit_12m":
                 for line in about_profit(found, words):
                     console.print(line, markup=False, soft_wrap=True)
@@ -75,16 +76,17 @@ def _show(found: dict[str, Any], words: "Words") -> None:
 
 
 def _tables(found: dict[str, Any], words: "Words") -> None:
+    currency = found["currency"]
     profits = ("net_profit_low", "net_profit", "net_profit_high")
     if found["months"]:
         rows = [(m["month"], *(words.money(m[p]) for p in profits)) for m in found["months"]]
         heads = tuple(words.say(key) for key in ("month", "low", "likely", "high"))
-        print_table(words.say("by_month"), heads, rows, right=(0, 1, 2, 3))
+        print_table(f"{words.say('by_month')}, {currency}", heads, rows, right=(0, 1, 2, 3))
     if len(found["contracts"]) > 1:
         names = ("net_profit_12m_low", "net_profit_12m", "net_profit_12m_high")
         rows = [(c["contract_id"], *(words.money(c[n]) for n in names)) for c in found["contracts"]]
         heads = tuple(words.say(key) for key in ("contract", "low", "likely", "high"))
-        print_table(words.say("by_contract"), heads, rows, right=(1, 2, 3))
+        print_table(f"{words.say('by_contract')}, {currency}", heads, rows, right=(1, 2, 3))
     if found["churn_reasons"]:
         rows = [
             (
@@ -99,7 +101,7 @@ def _tables(found: dict[str, Any], words: "Words") -> None:
     if found["evidence"]:
         rows = [
             (words.of("evidence", e["kind"]), e["source"], e["row_id"],
-             words.day(e["happened_on"]), words.quantity(e["quantity"], e["unit"]))
+             words.day(e["happened_on"]), _quantity(e, words, currency))
             for e in found["evidence"]
         ]  # fmt: skip
         heads = tuple(words.say(k) for k in ("kind", "source", "row", "happened", "quantity"))
@@ -113,16 +115,26 @@ def _tables(found: dict[str, Any], words: "Words") -> None:
         print_table(words.say("freshness"), heads, rows, right=(1,))
 
 
-def _waterfall(sum_: dict[str, Any], title: str, words: "Words") -> None:
+def _waterfall(sum_: dict[str, Any], title: str, words: "Words", currency: str) -> None:
+    from retention.domain.scores import BY_NAME, Kind
+
+    is_money = BY_NAME[sum_["name"]].kind is Kind.MONEY
+    written = words.money if is_money else words.number
+    unit = currency if is_money else words.of("unit", "points")
     parts = {name: float(value) for name, value in sum_["parts"].items()}
     largest = max(abs(value) for value in parts.values())
     rows = [
-        (words.meaning(name), sum_["parts"][name], _bar(value / largest), name)
+        (words.meaning(name), written(Decimal(sum_["parts"][name])), _bar(value / largest), name)
         for name, value in parts.items()
     ]
-    rows.append((words.say("the_sum"), sum_["total"], "", sum_["name"]))
-    heads = (words.say("part"), words.say("amount"), "", words.say("column"))
+    rows.append((words.say("the_sum"), written(Decimal(sum_["total"])), "", sum_["name"]))
+    heads = (words.say("part"), f"{words.say('amount')}, {unit}", "", words.say("column"))
     print_table(title, heads, rows, right=(1,))
+
+
+def _quantity(evidence: dict[str, Any], words: "Words", currency: str) -> str:
+    said = words.quantity(evidence["quantity"], evidence["unit"])
+    return f"{said} {currency}" if evidence["unit"] == "money" and said != "-" else said
 
 
 def _bar(share: float) -> str:

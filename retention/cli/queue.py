@@ -89,6 +89,7 @@ def show(
     from retention.db.queries import actions as queries
     from retention.db.session import writing
     from retention.inbox import reply_tasks as replies
+    from retention.safeguards import preferences
     from retention.snapshots.people import people_of
 
     shop = ready()
@@ -100,6 +101,7 @@ def show(
             found["outcomes"] = completing.outcomes_of(session, action, shop.policies)
         found["said"] = replies.shown_said(session, action.id)
         found["background"] = background_of(session, action)
+        found["wants_a_call"] = preferences.wants_a_call(session, action.customer_id)
         if who is not None:
             approvals.note_viewing(session, action, actor_of(shop, who))
     if as_json:

@@ -110,6 +110,8 @@ def print_details(shown: dict[str, Any]) -> None:
         console.print(f"Outcome: {shown['outcome']}. {shown['note'] or ''}")
     if shown["waits_for"]:
         console.print(f"Waits for: {', '.join(shown['waits_for'])}")
+    if shown.get("wants_a_call"):
+        console.print("They would rather be called than written to.")
     _print_said(shown.get("said", []))
 
 

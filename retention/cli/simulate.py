@@ -71,6 +71,10 @@ def _show(results: dict[str, dict[str, Any]], game: Game) -> None:
     for playbook in next(iter(results.values())):
         columns = [found[playbook] for found in results.values()]
         rows = [(text, *(_cell(column, name) for column in columns)) for name, text in _ROWS]
+        rows += [
+            (f"effect on those: {state}", *(_shown(c["by_outcome"].get(state)) for c in columns))
+            for state in sorted({state for column in columns for state in column["by_outcome"]})
+        ]
         title = f"{playbook}: {game.size:,} customers, {game.nights} days"
         print_table(title, ("", *results), rows, right=range(1, len(columns) + 1))
     console.print(
@@ -81,7 +85,10 @@ def _show(results: dict[str, dict[str, Any]], game: Game) -> None:
 
 
 def _cell(column: dict[str, Any], name: str) -> str:
-    value = column.get(name, column["ended"].get(name, 0))
+    return _shown(column.get(name, column["ended"].get(name, 0)))
+
+
+def _shown(value: Any) -> str:
     if isinstance(value, dict):
         if value["value"] is None:
             return "too few to say"

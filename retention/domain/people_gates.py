@@ -5,7 +5,7 @@ good night had of the very same stretch: what is new does not count, so nothing 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MARKS: Mapping[str, tuple[str, ...]] = {
     "invoices": ("disputed", "paid"),
@@ -14,6 +14,9 @@ MARKS: Mapping[str, tuple[str, ...]] = {
 }
 FEWER = 0.5
 """Less than this part of what there was is far fewer."""
+MORE = 1.5
+"""More than so many times what there was is far more."""
+_RAISED_SHARE = 0.1
 _MARK_TIMES, _MARK_LEAST, _MARK_SHARE = 3.0, 10, 0.02
 _LAG_DAYS, _LAG_SHARE = 5.0, 0.25
 
@@ -23,9 +26,10 @@ class Change:
     """How the rows of a table's customers differ from those of the last good night.
 
     `known` had rows then, `none` of them have none now, `fewer` less than half (those without any
-    among them); `sums` are the median ratios of what can be added up; `marks` hold, by mark, the
-    customers that had it, those of them that have it still, and the rows with it, then and now;
-    `lags` mean days between two dates, then and now.
+    among them); `sums` are the median ratios of what can be added up, `raised` how many customers
+    have more than half again of each; `marks` hold, by mark, the customers that had it, those of
+    them that have it still, and the rows with it, then and now; `lags` mean days between two dates,
+    then and now.
     """
 
     known: int
@@ -35,6 +39,7 @@ class Change:
     sums: Mapping[str, float]
     marks: Mapping[str, tuple[int, int, int, int]]
     lags: Mapping[str, tuple[float, float]]
+    raised: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,12 @@ def _sums(change: Change, band: PeopleBand) -> str | None:
             return (
                 f"'{name}' of the same months is {ratio - 1:+.0%} at the customer in the middle, "
                 f"where at most {band.sums:.0%} is usual"
+            )
+    for name, customers in change.raised.items():
+        if customers > max(_RAISED_SHARE * change.known, band.least):
+            return (
+                f"'{name}' of the same months has risen by more than half at {customers:,} of "
+                f"{change.known:,} customers"
             )
     return None
 

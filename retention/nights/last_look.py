@@ -15,19 +15,20 @@ from retention.domain.dates import months_before
 from retention.domain.errors import SourceError
 from retention.domain.people import refuse
 from retention.messages.mime import comparable
+from retention.nights import turned
 from retention.nights.pull import judged, open_for
 from retention.policies.load import Policies
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Folders
 from retention.sources.currencies import convert_currencies
-from retention.sources.extract import extract_features
+from retention.sources.extract import Features, extract_features
 from retention.sources.subset import count_complaints, forget_invoices_after, keep_only
 from retention.sources.tables import Company
-from retention.sources.winsorise import count_paid_marks
+from retention.sources.winsorise import count_paid_marks, find_caps
 
 UNREADABLE, IN_DOUBT = "company_data_unreadable", "company_data_in_doubt"
-_TABLES = ("customers", "contracts", "invoices", "payments", "tickets")
+_TABLES = ("customers", "contracts", "invoices", "payments", "tickets", "cost_events")
 _BLOCKS = {
     "vulnerable": "the customer is marked as vulnerable by now",
     "strategic": "the customer is marked as strategic by now",
@@ -79,6 +80,7 @@ def look(
         if doubt is not None:
             return Findings(doubt=doubt)
         convert_currencies(company, policies.costs.currency, policies.costs.rates(), today)
+        find_caps(company, policies.costs.winsorise, today)
         count_paid_marks(company)
         keep_only(company, {message.customer_id for message in guarded})
         return Findings(against=_against(company, policies, folders, guarded, today))
@@ -108,11 +110,14 @@ def _against(
     guarded: Sequence[Guarded],
     today: date,
 ) -> dict[str, str]:
-    present = debts = _features(company, today)
+    made = extract_features(company, today)
+    present = debts = _by_customer(made)
+    if any(message.adverse for message in guarded):
+        turned.add_profit(present, made, policies.costs, company.mapped)
     found: dict[str, str] = {}
     for written_on in sorted({message.written_on for message in guarded}, reverse=True):
         if forget_invoices_after(company, written_on):
-            debts = _features(company, today)
+            debts = _by_customer(extract_features(company, today))
         complaints = count_complaints(company, months_before(written_on, 12))
         theirs = [message for message in guarded if message.written_on == written_on]
         known = _known(folders, written_on, {message.customer_id for message in theirs})
@@ -127,8 +132,7 @@ def _against(
     return found
 
 
-def _features(company: Company, today: date) -> dict[str, dict[str, Any]]:
-    made = extract_features(company, today)
+def _by_customer(made: Features) -> dict[str, dict[str, Any]]:
     rows = {row["customer_id"]: row for row in made.wide.to_pylist()}
     for person in made.people.to_pylist():
         rows[person["customer_id"]] |= {name: person[name] for name in ("email", "address")}
@@ -163,12 +167,14 @@ def _reason(
         said.append("the customer has another address by now")
     if message.adverse and _cents(debt["open_amount"]) < _cents(known["open_amount"]):
         said.append("something was paid or credited since")
+    if message.adverse:
+        said += turned.since(present, known)
     return "; ".join(said) or None
 
 
 def _has_moved(message: Guarded, present: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
     if message.paper:
-        return _lines(present["address"]) != _lines(known["address"])
+        return _lines(present["address"]) != _lines(known.get("address"))
     return message.recipient is not None and _differs(message.recipient, present["email"])
 
 

@@ -41,6 +41,7 @@ def explain(
         "customer_id": customer_id,
         "as_of": day.isoformat(),
         "name": row["name"],
+        "currency": policies.costs.currency,
         "fit": row["fit"],
         "archetype": row["archetype"],
         "reasons": _codes(row["reason_codes"]),

@@ -51,6 +51,12 @@ def read_all(session: Session) -> None:
     session.info[_KNOWN] = {row.customer_id: row for row in session.scalars(select(Preference))}
 
 
+def wants_a_call(session: Session, customer_id: str) -> bool:
+    """Tell whether a customer would rather be called than written to, where that can be."""
+    row = of(session, customer_id)
+    return row is not None and row.channel == "phone"
+
+
 def spoken_to(session: Session, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a customer's row with the language that they have chosen."""
     chosen = of(session, row["customer_id"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from retention.domain.people_gates import FEWER, MARKS, Change
+from retention.domain.people_gates import FEWER, MARKS, MORE, Change
 from retention.sources.rows import one_row, run
 from retention.sources.tables import Company
 
@@ -103,6 +103,7 @@ def _compare(company: Company, table: str, file: Path) -> Change:
         "coalesce(sum(n.n), 0)",
     ]
     listed += [f'median(n."{s}" / nullif(t."{s}", 0))' for s in sums]
+    listed += [f'count(*) FILTER (WHERE n."{s}" > {MORE} * t."{s}" AND t."{s}" > 0)' for s in sums]
     for mark in marks:
         listed += [
             f'count(*) FILTER (WHERE t."{mark}" > 0)',
@@ -124,6 +125,8 @@ def _compare(company: Company, table: str, file: Path) -> Change:
     rest = row[4:]
     ratios = {s: float(v) for s, v in zip(sums, rest, strict=False) if v is not None}
     rest = rest[len(sums) :]
+    raised = {s: int(v) for s, v in zip(sums, rest, strict=False)}
+    rest = rest[len(sums) :]
     marked = {m: tuple(int(v) for v in rest[4 * i : 4 * i + 4]) for i, m in enumerate(marks)}
     rest = rest[4 * len(marks) :]
     lags = {
@@ -131,4 +134,4 @@ def _compare(company: Company, table: str, file: Path) -> Change:
         for i, name in enumerate(how.lags)
         if rest[2 * i] is not None and rest[2 * i + 1] is not None
     }
-    return Change(known, none, fewer, rows, ratios, marked, lags)  # type: ignore[arg-type]
+    return Change(known, none, fewer, rows, ratios, marked, lags, raised)  # type: ignore[arg-type]

@@ -12,10 +12,11 @@ from starlette.testclient import TestClient
 from retention.clock import travel, utc_now
 from retention.db.models.audit import AuditEvent
 from retention.db.models.console import Draft
+from retention.db.models.customer_pages import Preference
 from retention.db.models.work.actions import Action, Approval
 from retention.db.models.work.messages import Message
 from retention.db.queries import actions as queries
-from retention.db.session import reading
+from retention.db.session import reading, writing
 from retention.domain.actions import ActionState
 from retention.domain.messages import MessageState
 from retention.messages.content_hash import content_of
@@ -143,6 +144,18 @@ def test_a_page_of_yesterday_says_what_has_changed_and_keeps_what_was_typed(
     assert stale.status_code == 409
     assert "its content is not what was shown" in stale.text
     assert "a long thought" in stale.text
+
+
+def test_who_approves_is_told_that_a_customer_would_rather_be_called(
+    world: ConsoleWorld, app: Starlette
+) -> None:
+    marta, action_id = signed_in(app, "marta"), world.waiting(PROPOSAL)
+    told = "They would rather be called than written to."
+    assert told not in marta.get(f"/queue/{action_id}").text
+    with writing(world.shop.engine) as session:
+        who = session.get_one(Action, action_id).customer_id
+        session.add(Preference(customer_id=who, channel="phone", changed_at=world.now))
+    assert told in marta.get(f"/queue/{action_id}").text
 
 
 def test_who_edits_what_somebody_has_edited_meanwhile_overwrites_nothing(

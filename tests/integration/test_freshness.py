@@ -139,6 +139,15 @@ def pay(day: date, payer: str | None = None) -> Callable[[Path, str], None]:
     return paying
 
 
+def turn(data: Path, customer: str) -> None:
+    """Since a quarter of a year they ask for nothing, and what they buy costs nothing."""
+    since = f"customer_id = '{customer}' AND {{}} > DATE '{NIGHT - timedelta(days=100)}'"
+    change(data, "tickets", f"SELECT * FROM old WHERE NOT ({since.format('opened_at')})")
+    change(data, "cost_events", f"SELECT * FROM old WHERE NOT ({since.format('occurred_on')})")
+    free = f"CASE WHEN {since.format('issued_on')} THEN 0 ELSE direct_cost END AS direct_cost"
+    change(data, "invoices", f"SELECT * REPLACE ({free}) FROM old")
+
+
 def credit(data: Path, customer: str) -> None:
     add_row(data, "invoices", invoice_id="I-credit", customer_id=customer, amount=-1000.0,
             issued_on=NIGHT + timedelta(days=1), due_on=NIGHT + timedelta(days=1))  # fmt: skip
@@ -160,6 +169,7 @@ SPEAKS_AGAINST: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "paid before, told late": (pay(BEFORE), "paid or credited since"),
     "paid for by somebody else": (pay(LATER, payer="C0000001"), "paid or credited since"),
     "credited": (credit, "paid or credited since"),
+    "earns by now": (turn, "the last 90 days earn by now"),
 }
 
 

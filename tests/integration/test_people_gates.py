@@ -27,6 +27,10 @@ _FORGOTTEN = (
     "SELECT * REPLACE (CASE WHEN status = 'disputed' THEN 'open' ELSE status END AS status) "
     "FROM old"
 )
+_DOUBLED = (
+    "SELECT * REPLACE (direct_cost * (1 + CAST(hash(customer_id) % 5 < 2 AS INTEGER)) "
+    "AS direct_cost) FROM old"
+)
 HURT: dict[str, tuple[str, str, str]] = {
     "payments of 15 % of the customers gone": (
         "payments", f"SELECT * FROM old WHERE NOT ({FIFTEEN})", "have none now"),
@@ -36,6 +40,10 @@ HURT: dict[str, tuple[str, str, str]] = {
     "every payment failed": ("payments", "SELECT * REPLACE (true AS failed) FROM old", "'failed'"),
     "direct cost twice": (
         "invoices", "SELECT * REPLACE (direct_cost * 2 AS direct_cost) FROM old", "'direct_cost'"),
+    "direct_cost twice for two fifths of the customers": (
+        "invoices",
+        _DOUBLED,
+        "'direct_cost' of the same months has risen by more than half at"),
     "payments at seven tenths": (
         "payments", "SELECT * REPLACE (CAST(amount * 0.7 AS DECIMAL(12, 2)) AS amount) FROM old",
         "'amount'"),

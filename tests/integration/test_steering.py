@@ -1,5 +1,6 @@
 """What people steer by: gates that wait, explanations in two languages, the report."""
 
+import re
 import shutil
 from datetime import date, timedelta
 from decimal import Decimal
@@ -192,6 +193,10 @@ def test_explain_speaks_both_languages_and_json(config_dir: Path, tmp_path: Path
     english = retention("explain", "C0000002", cwd=tmp_path, env=env).stdout
     assert "Qué lo cambiaría" in spanish
     assert "What would change it" in english
+    assert "amount, EUR" in english, "each table of figures says its unit"
+    assert re.search(r"Net profit by month, EUR", english)
+    assert re.search(r"importe, (EUR|puntos)", spanish)
+    assert re.search(r"-?\d{1,3}(\.\d{3})*,\d\d", spanish), "as they are written there"
     told = answer(
         retention("explain", "C0000002", "--language", "es", "--json", cwd=tmp_path, env=env)
     )

@@ -296,6 +296,7 @@ def test_preferences_are_kept_and_taken_back(world: PagesWorld, customer: Custom
         kept = preferences.of(session, action.customer_id)
         assert kept is not None
         assert (kept.language, kept.channel, kept.texts) == ("en", "phone", False)
+        assert preferences.wants_a_call(session, action.customer_id)
     page = customer.get(path)
     customer.fill(page, path, **shown | {"topic-surveys": "yes", "pause": "none"})
     assert all(row.released_at for row in rows(world, Exclusion))

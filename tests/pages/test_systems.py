@@ -19,9 +19,10 @@ from retention.db.models.customer_pages import ReceivedEvent, WebhookDelivery, W
 from retention.db.models.exemptions import Exclusion
 from retention.db.models.work.actions import Action, Offer
 from retention.db.models.work.messages import Message
+from retention.db.queries import actions as queries
 from retention.db.session import reading, writing
 from retention.demo.gateway import DemoGateway, Posted
-from retention.domain.actions import ActionState
+from retention.domain.actions import ActionKind, ActionState
 from retention.domain.alerts import AlertRules, Trouble, TroubleKind
 from retention.domain.dates import WEEKDAYS
 from retention.domain.messages import MessageState
@@ -99,6 +100,65 @@ def test_an_event_stops_what_it_must_within_one_round(
     [message] = rows(world, Message, id=message_id)
     assert message.state is MessageState.CANCELLED
     assert "hold" in (message.last_text or "")
+
+
+def test_a_call_that_was_held_stands_beside_its_task(
+    world: PagesWorld, customer: Customer, key: str
+) -> None:
+    """Its owner logs the outcome: that a call took place decides nothing."""
+    with writing(world.shop.engine) as session:
+        notice = session.get_one(Action, world.sent("termination_notice"))
+        who = notice.customer_id
+        call = session.scalars(
+            select(Action).where(Action.case_id == notice.case_id, Action.kind == ActionKind.CALL)
+        ).first()
+        assert call is not None
+        call.state, call_id = ActionState.PENDING_APPROVAL, call.id
+    held = {"type": "call_held", "with_whom": "Ana Peña", "note": "she will pay on Friday"}
+    told = tell(customer, key, customer_id=who, **held).json()
+    assert told["effect"].startswith(f"noted beside call {call_id[:8]}")
+    [call] = rows(world, Action, id=call_id)
+    assert call.state is ActionState.PENDING_APPROVAL
+    with reading(world.shop.engine) as session:
+        [said] = [comment.text for comment in queries.get(session, call_id).comments]
+    assert "reached Ana Peña. she will pay on Friday" in said
+    other = tell(customer, key, id="2", customer_id="nobody", **held).json()
+    assert other["effect"] == "no call is open"
+
+
+def test_a_letter_that_was_signed_for_is_proved_and_a_foreign_reference_is_not(
+    world: PagesWorld, customer: Customer, key: str
+) -> None:
+    with writing(world.shop.engine) as session:
+        letter = session.get_one(Action, world.sent("termination_notice"))
+        letter.kind, letter.state, letter.done_on = ActionKind.LETTER, ActionState.APPROVED, None
+        who, letter_id, day = letter.customer_id, letter.id, world.today.isoformat()
+    signed = {"type": "letter_signed_for", "proof": "RR123456789ES", "delivered_on": day}
+    wrong = tell(customer, key, customer_id=who, reference="0" * 8, **signed).json()
+    assert wrong["effect"].startswith("0 approved letters have this reference")
+    told = tell(customer, key, id="2", customer_id=who, reference=letter_id[:8], **signed).json()
+    assert told["effect"] == f"letter {letter_id[:8]}: delivered"
+    [letter] = rows(world, Action, id=letter_id)
+    assert (letter.state, letter.outcome) == (ActionState.DONE, "delivered")
+    assert letter.answers["proof"] == "RR123456789ES"
+    assert letter.done_on == world.today
+
+
+def test_others_are_told_when_a_notice_is_served_and_when_it_is_void(
+    world: PagesWorld, customer: Customer
+) -> None:
+    notice = world.sent("termination_notice")
+    [served] = [
+        e
+        for e in rows(world, WebhookEvent, kind="notice.served")
+        if e.subject == f"action {notice}"
+    ]
+    assert served.document["customer_id"] == served.customer_id
+    customer.say(world.path("termination_notice", "notice"), "contest", words="no")
+    world.night(1)
+    world.night(1)
+    void = rows(world, WebhookEvent, kind="notice.voided")
+    assert served.customer_id in {event.customer_id for event in void}
 
 
 def test_an_event_counts_once_by_its_id(world: PagesWorld, customer: Customer, key: str) -> None:

@@ -96,6 +96,25 @@ def test_nothing_adverse_starts_before_the_data_has_been_good_for_long_enough() 
     assert decided(case, make_facts(), late).stage is Stage.MIGRATE
 
 
+def test_who_has_turned_is_not_pushed_on() -> None:
+    """The last 90 days earn, or lose far less: no adverse stage begins."""
+    case = make_case(Stage.RENEGOTIATE, steps=(done(),), served=SERVED | {Stage.RENEGOTIATE})
+    late = ENTERED + timedelta(60)
+    waits = decided(case, make_facts(recovering=True), late)
+    assert (waits.kind, waits.reason, waits.stage) == (DecisionKind.WAIT, "recovering", None)
+    assert decided(case, make_facts(recovering=False), late).stage is Stage.MIGRATE
+    mild = make_case(steps=(done(),), served=SERVED)
+    assert decided(mild, make_facts(recovering=True), late).stage is Stage.RENEGOTIATE
+
+
+def test_a_notice_that_runs_is_void_when_its_customer_turns() -> None:
+    effective = ENTERED + timedelta(91)
+    case = make_case(Stage.TERMINATE, steps=(done(), done()), notice=Notice(ENTERED, effective))
+    decision = decided(case, make_facts(recovering=True), ENTERED + timedelta(30))
+    assert (decision.kind, decision.reason) == (DecisionKind.VOID_NOTICE, "blocked:recovering")
+    assert decision.withdraw
+
+
 def test_nothing_ends_while_the_profit_may_be_positive() -> None:
     case = make_case(Stage.TERMINATE, steps=(done(), done()), notice=Notice(ENTERED, ENTERED))
     assert decided(case, make_facts(surely_unprofitable=False)).reason == "profit_uncertain"
@@ -106,6 +125,7 @@ def test_nothing_ends_while_the_profit_may_be_positive() -> None:
     [
         make_facts(blocks=("open_complaint",)),
         make_facts(surely_unprofitable=False),
+        make_facts(recovering=True),
         make_facts(in_data=False),
     ],
 )

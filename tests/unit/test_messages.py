@@ -12,6 +12,7 @@ from email.header import decode_header, make_header
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,11 @@ from tests.factories.values import EVERY_CASE, make_values
 
 TEMPLATES = ROOT / "templates"
 GOLDEN = ROOT / "tests" / "golden" / "email"
+WITH_BUTTONS = {
+    "call_agreed", "call_cancelled", "check_in", "education", "partner_handover", "payment_help",
+    "prepaid_migration_offer", "receipt", "renegotiation_proposal", "reward", "survey",
+    "termination_notice", "training_invitation",
+}  # fmt: skip
 ENVELOPE = Envelope(
     company="Example Company",
     sender="accounts@example.com",
@@ -143,6 +149,23 @@ def test_a_message_has_the_headers_that_belong() -> None:
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
     assert max(raw) < 128
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
+
+
+@pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
+def test_every_button_opens_a_message_that_names_what_it_answers(
+    purpose: str, language: str
+) -> None:
+    """Without pages of ours a button is a mail to us: nobody has to find words for it."""
+    values = make_values()
+    tags = re.findall("<a [^>]+>", make(purpose, language).html)
+    buttons = [tag for tag in tags if 'class="button' in tag and "mailto:" in tag]
+    assert buttons or purpose not in WITH_BUTTONS
+    for button in buttons:
+        link = re.search('href="([^"]+)"', button)
+        assert link
+        asked = parse_qs(urlsplit(html.unescape(link[1])).query)
+        assert values["sender"]["reference"] in asked["subject"][0], button
+        assert asked["body"][0].strip(), button
 
 
 @given(name=st.text(max_size=400))

@@ -34,6 +34,7 @@ from retention.messages.templates import load_template
 from retention.people.actor import may
 from retention.reports.evidence import evidence_of
 from retention.reports.explain import freshness_of
+from retention.safeguards import preferences
 from retention.snapshots.customers import read_rows
 from retention.web.console.queue import around
 from retention.web.console.words import word_of
@@ -105,6 +106,7 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         if action.form == "reassessment"
         else [],
         "background": background_of(visit.session, action),
+        "wants_a_call": preferences.wants_a_call(visit.session, action.customer_id),
         "survey": survey,
         "suggested": CAUSES.get(survey.get("cause", "")),
         "said": reply_tasks.shown_said(visit.session, action.id),
