@@ -110,9 +110,7 @@ def print_details(shown: dict[str, Any]) -> None:
         console.print(f"Outcome: {shown['outcome']}. {shown['note'] or ''}")
     if shown["waits_for"]:
         console.print(f"Waits for: {', '.join(shown['waits_for'])}")
-    if shown.get("wants_a_call"):
-        console.print("They would rather be called than written to.")
-    _print_said(shown.get("said", []))
+    _print_said(shown)
 
 
 def _print_answers(shown: dict[str, Any]) -> None:
@@ -123,9 +121,11 @@ def _print_answers(shown: dict[str, Any]) -> None:
         make_console().print(f"{name}: {text}", markup=False, soft_wrap=True)
 
 
-def _print_said(arrived: list[dict[str, Any]]) -> None:
-    """Print what a customer wrote; nothing in it may steer the terminal."""
-    for reply in arrived:
+def _print_said(shown: dict[str, Any]) -> None:
+    """Print what a customer wants and wrote; nothing in it may steer the terminal."""
+    if shown.get("wants_a_call"):
+        make_console().print("They would rather be called than written to.")
+    for reply in shown.get("said", []):
         console = make_console()
         console.print(f"\nThe customer wrote on {reply['on'][:10]}:", markup=False)
         if reply["gone"]:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,20 +144,20 @@ def test_no_message_looks_like_spam(tmp_path: Path) -> None:
 
     All of them in one mailbox: starting SpamAssassin takes longer than reading a message.
     """
-    box = mailbox.mbox(tmp_path / "sent.mbox")
-    for purpose, language in EVERY:
-        box.add(as_sent(purpose, language, tmp_path).read_bytes())
-    box.flush()
+    sent, judged = tmp_path / "sent.mbox", tmp_path / "judged.mbox"
+    with closing(mailbox.mbox(sent)) as box:
+        for purpose, language in EVERY:
+            box.add(as_sent(purpose, language, tmp_path).read_bytes())
     said = subprocess.run(
         [str(SPAMASSASSIN), "--local", "--test-mode", "--cf", "dns_available no", "--mbox"],
-        stdin=(tmp_path / "sent.mbox").open("rb"), capture_output=True, check=True, timeout=300,
+        input=sent.read_bytes(), capture_output=True, check=True, timeout=300,
         env=dict(os.environ, HOME=str(tmp_path)),
     ).stdout  # fmt: skip
-    (tmp_path / "judged.mbox").write_bytes(said)
-    judged = list(mailbox.mbox(tmp_path / "judged.mbox"))
+    judged.write_bytes(said)
+    with closing(mailbox.mbox(judged)) as box:
+        found = [str(message["X-Spam-Status"]) for message in box]
     points = {}
-    for name, message in zip(EVERY, judged, strict=True):
-        status = str(message["X-Spam-Status"])
+    for name, status in zip(EVERY, found, strict=True):
         match = re.search(r"score=(-?[\d.]+)", status)
         assert match, status
         if float(match[1]) >= MOST_POINTS:
