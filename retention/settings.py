@@ -1,7 +1,6 @@
 """What is set from outside: `RETENTION_*` variables, or a `.env` file."""
 
 import os
-import re
 import secrets
 from contextlib import suppress
 from functools import lru_cache
@@ -11,8 +10,9 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from retention.domain.webhooks import may_be_posted_to
+
 _PACKAGE = Path(__file__).parent
-_POSTABLE = re.compile(r"https://[^\s@]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?")
 
 
 def shipped(name: str) -> Path:
@@ -23,7 +23,7 @@ def shipped(name: str) -> Path:
 
 def _postable(url: SecretStr | None) -> SecretStr | None:
     """The address itself is a secret: whoever knows it may write into the chat."""
-    if url is not None and not _POSTABLE.fullmatch(url.get_secret_value()):
+    if url is not None and not may_be_posted_to(url.get_secret_value()):
         raise ValueError("it is no https address (http is for this machine only)")
     return url
 

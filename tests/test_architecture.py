@@ -85,7 +85,7 @@ def allowed() -> dict[str, set[str]]:
         "tasks": inside,
         "flows": {"tasks", "domain", "clock", "settings"},
         "clock": set(),
-        "settings": set(),
+        "settings": {"domain"},
         "scratch": set(),
         "__main__": {"cli"},
     }

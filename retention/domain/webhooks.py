@@ -1,5 +1,6 @@
 """Who is told of what by webhook, and how long a failed delivery waits before the next one."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -7,6 +8,12 @@ WAITS = tuple(timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 5
 """What the Standard Webhooks specification proposes: nine more attempts over three days."""
 
 GONE = 410
+_POSTABLE = re.compile(r"https://[^\s@]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?")
+
+
+def may_be_posted_to(url: str) -> bool:
+    """Tell whether nobody overhears what is posted to an address: https, or this machine."""
+    return _POSTABLE.fullmatch(url) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,8 @@ def look(
         if doubt is not None:
             return Findings(doubt=doubt)
         convert_currencies(company, policies.costs.currency, policies.costs.rates(), today)
-        find_caps(company, policies.costs.winsorise, today)
+        if any(message.adverse for message in guarded):  # only they ask for the profit
+            find_caps(company, policies.costs.winsorise, today)
         count_paid_marks(company)
         keep_only(company, {message.customer_id for message in guarded})
         return Findings(against=_against(company, policies, folders, guarded, today))

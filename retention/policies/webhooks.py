@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from pydantic import Field, field_validator
 
 from retention.domain.errors import ConfigError
-from retention.domain.webhooks import Receiver
+from retention.domain.webhooks import Receiver, may_be_posted_to
 from retention.policies.patterns import ID
 from retention.yaml_files import PolicyModel
 
-_URL = re.compile(r"https://[^\s@]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?")
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _SHORTEST = 16
 
 
 def checked_url(url: str) -> str:
     """Return an address that may be posted to: https, or this machine. Raises ValueError."""
-    if not _URL.fullmatch(url):
+    if not may_be_posted_to(url):
         raise ValueError(f"'{url}' is no https address (http is for this machine only)")
     return url
 
