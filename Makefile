@@ -13,6 +13,8 @@ PYTEST := -n 6 --dist loadfile --no-loadscope-reorder
 # Where `make serve` works: here, or in the demo once there is one.
 HOME_OF_SERVE := $(if $(wildcard .env),.,$(if $(wildcard demo-company/.env),demo-company,.))
 export DO_NOT_TRACK := 1
+# What a process has compiled the next one reads, as wherever people run Python.
+unexport PYTHONDONTWRITEBYTECODE
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help

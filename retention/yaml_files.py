@@ -5,8 +5,9 @@ Every error names the file and the line, says what was found and how to mend it.
 
 import difflib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -67,6 +68,12 @@ def read_text(path: Path) -> str:
 
 def parse_policy(text: str, model: type[Model], name: str) -> Model:
     """Read YAML `text` as `model`; `name` stands for the file in errors. Raises ConfigError."""
+    return cast("Model", _parsed(text, model, name))
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, model: type[BaseModel], name: str) -> BaseModel:
+    """Models do not change once they are read, so the same text is read once."""
     try:
         loader = _Loader(text)
         root = loader.get_single_node()

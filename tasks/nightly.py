@@ -53,8 +53,7 @@ def claim_run(as_of: date, *, take_over: bool = False, late: str = "refuse") -> 
     """
     shop, now = get_application(), utc_now()
     shop.policies.calendars.check()
-    if not schema.prepare(shop.engine):
-        schema.upgrade(shop.engine)
+    schema.make_ready(shop.engine)
     with writing(shop.engine) as session:
         if take_over:
             runs.release_lease(session, FLOW, as_of, now)

@@ -21,6 +21,7 @@ from sqlalchemy import create_engine, make_url, text
 from retention import bootstrap as workshop
 from retention.bootstrap import Application
 from retention.db import schema
+from retention.db.session import make_engine
 from retention.demo.data import write_company
 from retention.environment import keep_prefect_quiet
 from retention.process import collect_less_often
@@ -183,6 +184,17 @@ class PostgresDatabases:
         url = self._server.set(drivername="postgresql", database=name)
         return url.render_as_string(hide_password=False)
 
+    def migrated(self, name: str, *, shared_by_all: bool = False) -> str:
+        """Make a database of today's schema, copied from one that was migrated once in a run."""
+
+        def migrate(_: Path) -> None:
+            engine = make_engine(self.make("retention_migrated", shared_by_all=True))
+            schema.upgrade(engine)
+            engine.dispose()
+
+        shared.once("migrated-postgresql", migrate)
+        return self.make(name, template="retention_migrated", shared_by_all=shared_by_all)
+
     def close(self) -> None:
         """Close the administration connection."""
         self._admin.dispose()
@@ -296,9 +308,8 @@ def shop(
     elif database_url.startswith("sqlite"):
         url = migrated_sqlite(tmp_path / "state.db")
     else:
-        url = database_url
+        url = request.getfixturevalue("postgres").migrated("retention_state")
     made = workshop.build_application(make_settings(config_dir, tmp_path / "state", url))
-    schema.upgrade(made.engine)
     use_application(monkeypatch, made)
     yield made
     made.engine.dispose()

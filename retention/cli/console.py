@@ -86,7 +86,7 @@ def make_link(person_id: str, purpose: str) -> str:
     from retention.people import sign_in_links
 
     shop = get_application()
-    schema.upgrade(shop.engine)
+    schema.make_ready(shop.engine)
     person = shop.policies.team.get(person_id)
     with writing(shop.engine) as session:
         token = sign_in_links.make(session, person.person_id, sign_in_links.LinkPurpose(purpose),

@@ -61,8 +61,7 @@ def accept(
     from retention.nights import gate_overrides as gates
 
     shop = get_application()
-    if not schema.prepare(shop.engine):
-        schema.upgrade(shop.engine)
+    schema.make_ready(shop.engine)
     day = parse_day(as_of) or business_date(shop.settings.timezone)
     person = shop.policies.team.get(who)
     with reading(shop.engine) as session:

@@ -92,6 +92,12 @@ def prepare(engine: Engine) -> bool:
     return True
 
 
+def make_ready(engine: Engine) -> None:
+    """Bring a database to the present schema, or make it. Raises ConfigError as `prepare` does."""
+    if not prepare(engine):
+        upgrade(engine)
+
+
 def _version_of(engine: Engine) -> str:
     with engine.connect() as connection:
         return connection.scalar(text("SELECT version_num FROM alembic_version")) or ""

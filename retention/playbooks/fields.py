@@ -1,6 +1,7 @@
 """The fields of a playbook file that are written in words of their own."""
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
@@ -22,6 +23,7 @@ def _period(value: object) -> object:
     return Period(int(match.group(1)), match.group(2).startswith("workday"))
 
 
+@lru_cache(maxsize=1024)
 def _checked(text: str) -> str:
     from retention.playbooks.conditions import check_condition, probe  # a parser and a database
 

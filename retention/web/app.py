@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> Starlette:
     """Return the application for these settings. Raises ConfigError for a broken policy file."""
     _LOG.setLevel(logging.WARNING)  # whatever else of this process keeps quiet
     workshop = Workshop(settings)
-    schema.upgrade(workshop.application.engine)
+    schema.make_ready(workshop.application.engine)
     sign_in = SignIn(workshop)
     routes: list[BaseRoute] = [
         Route("/healthz", _alive, name="GET /healthz"),

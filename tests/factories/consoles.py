@@ -48,7 +48,10 @@ class ConsoleWorld(World):
     def live(self) -> None:
         """Begin where all of that waits for people; it is played once for all tests of a run."""
         self.begin()
-        kept = once("console-world", lambda folder: ConsoleWorld().play(folder))
+        self.take_from(once("console-world", lambda folder: ConsoleWorld().play(folder)))
+
+    def take_from(self, kept: Path) -> None:
+        """Begin with what another world has left."""
         shutil.copytree(kept / "home", self.home, dirs_exist_ok=True)
         self.today = date.fromisoformat((kept / "today").read_text("utf-8"))
         self.links = json.loads((kept / "links.json").read_text("utf-8"))
@@ -75,6 +78,10 @@ class ConsoleWorld(World):
                 self.everybody_does_their_work()
                 self.post("sent")
         self.write_what_pages_read()
+        self.leave_in(folder)
+
+    def leave_in(self, folder: Path) -> None:
+        """Leave in a folder what another world can begin with; this one ends."""
         self.shop.engine.dispose()
         shutil.copytree(self.home, folder / "home")
         (folder / "today").write_text(self.today.isoformat(), "utf-8")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from retention.messages import customer_links
 from retention.web.app import create_app
 from tests.factories.consoles import ConsoleWorld
 from tests.factories.serving import served
+from tests.factories.shared import once
 
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 Answer = Any
@@ -33,7 +35,13 @@ class PagesWorld(ConsoleWorld):
     """
 
     def live(self) -> None:
-        """Begin an hour after all of that has left."""
+        """Begin an hour after all of that has left; it is played once for all tests of a run."""
+        self.begin()
+        self.take_from(once("pages-world", lambda folder: PagesWorld().send_all(folder)))
+        self.at: datetime = self.now + timedelta(hours=1)
+
+    def send_all(self, folder: Path) -> None:
+        """Approve and send what waits in a console's world, and leave that in a folder."""
         super().live()
         with reading(self.shop.engine) as session:
             waiting = select(Action.id).where(
@@ -44,7 +52,7 @@ class PagesWorld(ConsoleWorld):
             for who in ("marta", "fran", "diana"):
                 self.attempt(partial(self.look_and_approve, action_id=action_id, who=who))
         self.post("sent")
-        self.at: datetime = self.now + timedelta(hours=1)
+        self.leave_in(folder)
 
     def sent(self, template: str, number: int = 0) -> str:
         """Return the id of a message of a template that left last."""

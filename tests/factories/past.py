@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from retention.bootstrap import build_application
-from retention.db import schema
 from tests.factories.databases import migrated_sqlite
 from tests.factories.nights import run_nights
 from tests.factories.shared import once
@@ -44,7 +43,6 @@ class Past:
         config = copy_config(home / "config", self._data)
         url = self._new_database(home)
         made = build_application(make_settings(config, home / "state", url))
-        schema.upgrade(made.engine)
         with pytest.MonkeyPatch.context() as patch:
             use_application(patch, made)
             run_nights(NIGHT - timedelta(days=self._back), self._count)
@@ -53,4 +51,4 @@ class Past:
     def _new_database(self, home: Path) -> str:
         if self._databases is None:
             return migrated_sqlite(home / "state.db")
-        return self._databases.make(self._name, shared_by_all=True)
+        return self._databases.migrated(self._name, shared_by_all=True)

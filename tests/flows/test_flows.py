@@ -16,7 +16,6 @@ from prefect import Flow
 from retention import bootstrap as workshop
 from retention.audit import verify as audit
 from retention.bootstrap import Application
-from retention.db import schema
 from retention.db.session import reading
 from retention.domain.errors import GateTrippedError
 from retention.environment import environment
@@ -26,6 +25,7 @@ from retention.policies.load import load_policies
 from retention.snapshots import store as snapshots
 from retention.snapshots.store import table_of
 from tests.conftest import NIGHT, ROOT, make_settings, use_application, write_sources
+from tests.factories.databases import migrated_sqlite
 from tests.factories.nights import print_of
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
@@ -35,8 +35,8 @@ DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8")
 def lite(
     config_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Application]:
-    made = workshop.build_application(make_settings(config_dir, tmp_path / "state"))
-    schema.upgrade(made.engine)
+    url = migrated_sqlite(tmp_path / "state.db")
+    made = workshop.build_application(make_settings(config_dir, tmp_path / "state", url))
     use_application(monkeypatch, made)
     yield made
     made.engine.dispose()

@@ -11,6 +11,7 @@ import pytest
 from retention.bootstrap import Application, build_application
 from retention.db.session import make_engine
 from tests.conftest import NIGHT, PostgresDatabases, copy_config, make_settings, use_application
+from tests.factories.databases import migrated_sqlite
 from tests.factories.nights import complete_all, run_night, run_nights
 from tests.factories.servers import ScriptedServer
 from tests.factories.shared import once
@@ -31,9 +32,9 @@ def prepared(request: pytest.FixtureRequest, company_data: Path) -> Application:
 
     def make(home: Path) -> None:
         copy_config(home / "config", company_data)
-        url = f"sqlite:///{home / 'state.db'}"
+        url = migrated_sqlite(home / "state.db")
         if servers is not None:
-            url = servers.make(PREPARED, shared_by_all=True)
+            url = servers.migrated(PREPARED, shared_by_all=True)
         (home / "url").write_text(url, "utf-8")
         made = _application(home)
         with pytest.MonkeyPatch.context() as patch:

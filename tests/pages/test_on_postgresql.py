@@ -11,7 +11,6 @@ from sqlalchemy import Engine, insert, select, text
 
 from retention.audit.verify import verify
 from retention.clock import travel
-from retention.db import schema
 from retention.db.models.customer_pages import InstalmentPlan, Submission
 from retention.db.models.every import Base
 from retention.db.models.exemptions import Exclusion
@@ -33,9 +32,8 @@ def world(postgres: PostgresDatabases) -> Iterator[PagesWorld]:
     """The small world, moved to PostgreSQL."""
     made = PagesWorld()
     made.live()
-    url = postgres.make("retention_pages")
+    url = postgres.migrated("retention_pages")
     engine = make_engine(url)
-    schema.upgrade(engine)
     move(made.shop.engine, engine)
     made.shop.engine.dispose()
     settings = made.shop.settings.model_copy(update={"database_url": url})
