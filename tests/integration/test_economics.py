@@ -126,6 +126,26 @@ def test_a_payment_without_an_invoice_settles_the_oldest_first(company: Shop) ->
     assert ana["overdue_days_max"] == 89
 
 
+def test_the_last_quarter_is_told_apart_from_the_year(company: Shop) -> None:
+    """100 a month are billed; what they cost fell three months ago to what is given here."""
+    costs = {"A": "50", "B": "120", "C": "130"}
+    rows, months = "", [(2025, m) for m in range(6, 13)] + [(2026, m) for m in range(1, 6)]
+    for customer, fell_to in costs.items():
+        for number, (year, month) in enumerate(months):
+            cost = fell_to if number >= len(months) - 3 else "150"
+            rows += f"{customer}{number},{customer},{year}-{month:02}-15,,100,{cost},open\n"
+    rows += "D,D,2026-01-15,,1200,1500,open\n"  # once a year
+    found = company.scores(
+        customers="customer_id,name\nA,Ana\nB,Bo\nC,Cy\nD,Dan\n", invoices=BILL + rows
+    )
+    assert list(found["net_profit_12m"]) == [D("-300.00"), D("-510.00"), D("-540.00"), D("-300.00")]
+    assert list(found["run_rate"]) == [D("600.00"), D("-240.00"), D("-360.00"), D("-300.00")]
+    assert list(found["run_rate_prior"]) == [D("-600.00")] * 3 + [D("-300.00")]
+    assert list(found["run_rate_low"]) == list(found["run_rate_high"]) == list(found["run_rate"])
+    # Who earns by now, or loses less than half as much as the year says; not who loses two thirds.
+    assert list(found["recovering"]) == [True, True, False, False]
+
+
 def test_a_prepaid_customer_owes_nothing(company: Shop) -> None:
     ana = company.scores(
         invoices=BILL + "1,A,2026-02-01,2026-02-01,100,40,open\n",
