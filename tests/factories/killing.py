@@ -1,8 +1,8 @@
 """Kill a night at every point it passes, run it again, and compare what it leaves.
 
-Run as a process of its own: it imports everything once and forks a child for each night, so that a
-killed night costs no more than a night. The points are not listed anywhere: a first, undisturbed
-night says which ones it passes.
+Run as a process of its own: it runs whole nights itself, and forks a child for each one that is
+killed, which then costs no more than a night. The points are not listed anywhere: a first,
+undisturbed night says which ones it passes.
 """
 
 import json
@@ -85,11 +85,31 @@ def in_child(work: Callable[[], Any]) -> tuple[int, Any]:
     return os.waitstatus_to_exitcode(status), json.loads(said) if said else None
 
 
-def night(day: date, state: Path, kill_at: str | None = None, *, again: bool = False) -> list[str]:
+def here(work: Callable[[], Any]) -> tuple[int, Any]:
+    """Do `work` in this process, which nobody kills; return what `in_child` would.
+
+    What it reads and compiles, the children that are forked after it begin with.
+    """
+    try:
+        return 0, work()
+    except Exception:  # noqa: BLE001 - told, and counted against the point
+        traceback.print_exc()
+        return 1, None
+    finally:
+        get_application().engine.dispose()
+
+
+def night(day: date, state: Path, kill_at: str | None = None) -> list[str]:
     """Run one night, watched; return the points that it passed."""
     reaper = Reaper(state, kill_at)
-    run_night(day, take_over=again)
+    run_night(day)
     return reaper.passed
+
+
+def night_again(day: date, url: str) -> str:
+    """Run a killed night again; return what it leaves."""
+    run_night(day, take_over=True)
+    return print_at(url)
 
 
 def prepare(day: date) -> None:
@@ -159,9 +179,8 @@ def sweep(home: Path, config: Path, url: str, day: date, share: int, of: int) ->
             "RETENTION_DATABASE_URL": url,
         }
     )
-    # Here, not in a child: what the first nights read and compile, the killed ones begin with.
-    prepare(day)
-    get_application().engine.dispose()
+    code, _ = here(partial(prepare, day))
+    assert code == 0, "the nights before did not run"
     stage.keep()
     stage.keep_database()
     code, points = in_child(lambda: night(day, stage.state))
@@ -171,7 +190,7 @@ def sweep(home: Path, config: Path, url: str, day: date, share: int, of: int) ->
     for point in points[share::of]:
         stage.put_back()
         killed, _ = in_child(partial(night, day, stage.state, point))
-        rerun, found = in_child(lambda: (night(day, stage.state, again=True), print_at(url))[1])
+        rerun, found = here(partial(night_again, day, url))
         left = [path.name for path in stage.state.rglob("*.partial")]
         results[point] = {"killed": killed, "rerun": rerun, "same": found == clean, "left": left}
     return {"clean": clean, "passed": points, "points": results}

@@ -31,7 +31,7 @@ from retention.delivery import worker
 from retention.domain.messages import MessageState, SendPolicy
 from retention.environment import keep_prefect_quiet, set_environment
 from tasks.delivery import deliver_due, recover_lost
-from tests.factories.killing import Reaper, Stage, in_child
+from tests.factories.killing import Reaper, Stage, here, in_child
 from tests.factories.servers import ScriptedServer
 
 keep_prefect_quiet()
@@ -130,10 +130,10 @@ def found_in_database() -> dict[str, Any]:
     return {"messages": found, "open": tried.count(None), "audit": whole}
 
 
-def finish(day: date, state: Path) -> dict[str, Any]:
+def finish(day: date) -> dict[str, Any]:
     """Let another worker go on, long after every lease is over; return what it leaves."""
     for hour in (12, 24, 48):
-        work(hour, day, state)
+        go_round(hour, day)
     return found_in_database()
 
 
@@ -149,14 +149,6 @@ class Sweep:
     def __init__(self, home: Path, url: str, day: date, server: ScriptedServer) -> None:
         self.stage, self.day, self.server = Stage(home, url), day, server
 
-    def rehearse(self) -> None:
-        """Go round once here: what that reads and compiles, no killed worker has to again."""
-        go_round(9, self.day)
-        found_in_database()
-        get_application().engine.dispose()
-        self.stage.put_back()
-        self.server.accepted.clear()
-
     def one(self, point: str) -> dict[str, Any]:
         """Kill a worker at `point` beside a live one, and let others finish on later days."""
         for left in reversed(range(TRIES)):
@@ -166,7 +158,7 @@ class Sweep:
             killed = self._beside_another(doomed) if left else in_child(doomed)[0]
             if killed:
                 break
-        code, found = in_child(partial(finish, self.day, self.stage.state))
+        code, found = here(partial(finish, self.day))
         return {"killed": killed, "rest": code, "copies": copies_of(self.server), **(found or {})}
 
     def _beside_another(self, doomed: Callable[[], Any]) -> int:
@@ -198,11 +190,9 @@ def sweep(home: Path, config: Path, url: str, day: date, share: int, of: int) ->
             }
         )
         run = Sweep(home, url, day, server)
-        prepare(day)
-        get_application().engine.dispose()
+        assert here(partial(prepare, day))[0] == 0, "nothing could be prepared"
         run.stage.keep()
         run.stage.keep_database()
-        run.rehearse()
         code, points = in_child(lambda: work(9, day, run.stage.state))
         assert code == 0, "the clean round did not run"
         clean = {"copies": copies_of(server), **in_child(found_in_database)[1]}
