@@ -22,7 +22,7 @@ from retention.snapshots import store as snapshots
 from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Folders
 from retention.sources.currencies import convert_currencies
-from retention.sources.extract import Features, extract_features
+from retention.sources.extract import Features, extract_features, open_amounts
 from retention.sources.subset import count_complaints, forget_invoices_after, keep_only
 from retention.sources.tables import Company
 from retention.sources.winsorise import count_paid_marks, find_caps
@@ -112,20 +112,21 @@ def _against(
     today: date,
 ) -> dict[str, str]:
     made = extract_features(company, today)
-    present = debts = _by_customer(made)
+    present = _by_customer(made)
+    owed = {customer: _cents(row["open_amount"]) for customer, row in present.items()}
     if any(message.adverse for message in guarded):
         turned.add_profit(present, made, policies.costs, company.mapped)
     found: dict[str, str] = {}
     for written_on in sorted({message.written_on for message in guarded}, reverse=True):
         if forget_invoices_after(company, written_on):
-            debts = _by_customer(extract_features(company, today))
+            owed = open_amounts(company, today)
         complaints = count_complaints(company, months_before(written_on, 12))
         theirs = [message for message in guarded if message.written_on == written_on]
         known = _known(folders, written_on, {message.customer_id for message in theirs})
         for message in theirs:
             customer = message.customer_id
             reason = _reason(
-                message, present.get(customer), debts.get(customer), known.get(customer),
+                message, present.get(customer), owed.get(customer, 0), known.get(customer),
                 complaints.get(customer, 0), policies.sources.means_gone,
             )  # fmt: skip
             if reason is not None:
@@ -151,12 +152,12 @@ def _known(
 def _reason(
     message: Guarded,
     present: Mapping[str, Any] | None,
-    debt: Mapping[str, Any] | None,
+    owed: int,
     known: Mapping[str, Any] | None,
     complaints: int,
     gone: Collection[str],
 ) -> str | None:
-    if present is None or debt is None or known is None:
+    if present is None or known is None:
         return "the customer is not in the data"
     blocks = {} if message.mild else _BLOCKS
     said = [reason for name, reason in blocks.items() if present[name]]
@@ -166,7 +167,7 @@ def _reason(
         said.append("the customer has complained since")
     if _has_moved(message, present, known):
         said.append("the customer has another address by now")
-    if message.adverse and _cents(debt["open_amount"]) < _cents(known["open_amount"]):
+    if message.adverse and owed < _cents(known["open_amount"]):
         said.append("something was paid or credited since")
     if message.adverse:
         said += turned.since(present, known)

@@ -72,6 +72,13 @@ def extract_invoices(company: Company, as_of: date) -> pa.Table:
     ).to_arrow_table()
 
 
+def open_amounts(company: Company, as_of: date) -> dict[str, int]:
+    """Return what is open, in cents, of each customer with an invoice that has a due date."""
+    _make_working_tables(company, as_of)
+    _aggregate(company, "payments", as_of)
+    return dict(company.db.execute("SELECT customer_id, open_amount FROM f_payments").fetchall())
+
+
 def find_ties(company: Company, as_of: date) -> pa.Table:
     """Return who is tied to whom: customer_id, other_id, tie. Needs all customers at once."""
     return company.db.sql(f"{_dated('ties', as_of)} ORDER BY ALL").to_arrow_table()
