@@ -1,11 +1,12 @@
 """Score a night, shard by shard: measure, compare all customers once, score."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 
@@ -118,26 +119,30 @@ def finish_scores(folders: Folders, as_of: date) -> ScoreSummary:
 def summarise(root: Path, as_of: date) -> ScoreSummary:
     """Return how the scores of a date are distributed."""
     names = [c.name for c in SCORE_COLUMNS]
+    scores = snapshots.scan(root, as_of, snapshots.SCORES)
+    counts = ", ".join(f'count("{name}")' for name in names)
+    sums = "sum(revenue_to_date) * 100, sum(net_profit_12m) * 100"
     with scratch() as db:
-        db.execute(
-            f"CREATE TEMP VIEW s AS SELECT * FROM {snapshots.scan(root, as_of, snapshots.SCORES)}"
-        )
-        counts = ", ".join(f'count("{name}")' for name in names)
-        known = db.execute(f"SELECT count(*), {counts} FROM s").fetchall()[0]
-        sums = db.execute(
-            "SELECT sum(revenue_to_date) * 100, sum(net_profit_12m) * 100 FROM s"
-        ).fetchall()[0]
-        fit, archetype, tier = (_distribution(db, c) for c in ("fit", "archetype", "tier"))
-    customers = int(known[0])
-    no_data = tuple(n for n, count in zip(names, known[1:], strict=True) if customers and not count)
-    revenue, profit = (None if value is None else int(value) for value in sums)
-    return ScoreSummary(customers, fit, archetype, tier, no_data, revenue, profit)
-
-
-def _distribution(db: duckdb.DuckDBPyConnection, column: str) -> dict[str, Any]:
-    return dict(
-        db.execute(
-            f"SELECT {column}, count(*) FROM s WHERE {column} IS NOT NULL "
-            "GROUP BY 1 ORDER BY 2 DESC, 1"
+        [whole] = db.execute(f"SELECT count(*), {sums}, {counts} FROM {scores}").fetchall()
+        groups = db.execute(
+            f"SELECT fit, archetype, tier, count(*) FROM {scores} GROUP BY ALL"
         ).fetchall()
+    customers, revenue, profit, *known = whole
+    no_data = tuple(n for n, count in zip(names, known, strict=True) if customers and not count)
+    fit, archetype, tier = (_distribution(groups, at) for at in range(3))
+    return ScoreSummary(
+        int(customers), fit, archetype, tier, no_data, _whole(revenue), _whole(profit)
     )
+
+
+def _distribution(groups: list[tuple[Any, ...]], at: int) -> dict[str, int]:
+    """Return how many customers each value has, the most frequent first."""
+    found: Counter[str] = Counter()
+    for group in groups:
+        if group[at] is not None:
+            found[group[at]] += group[-1]
+    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+
+
+def _whole(cents: Decimal | None) -> int | None:
+    return None if cents is None else int(cents)

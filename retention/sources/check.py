@@ -222,7 +222,6 @@ def _create(
     listed += [f'CAST(NULL AS {t}) AS "{c}"' for c, t in others.items() if c not in mapped]
     # CSV is parsed once into a table; many Parquet or Arrow rows are cheap to scan where they lie.
     relation = "TABLE" if origin.kept else "VIEW"
-    run(db, f'DROP VIEW IF EXISTS "{table.name}"')
     run(
         db,
         f'CREATE OR REPLACE TEMP {relation} "{table.name}" AS SELECT {", ".join(listed)} '

@@ -10,9 +10,17 @@ from pathlib import Path
 
 import duckdb
 
+from retention.scratch import scratch
 from retention.sources.canonical import CANONICAL
 from retention.sources.rows import run
-from retention.sources.tables import RULE_TABLES, Company, drop_table, empty_company, use_file
+from retention.sources.tables import (
+    RULE_TABLES,
+    Company,
+    drop_table,
+    make_empty,
+    new_company,
+    use_file,
+)
 
 # Joined by a hash, which is faster than by text; two ids of one hash are told apart afterwards.
 _OWNED = (
@@ -76,15 +84,18 @@ def open_shard(
     timezone: str,
 ) -> Company:
     """Open one shard of a staged company; `mapped` and `left_out` as the company had them."""
-    company = empty_company({name: tuple(columns) for name, columns in mapped.items()})
+    columns_of = {name: tuple(columns) for name, columns in mapped.items()}
+    company = new_company(scratch(), columns_of, timezone)
     company.left_out.update(left_out)
     company.owned = True
-    run(company.db, f"SET TimeZone = '{timezone}'")
+    empty = set(CANONICAL)
     for name in mapped:
         found = sorted((folder / name / f"shard={shard}").glob("*.parquet"))
         if found:
             columns = ", ".join(f'"{column}"' for column in _columns(company, name))
             use_file(company, name, found, columns)
+            empty.remove(name)
+    make_empty(company, empty)
     for name in RULE_TABLES:
         use_file(company, name, [folder / f"{name}.parquet"], "*")
     return company

@@ -1,7 +1,7 @@
 """Open a company's canonical tables in one DuckDB connection."""
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import duckdb
 
 from retention.domain.errors import SourceError, SourceUnavailableError
 from retention.domain.findings import Finding
+from retention.scratch import scratch
 from retention.sources.canonical import CANONICAL
 from retention.sources.check import make_canonical
 from retention.sources.config import (
@@ -72,7 +73,7 @@ class Company:
     findings: list[Finding] = field(default_factory=list)
 
     def close(self) -> None:
-        """Release DuckDB's memory and temporary files."""
+        """Release its memory and temporary files."""
         self.db.close()
 
 
@@ -96,12 +97,8 @@ def open_company(
     are read. Rows beyond `memory` go to the folder `spill`.
     """
     rules = replace(rules or FeatureRules(), tolerance=config.tolerance)
-    company = empty_company({}, rules)
-    run(company.db, f"SET TimeZone = '{timezone}'")
-    run(company.db, "SET preserve_insertion_order = true")
-    run(company.db, f"SET memory_limit = '{memory}'")
-    if spill is not None:
-        run(company.db, f"SET temp_directory = '{spill / 'spill'!s}'".replace("\\", "/"))
+    company = new_company(scratch(memory, spill / "spill" if spill else None), {}, timezone)
+    _make_rules(company, rules)
     company.mappings.update(mappings_of(config, base, environment))
     wanted = CANONICAL if only is None else only
     words = vocabularies(with_costs(config.own_words(), rules.costed))
@@ -116,6 +113,7 @@ def open_company(
                     raise
                 company.broken[name] = error
                 leave_out(company, name)
+    make_empty(company, CANONICAL.keys() - company.mapped.keys() - company.left_out)
     merged = {str(kind): config.merges(kind) for kind in config.merged}
     company.findings += apply_merges(company.db, company.mapped, merged)
     return company
@@ -150,23 +148,26 @@ def mappings_of(
     return config.tables or _discover(config, base, environment)
 
 
-def empty_company(mapped: dict[str, tuple[str, ...]], rules: FeatureRules | None = None) -> Company:
-    """Return a company whose canonical tables all exist and are empty."""
-    company = Company(duckdb.connect(":memory:"), mapped, {})
+def new_company(
+    db: duckdb.DuckDBPyConnection, mapped: dict[str, tuple[str, ...]], timezone: str
+) -> Company:
+    """Return a company in `db` that has no tables yet."""
+    company = Company(db, mapped, {})
     # DuckDB underestimates these joins and would loop over them.
-    run(company.db, "SET asof_loop_join_threshold = 0")
-    for name in CANONICAL:
-        _make_empty(company, name)
+    run(db, "SET asof_loop_join_threshold = 0")
+    run(db, f"SET TimeZone = '{timezone}'")
+    return company
+
+
+def _make_rules(company: Company, rules: FeatureRules) -> None:
     for name, columns in _RULE_TABLES.items():
         run(company.db, f"CREATE TEMP TABLE {name} ({columns})")
-    rules = rules or FeatureRules()
     signs = [[tag.lower() for tag in rules.conduct], list(rules.conduct.values())]
     run(company.db, "INSERT INTO conduct SELECT unnest(?), unnest(?)", signs)
     slack = [rules.tolerance.amount, rules.tolerance.share]
     run(company.db, "INSERT INTO tolerance VALUES (?, ?)", slack)
     steps = [list(range(len(rules.dunning_days))), list(rules.dunning_days)]
     run(company.db, "INSERT INTO dunning SELECT unnest(?), unnest(?)", steps)
-    return company
 
 
 def leave_out(company: Company, name: str) -> None:
@@ -174,7 +175,7 @@ def leave_out(company: Company, name: str) -> None:
     company.mapped.pop(name, None)
     company.left_out.add(name)
     drop_table(company, name)
-    _make_empty(company, name)
+    make_empty(company, [name])
 
 
 def drop_table(company: Company, name: str) -> None:
@@ -186,9 +187,8 @@ def drop_table(company: Company, name: str) -> None:
 
 
 def use_file(company: Company, name: str, files: list[Path], columns: str) -> None:
-    """Let a table be what Parquet files hold."""
+    """Let a table that is not there yet be what Parquet files hold."""
     listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    drop_table(company, name)
     run(
         company.db,
         f'CREATE TEMP VIEW "{name}" AS '
@@ -196,10 +196,12 @@ def use_file(company: Company, name: str, files: list[Path], columns: str) -> No
     )
 
 
-def _make_empty(company: Company, name: str) -> None:
-    columns = {**CANONICAL[name].columns, **CANONICAL[name].made}
-    listed = ", ".join(f'CAST(NULL AS {t}) AS "{c}"' for c, t in columns.items())
-    run(company.db, f'CREATE TEMP VIEW "{name}" AS SELECT {listed} WHERE false')
+def make_empty(company: Company, names: Iterable[str]) -> None:
+    """Let canonical tables that are not there yet exist, without rows."""
+    for name in sorted(names):
+        columns = {**CANONICAL[name].columns, **CANONICAL[name].made}
+        listed = ", ".join(f'CAST(NULL AS {t}) AS "{c}"' for c, t in columns.items())
+        run(company.db, f'CREATE TEMP VIEW "{name}" AS SELECT {listed} WHERE false')
 
 
 def _discover(
