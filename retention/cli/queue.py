@@ -124,7 +124,17 @@ def stats(*, as_json: AsJson = False) -> None:
         return
     print_table(
         "How people decide" if rows else "Nobody has decided anything.",
-        ("person", "decisions", "refused", "not looked at", "in under 10 s", "seconds", "hours"),
+        (
+            "person",
+            "decisions",
+            "refused",
+            "not looked at",
+            "in under 10 s",
+            "in a row in 3 s",
+            "seconds",
+            "hours",
+            "edited",
+        ),
         [tuple(row.values()) for row in rows],
-        right=range(1, 7),
+        right=range(1, 9),
     )
