@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from retention.db.models.runs import Batch
@@ -71,6 +71,12 @@ def list_open(session: Session) -> list[Batch]:
     states = (BatchState.HELD, BatchState.RELEASED)
     query = select(Batch).where(Batch.state.in_(states)).order_by(Batch.business_date, Batch.effect)
     return list(session.scalars(query))
+
+
+def count_held(session: Session) -> int:
+    """Return how many moves and letters wait because they were too many for one night."""
+    held = select(func.sum(Batch.wanted)).where(Batch.state == BatchState.HELD)
+    return int(session.scalar(held) or 0)
 
 
 def get(session: Session, batch_id: str) -> Batch:

@@ -14,6 +14,7 @@ from retention.db.queries.queue import Filters
 from retention.domain.actions import ActionKind, Purpose
 from retention.domain.stages import ADVERSE_STAGES, Stage
 from retention.inbox.reply_tasks import answered_at
+from retention.ladder import held_batches
 from retention.people import saved_views
 from retention.web.console.counting import COUNTS
 from retention.web.visit import Visit
@@ -104,6 +105,7 @@ def around(visit: Visit, open_id: str | None) -> dict[str, Any]:
         "views": VIEWS,
         "mine": MINE,
         "counts": counts,
+        "held_back": held_batches.count_held(visit.session),
         "saved": saved_views.list_for(visit.session, visit.person.person_id),
         "rows": _rows(visit, page.actions, page.people),
         "total": page.total,
