@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from retention.clock import utc_now
 from retention.db import schema
 from retention.settings import Settings
+from retention.web import look
 from retention.web.answering import MOST_BYTES, route
 from retention.web.api import make_api
 from retention.web.console.routes import PAGES
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> Starlette:
         *IdentityProvider(workshop, sign_in).routes(),
         *sign_in.routes(),
         *customer_routes(workshop),
+        *look.routes(workshop),
         Mount("/api", make_api(workshop), name="api"),
         *(route(page, workshop) for page in PAGES),
         Mount("/static", Kept(directory=settings.templates_dir / "web" / "static")),

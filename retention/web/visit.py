@@ -118,5 +118,10 @@ def render(shop: Application, template: str, words: Wording, **values: Any) -> s
     """Return a page's HTML in somebody's words."""
     page = environment(shop.settings.templates_dir).get_template(template)
     return page.render(
-        _=words.say, count=words.count, w=words, company=shop.settings.company_name, **values
+        _=words.say,
+        count=words.count,
+        w=words,
+        company=shop.settings.company_name,
+        logo=shop.policies.brand.logo is not None,
+        **values,
     )

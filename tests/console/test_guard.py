@@ -50,7 +50,8 @@ def test_every_answer_has_the_headers_errors_too(app: Starlette, ids: dict[str, 
     client = signed_in(app, "diana")
     paths = [address(page.path, ids) for page in PAGES if page.method == "GET"]
     paths += ["/nowhere", "/queue/none-such", "/healthz", "/readyz", "/static/console.css",
-              "/static/none.css", "/sign-in", "/sign-in/none"]  # fmt: skip
+              "/static/none.css", "/sign-in", "/sign-in/none", "/look/brand.css",
+              "/look/logo"]  # fmt: skip
     for path in paths:
         answer = client.get(path)
         assert set(answer.headers.keys()) >= HEADERS, path
@@ -137,7 +138,8 @@ def test_who_may_open_what_is_as_it_was_agreed(
 def test_no_route_is_missing_from_the_table(app: Starlette) -> None:
     named = {page.name for page in PAGES}
     front = {"GET /healthz", "GET /readyz", "GET /sign-in", "POST /sign-in",
-             "GET /sign-in/{token}", "POST /sign-in/{token}"}  # fmt: skip
+             "GET /sign-in/{token}", "POST /sign-in/{token}",
+             "GET /look/brand.css", "GET /look/logo"}  # fmt: skip
     routes = {route.name for route in app.routes if isinstance(route, Route)}
     theirs = {page.name(purpose) for page in CUSTOMERS for purpose in page.purposes}
     assert routes == named | front | theirs | {"ANY /c/{rest}"}
