@@ -34,11 +34,20 @@ def show_programme(visit: Visit) -> Response:
 
 
 def programme_csv(visit: Visit) -> Response:
-    """Return tiers and patterns as CSV."""
+    """Return what the page shows as CSV: tiers, patterns, the curve's points, where cases stand."""
     day = visit.people.as_of
-    data = _figures(visit.shop.folders, day) if day else {"tiers": [], "archetypes": []}
-    rows = [["tier", *row] for row in data["tiers"]] + [["pattern", *r] for r in data["archetypes"]]
-    return table_as_csv("programme.csv", ("what", "name", "customers", "net_profit_12m"), rows)
+    data = _figures(visit.shop.folders, day) if day else {}
+    rows: list[list[object]] = [["tier", *row] for row in data.get("tiers", ())]
+    rows += [["pattern", *row] for row in data.get("archetypes", ())]
+    rows += [["curve", "", "", "", *point] for point in data.get("points", ())]
+    rows += [
+        [f"cases of {playbook}", name, place.cases, "", "", "", place.days]
+        for playbook, found in _funnel(visit).items()
+        for name, place in found.items()
+    ]
+    heads = ("what", "name", "customers", "net_profit_12m", "percent_of_customers",
+             "percent_of_profit", "median_days")  # fmt: skip
+    return table_as_csv("programme.csv", heads, rows)
 
 
 def _figures(folders: Folders, day: date) -> dict[str, Any]:

@@ -1,5 +1,7 @@
-"""What the night held back: counted beside the views, decided where it is looked at."""
+"""The programme's pages: what the night held back, and where the cases stand."""
 
+import csv
+import io
 import re
 
 from starlette.applications import Starlette
@@ -40,3 +42,14 @@ def test_what_is_held_back_is_counted_and_gone_once_somebody_has_decided(
             "reason": "the export was of the wrong month"}  # fmt: skip
     assert diana.post(f"/batches/{held.id}", data=form).status_code == 303
     assert counted(diana) == waiting - 3
+
+
+def test_the_funnel_can_be_taken_along_as_a_table(world: ConsoleWorld, app: Starlette) -> None:
+    answer = signed_in(app, "diana").get("/programme.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    cases = {
+        row["name"]: int(row["customers"]) for row in rows if row["what"] == "cases of restore"
+    }
+    assert cases["terminate"] >= 4
+    assert sum(cases.values()) >= 20
+    assert all(row["median_days"].isdigit() for row in rows)
