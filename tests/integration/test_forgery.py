@@ -2,18 +2,33 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Connection,
+    Date,
+    Enum,
+    Integer,
+    String,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from retention.audit import verify as audit
+from retention.db import seals
 from retention.db.chain import cover
 from retention.db.models.audit import AuditEvent
 from retention.db.models.every import Base
 from retention.db.session import reading, writing
+from retention.db.types import Money, UtcDateTime
 from retention.domain.exclusions import ExclusionKind, ExclusionReason
 from retention.safeguards import exclusions
 from tests.factories.worlds import LONGEST, World
@@ -46,6 +61,21 @@ OF_THEIR_OWN: dict[str, dict[str, Any]] = {
     "viewing": {"person_id": "forged"},
 }
 """What a forged row must have for itself, so that the database takes it."""
+OTHERS = sorted(
+    (kind for kind in seals.SILENT if kind.__tablename__ not in ALTERED),
+    key=lambda kind: kind.__tablename__,
+)
+"""Kinds of which the world has no row by itself: one is made up."""
+VALUES: dict[type, tuple[Any, str]] = {
+    UtcDateTime: (datetime(2026, 1, 2, tzinfo=UTC), "'2031-01-01 00:00:00.000000'"),
+    Money: (Decimal("7.00"), "8"),
+    JSON: ({}, "'[1]'"),
+    Boolean: (True, "0"),
+    Date: (date(2026, 1, 2), "'2031-01-01'"),
+    Integer: (7, "8"),
+    String: ("made up", "'another'"),
+}
+"""What a made-up row holds in a column of a type, and another value for it, in SQL."""
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +95,57 @@ def world() -> Iterator[World]:
     with writing(made.shop.engine) as session:
         marta = made.shop.policies.team.get("marta")
         exclusions.place(session, wish, marta, made.now, longest=LONGEST, owner="marta")
+    for kind in OTHERS:
+        with writing(made.shop.engine) as session:
+            session.add(made_up(session, kind))
     yield made
     made.teardown()
+
+
+def made_up(session: Session, kind: type[Base]) -> Base:
+    """Return a row with a value in each column, that refers to rows that are there."""
+    values: dict[str, Any] = {}
+    for column in kind.__table__.columns:
+        attribute = inspect(kind).get_property_by_column(column).key
+        if column.foreign_keys:
+            [reference] = column.foreign_keys
+            values[attribute] = session.scalars(select(reference.column)).first()
+        elif isinstance(column.type, Enum):
+            values[attribute] = next(iter(column.type.enum_class or ()))
+        else:
+            values[attribute] = value_of(column)[0]
+    return kind(**values)
+
+
+def value_of(column: KeyedColumnElement[Any]) -> tuple[Any, str]:
+    return next(two for kind, two in VALUES.items() if isinstance(column.type, kind))
+
+
+def alterable(kind: type[Base]) -> tuple[str, str]:
+    """Return a column that says something, and another value for it, in SQL."""
+    for column in kind.__table__.columns:
+        plain = not (column.primary_key or column.foreign_keys or isinstance(column.type, Enum))
+        if plain and column.name not in seals.SILENT[kind]:
+            return column.name, value_of(column)[1]
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("kind", OTHERS, ids=lambda kind: str(kind.__tablename__))
+def test_every_other_kind_is_watched_too(world: World, kind: type[Base]) -> None:
+    table = kind.__tablename__
+    with at_the_database(world) as connection:
+        name = name_of(table, first(connection, table))
+        column, value = alterable(kind)
+        connection.execute(text(f'UPDATE "{table}" SET "{column}" = {value}'))
+        assert f"{name} was altered" in found_in(connection)
+        row = first(connection, table)
+        connection.execute(text(f'DELETE FROM "{table}"'))
+        assert f"{name} was deleted" in found_in(connection)
+        keys = [c.name for c in kind.__table__.primary_key if not isinstance(c.type, Enum)]
+        forged = row | dict.fromkeys(keys, 10**6)
+        listed, values = ", ".join(f'"{n}"' for n in forged), ", ".join(f":{n}" for n in forged)
+        connection.execute(text(f'INSERT INTO "{table}" ({listed}) VALUES ({values})'), forged)
+        assert f"{name_of(table, forged)} was added past the program" in found_in(connection)
 
 
 @contextmanager
