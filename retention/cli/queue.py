@@ -110,6 +110,10 @@ def show(
         print_details(found)
 
 
+_HEADS = ("person", "decisions", "refused", "not looked at", "in under 10 s", "in a row in 3 s",
+          "seconds", "hours", "edited")  # fmt: skip
+
+
 @app.command("stats")
 def stats(*, as_json: AsJson = False) -> None:
     """Show how people decide: how long they look, how often they refuse."""
@@ -124,17 +128,7 @@ def stats(*, as_json: AsJson = False) -> None:
         return
     print_table(
         "How people decide" if rows else "Nobody has decided anything.",
-        (
-            "person",
-            "decisions",
-            "refused",
-            "not looked at",
-            "in under 10 s",
-            "in a row in 3 s",
-            "seconds",
-            "hours",
-            "edited",
-        ),
+        _HEADS,
         [tuple(row.values()) for row in rows],
         right=range(1, 9),
     )

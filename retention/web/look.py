@@ -29,7 +29,7 @@ def routes(workshop: Workshop) -> list[BaseRoute]:
 
     def logo(_: Request) -> Response:
         path = workshop.current(utc_now()).policies.brand.logo
-        if path is None:
+        if path is None or not path.is_file():
             return PlainTextResponse("there is no logo", 404)
         return FileResponse(path, media_type=_KINDS[path.suffix], headers=_KEPT)
 

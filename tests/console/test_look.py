@@ -46,3 +46,5 @@ def test_a_brand_is_worn_as_soon_as_its_file_says_so(branded: Path, app: Starlet
         for page in (stranger.get("/sign-in").text, marta.get("/queue").text):
             assert 'href="/look/brand.css"' in page
             assert '<img class="logo" src="/look/logo"' in page
+        (branded / "own.png").unlink()
+        assert stranger.get("/look/logo").status_code == 404
