@@ -129,7 +129,7 @@ def test_an_offer_is_read_accepted_and_taken_back_without_scripts(
     page.get_by_role("button", name="Continuar").click()
     page.get_by_label("Su nombre").fill("Ana Peña")
     page.get_by_text("tengo autorización").click()
-    with travel(world.at + timedelta(minutes=1)):
+    with travel(world.at + timedelta(minutes=1)), page.expect_navigation():
         page.get_by_role("button", name="Aceptar el nuevo precio").click()
     assert page.get_by_role("heading", name="Ha aceptado").is_visible()
     assert rows(world, Offer, action_id=action_id)[0].state is OfferState.ACCEPTED
@@ -137,11 +137,11 @@ def test_an_offer_is_read_accepted_and_taken_back_without_scripts(
     page.get_by_text("No, gracias").click()
     page.get_by_role("button", name="Continuar").click()
     page.get_by_text("No lo acepto.").click()
-    with travel(world.at + timedelta(minutes=3)):
+    with travel(world.at + timedelta(minutes=3)), page.expect_navigation():
         page.get_by_role("button", name="Rechazar").click()
     assert rows(world, Offer, action_id=action_id)[0].state is OfferState.DECLINED
     page.go_back()  # the form again, filled in: it was made before the last answer
-    with travel(world.at + timedelta(minutes=4)):
+    with travel(world.at + timedelta(minutes=4)), page.expect_navigation():
         page.get_by_role("button", name="Rechazar").click()
     assert rows(world, Offer, action_id=action_id)[0].state is OfferState.DECLINED
     context.close()

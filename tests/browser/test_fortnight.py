@@ -77,7 +77,11 @@ class Fortnight:
             else:
                 self.page.check(f"[name={name}][value={value!r}]")
         self.world.at += timedelta(seconds=20)
-        self._at(lambda: self.page.click("button[type=submit]"))
+        self._at(self._press)
+
+    def _press(self) -> None:
+        with self.page.expect_navigation():  # the answer is given before the clock moves on
+            self.page.click("button[type=submit]")
 
     def answer(self, said: str, template: str, number: int, **typed: str) -> None:
         """Answer an offer, a notice or a reminder; who says so is known by that word."""
