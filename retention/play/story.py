@@ -31,6 +31,7 @@ from retention.terminal import make_console
 
 _PLAYED_MONTHS = 7
 _DAYS_BETWEEN_NIGHTS = 7
+_LEFT_OUT = frozenset({6, 8, 10})  # by then everybody is being educated: little happens
 _QUIET_DAYS = 15
 _SAID_EVERY = 5
 
@@ -74,10 +75,10 @@ def _introduce(home: Path, size: int, until: date) -> None:
     console.rule("[bold]A company, seven months, one night")
     console.print(
         f"{size:,} customers and two years of their invoices, payments, tickets and use are made "
-        "up. Then seven months are played, a night a week: customers are scored, people decide, "
-        "what they approve is sent to a mail catcher on this machine, customers answer. The last "
-        f"night is {until}, through Prefect. It takes a minute or two; everything stays in "
-        f"[bold]{home}[/].",
+        "up. Then seven months are played, mostly a night a week: customers are scored, people "
+        "decide, what they approve is sent to a mail catcher on this machine, customers answer. "
+        f"The last night is {until}, through Prefect. It takes a minute or two; everything stays "
+        f"in [bold]{home}[/].",
     )
 
 
@@ -175,10 +176,11 @@ def _play(company: DemoCompany, until: date) -> None:
 
 
 def _nights(first: date, until: date) -> Iterator[date]:
-    night = until - timedelta(days=_DAYS_BETWEEN_NIGHTS * ((until - first).days // 7))
-    while night < until:
-        yield night
-        night += timedelta(days=_DAYS_BETWEEN_NIGHTS)
+    """Yield a night a week before `until`; in the third month every other week."""
+    weeks = (until - first).days // _DAYS_BETWEEN_NIGHTS
+    for week in range(weeks):
+        if week not in _LEFT_OUT:
+            yield until - timedelta(days=_DAYS_BETWEEN_NIGHTS * (weeks - week))
 
 
 def _again(company: DemoCompany, until: date) -> bool:
