@@ -23,6 +23,7 @@ from retention.snapshots.customers import read_rows
 from retention.snapshots.folders import Folders
 from retention.sources.currencies import convert_currencies
 from retention.sources.extract import Features, extract_features, open_amounts
+from retention.sources.gate import find_too_old
 from retention.sources.subset import count_complaints, forget_invoices_after, keep_only
 from retention.sources.tables import Company
 from retention.sources.winsorise import count_paid_marks, find_caps
@@ -76,7 +77,7 @@ def look(
     except SourceError:
         return Findings(doubt=UNREADABLE)
     try:
-        doubt = _doubt(company, policies, folders, history)
+        doubt = _doubt(company, policies, folders, history, today)
         if doubt is not None:
             return Findings(doubt=doubt)
         convert_currencies(company, policies.costs.currency, policies.costs.rates(), today)
@@ -90,18 +91,26 @@ def look(
 
 
 def _doubt(
-    company: Company, policies: Policies, folders: Folders, history: list[dict[str, Any]]
+    company: Company,
+    policies: Policies,
+    folders: Folders,
+    history: list[dict[str, Any]],
+    today: date,
 ) -> str | None:
     """Judge the tables as on the newest night, against it: since then rows may only have come.
 
-    What a person has accepted for that night is among its figures.
+    What a person has accepted for that night is among its figures. How old a table may be is asked
+    for yesterday: that night may have been days ago.
     """
     if not history:
         return "no_good_night"
     as_of = date.fromisoformat(history[0]["as_of"])
     _, trips = judged(company, policies, folders, as_of, history, before=as_of)
-    found = [trip for trip in trips if trip.table in _TABLES]
-    return f"{IN_DOUBT}: {found[0].table}: {found[0].found}" if found else None
+    found = [(trip.table, trip.found) for trip in trips if trip.table in _TABLES]
+    yesterday = today - timedelta(days=1)
+    too_old = find_too_old(company, yesterday, policies.calendars.of_company(yesterday))
+    first = next(iter(found), too_old)
+    return f"{IN_DOUBT}: {first[0]}: {first[1]}" if first else None
 
 
 def _against(

@@ -178,12 +178,9 @@ def _wrong(
     if profile["rows"] == 0:
         return None if mapping.allow_empty else "has no rows tonight"
     if mapping.max_age_days is not None and profile["newest"] is not None:
-        age = calendar.workdays_between(date.fromisoformat(profile["newest"]), as_of)
-        if age > mapping.max_age_days:
-            return (
-                f"its newest row is of {profile['newest']}, {age} workdays before {as_of}; "
-                f"at most {mapping.max_age_days} are allowed"
-            )
+        old = too_old(profile["newest"], mapping.max_age_days, as_of, calendar)
+        if old:
+            return old
         if history and history[0]["as_of"] < as_of.isoformat():
             before = history[0]["tables"].get(name, {})
             passed = calendar.workdays_between(date.fromisoformat(history[0]["as_of"]), as_of)
@@ -191,6 +188,28 @@ def _wrong(
             if same and passed:
                 return f"the same data as in the night of {history[0]['as_of']}: nothing is new"
     return judge(profile, _past(name, history), guards.band_of(name), guards.stale_days)
+
+
+def find_too_old(company: Company, as_of: date, calendar: Calendar) -> tuple[str, str] | None:
+    """Return the first table whose newest row is older than it may be at `as_of`, and its age."""
+    for name, mapping in company.mappings.items():
+        if name in company.mapped and mapping.max_age_days is not None:
+            newest = profile_of(company, name, as_of)["newest"]
+            old = newest and too_old(newest, mapping.max_age_days, as_of, calendar)
+            if old:
+                return name, old
+    return None
+
+
+def too_old(newest: str, allowed: int, as_of: date, calendar: Calendar) -> str | None:
+    """Say when a table's newest row lies more workdays back than are allowed."""
+    age = calendar.workdays_between(date.fromisoformat(newest), as_of)
+    if age <= allowed:
+        return None
+    return (
+        f"its newest row is of {newest}, {age} workdays before {as_of}; "
+        f"at most {allowed} are allowed"
+    )
 
 
 def _past(name: str, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -13,10 +13,12 @@ from retention.domain.errors import ConfigError, SourceError
 from retention.domain.findings import WORDS
 from retention.domain.gates import Guards
 from retention.reports.words import load_words
+from retention.sources.canonical import CANONICAL
 from retention.sources.config import SourcesConfig
 from retention.sources.currencies import Rates, convert_currencies
 from retention.sources.extract import extract_features
 from retention.sources.gate import check_gates, notice, profile_of
+from retention.sources.identities import REFERENCES
 from retention.sources.tables import Company, open_company
 from retention.yaml_files import parse_policy
 from tests.conftest import NIGHT, ROOT, copy_config
@@ -133,6 +135,15 @@ def test_the_tolerance_is_the_companys(tmp_path: Path) -> None:
     more = "tolerance: {amount: 2, share: 0}\n"
     found = ledger(tmp_path, f"1,A,{JUNE},100\n", "A,2026-06-20,98,1\n", more)
     assert owes(found) == {"A": NOTHING}
+
+
+@pytest.mark.parametrize(("paid", "owed"), [("98", NOTHING), ("97.99", (201, 201, 122))])
+def test_the_tolerance_may_be_a_share_of_the_invoice(
+    tmp_path: Path, paid: str, owed: tuple[int, int, int]
+) -> None:
+    more = "tolerance: {amount: 0, share: 0.02}\n"
+    found = ledger(tmp_path, f"1,A,{JUNE},100\n", f"A,2026-06-20,{paid},1\n", more)
+    assert owes(found) == {"A": owed}
 
 
 def test_capital_is_tied_up_until_the_day_the_money_came(tmp_path: Path) -> None:
@@ -328,6 +339,16 @@ def test_a_day_that_stands_for_none_takes_no_protection_away(tmp_path: Path) -> 
     assert list(found["open_complaint"]) == [True, True, False, False]
 
 
+@pytest.mark.parametrize(
+    "day", ["1899-12-31", "1900-01-01", "1969-12-31", "1970-01-01", "2099-12-31", "9999-12-31"]
+)
+def test_every_day_that_systems_write_for_none_is_none(tmp_path: Path, day: str) -> None:
+    contracts = f"contract_id,customer_id,started_on,ends_on\n1,A,2024-10-01,{day}\n"
+    company = read(tmp_path, customers=people("A"), contracts=contracts)
+    assert noticed(company) == {"contracts.ends_on:sentinel": 1}
+    assert company.db.execute("SELECT ends_on FROM contracts").fetchall() == [(None,)]
+
+
 def test_a_due_date_before_its_invoice_makes_nobody_late(tmp_path: Path) -> None:
     invoices = "1,A,2026-06-01,2026-05-01,100\n"
     found = ledger(tmp_path, invoices, "A,2026-10-01,1,\n")
@@ -438,6 +459,75 @@ def test_rows_that_name_nobody_are_counted_and_named(tmp_path: Path, strange: st
     assert found.startswith("1 of 2 rows name nothing that is in customers (column 'customer_id')")
     assert strange in found
     assert "1 would match but for case, blanks, unseen letters, zeros or '.0'" in found
+
+
+VALUE_OF = {"VARCHAR": "x", "DATE": "2026-09-01", "TIMESTAMP": "2026-09-01 10:00"}
+
+
+# A payment may name an invoice from before those that are exported, so these go back a while.
+LONG_AGO = {"invoices": {"issued_on": "2026-01-05"}, "contracts": {}}
+
+
+def table_of(name: str, ids: list[dict[str, str]]) -> str:
+    """A CSV with the required columns of a table, and the given ids."""
+    table = CANONICAL[name]
+    columns = list(dict.fromkeys([*table.required, *ids[0]]))
+    rows = [
+        [
+            row.get(c) or (f"k{n}" if c == table.key else VALUE_OF.get(table.columns[c], "1"))
+            for c in columns
+        ]
+        for n, row in enumerate(ids)
+    ]
+    return "\n".join(",".join(row) for row in [columns, *rows]) + "\n"
+
+
+@pytest.mark.parametrize(("table", "column"), REFERENCES)
+def test_every_reference_that_names_nobody_is_counted_and_named(
+    tmp_path: Path, table: str, column: str
+) -> None:
+    """Half of a table's rows name nothing that is there: nothing may be concluded from it."""
+    target, key = REFERENCES[table, column]
+    files = {"customers": people("A", "B")}
+    if target != "customers":
+        files[target] = table_of(target, [{key: "1", "customer_id": "A"} | LONG_AGO[target]])
+    good, strange = ("A", "nobody") if target == "customers" else ("1", "nobody")
+    who = {} if column == "customer_id" else {"customer_id": "A"}
+    if table == "customers":
+        rows = [{"customer_id": i, column: to} for i, to in (("A", good), ("B", strange))]
+    else:
+        rows = [{**who, column: to} for to in (good, strange)]
+    files[table] = table_of(table, rows)
+    company = read(tmp_path, **files)
+    assert noticed(company) == {f"{table}.{column}:unmatched": 1}
+    said = f"1 of 2 rows name nothing that is in {target} (column '{column}')"
+    assert trips(company)[table].startswith(said)
+    assert "for example 'nobody'" in trips(company)[table]
+
+
+@pytest.mark.parametrize(
+    ("usual", "strange", "holds"),
+    [
+        (0.0, 6, True),  # nobody was strange in the last nights: one in twenty is the most
+        (0.1, 25, False),  # one in ten always is: up to three times as many pass
+        (0.1, 35, True),
+        (0.4, 55, True),  # however usual it is: from half of a table nothing is concluded
+    ],
+)
+def test_how_many_strange_rows_are_too_many_is_learnt(
+    tmp_path: Path, usual: float, strange: int, *, holds: bool
+) -> None:
+    rows = "".join(f"{n},{'nobody' if n < strange else 'A'},{JANUARY},10\n" for n in range(100))
+    company = read(tmp_path, customers=people("A"), invoices=BILL + rows)
+    night = {
+        "as_of": "2026-10-30",
+        "tables": {},
+        "expected": {},
+        "findings": {"invoices.customer_id:unmatched": [int(usual * 100), 100]},
+    }
+    profiles = {name: profile_of(company, name, AS_OF) for name in company.mapped}
+    found = check_gates(company, profiles, [night] * 3, Guards(), AS_OF)
+    assert [trip.table for trip in found] == (["invoices"] if holds else [])
 
 
 def test_a_few_strange_rows_are_counted_and_hold_nothing(tmp_path: Path) -> None:

@@ -153,6 +153,15 @@ def credit(data: Path, customer: str) -> None:
             issued_on=NIGHT + timedelta(days=1), due_on=NIGHT + timedelta(days=1))  # fmt: skip
 
 
+def cancel(data: Path, customer: str) -> None:
+    change(
+        data,
+        "contracts",
+        f"SELECT * REPLACE (CASE WHEN customer_id = '{customer}' THEN DATE '{LATER}' "
+        "ELSE cancelled_on END AS cancelled_on) FROM old",
+    )
+
+
 LATER, BEFORE = NIGHT + timedelta(days=1), NIGHT - timedelta(days=3)
 SPEAKS_AGAINST: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "complained since": (complain(LATER), "open complaint"),
@@ -163,6 +172,7 @@ SPEAKS_AGAINST: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "vulnerable": (mark("vulnerable", "true"), "vulnerable by now"),
     "strategic": (mark("strategic", "true"), "strategic by now"),
     "left by themselves": (mark("status", "'Cancelled'"), "has left"),
+    "cancelled their contract": (cancel, "has left"),
     "another address": (mark("email", "'new@customers.example'"), "another address by now"),
     "no address": (mark("email", "NULL"), "another address by now"),
     "paid since": (pay(LATER), "paid or credited since"),
@@ -239,6 +249,31 @@ def test_from_less_data_nothing_is_concluded(
     assert found.state is MessageState.QUEUED
     assert (found.waiting_for or "").startswith(f"company_data_in_doubt: {table}: ")
     assert server.accepted == []
+
+
+@pytest.mark.parametrize(("allowed", "left"), [(0, {"stopped": 1}), (1, {"sent": 1})])
+def test_a_table_that_has_become_too_old_since_the_night_says_nothing_any_more(
+    today: tuple[Application, Path],
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: int,
+    left: dict[str, int],
+) -> None:
+    """Tickets up to that Sunday were new enough then; on Tuesday Monday's are missing."""
+    shop, data = today
+    tables = {table.name: f"file: {table.name}" for table in data.iterdir()}
+    tables["tickets"] += f", max_age_days: {allowed}"
+    file = shop.policies.home / "sources.yaml"
+    with file.open("a", encoding="utf-8") as written:
+        written.write("tables:\n" + "".join(f"  {n}: {{{how}}}\n" for n, how in tables.items()))
+    policies = replace(shop.policies, sources=load_sources(file))
+    use_application(monkeypatch, replace(shop, policies=policies))
+    notice = ready_notice(shop)
+    assert deliver() == left
+    if allowed == 0:
+        said = message_of(shop, notice).waiting_for or ""
+        assert said.startswith("company_data_in_doubt: tickets: its newest row is of 2026-05-")
+        assert "1 workdays before 2026-06-01; at most 0 are allowed" in said
 
 
 @pytest.mark.parametrize("fault", ["gone", "half"])
