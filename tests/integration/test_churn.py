@@ -499,3 +499,20 @@ def test_late_and_disputed_are_two_back_tests(past: tuple[Policies, Folders]) ->
     assert set(found) == {"late_payment", "dispute"}
     assert not found["dispute"].backtest.accepted, "so few disputes teach nothing"
     assert found["dispute"].backtest.positives < found["late_payment"].backtest.positives
+
+
+@pytest.mark.gate
+def test_what_is_known_of_a_bill_is_tried_on_the_command_line_and_kept_nowhere(
+    past: tuple[Policies, Folders], tmp_path: Path
+) -> None:
+    policies, _ = past
+    env = {"RETENTION_CONFIG_DIR": str(policies.home), "RETENTION_STATE_DIR": str(tmp_path / "s")}
+    ask = ("late", "backtest", "--as-of", LAST.isoformat())
+    found = answer(retention(*ask, "--json", cwd=tmp_path, env=env))
+    assert found["late_payment"]["reason"] == "it has skill"
+    assert found["late_payment"]["better_than_rival"][0] > 0, "than the customer's own share"
+    assert found["dispute"]["reason"].startswith("too little to learn from: ")
+    said = retention(*ask, cwd=tmp_path, env=env).stdout
+    assert "paid very late: accepted: it has skill." in said
+    assert "disputed: refused: too little to learn from: " in said
+    assert not list((tmp_path / "s").rglob("models/*/*.json"))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -119,6 +120,24 @@ def test_a_night_on_the_command_line(home: Path, env: dict[str, str]) -> None:
 
     nothing = answer(retention("deliver", "--json", cwd=home, env=env))
     assert nothing["delivery"] == {"total": 0, "states": {}, "waiting": {}}
+    whether_a_head_was_kept_is_watched(home, env)
+
+
+def whether_a_head_was_kept_is_watched(home: Path, env: dict[str, str]) -> None:
+    def audit() -> dict[str, Any]:
+        checks = answer(retention("doctor", "--json", cwd=home, env=env))["checks"]
+        (found,) = [check for check in checks if check["part"] == "audit"]
+        return dict(found)
+
+    before = audit()
+    assert (before["verdict"], before["figures"]) == ("WARN", {"last_head": None})
+    assert "no head was ever kept elsewhere: set RETENTION_AUDIT_HEADS" in before["detail"]
+    kept = home / "heads.jsonl"
+    assert retention("audit", "head", "--out", str(kept), cwd=home, env=env).returncode == 0
+    assert kept.read_text("utf-8").strip()
+    after = audit()
+    assert after["verdict"] == "OK"
+    assert after["figures"]["last_head"]
 
 
 def test_doctor_says_what_is_wrong_and_how_to_mend_it(home: Path, env: dict[str, str]) -> None:

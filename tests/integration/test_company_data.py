@@ -700,6 +700,35 @@ def test_doctor_names_what_is_noticed_with_examples_and_what_is_missing(tmp_path
     assert "no 'direct_cost' in invoices: profit is unknown for everybody" in sources["detail"]
 
 
+def test_a_plan_names_what_is_noticed_and_what_is_missing(tmp_path: Path) -> None:
+    """On paper, before the first night: with examples, though a night's summary has none."""
+    data = tmp_path / "data"
+    data.mkdir()
+    customers = people("A").replace("\n", ",account_manager\n", 1).replace("-01\n", "-01,zoe\n")
+    (data / "customers.csv").write_text(customers)
+    rows = "".join(f"{n},A,{JANUARY},10\n" for n in range(99))
+    (data / "invoices.csv").write_text(BILL + rows + f"x,a,{JANUARY},1\n")
+    env = {
+        "RETENTION_CONFIG_DIR": str(copy_config(tmp_path / "config", data)),
+        "RETENTION_STATE_DIR": str(tmp_path / "state"),
+    }
+    ask = ("plan", "--as-of", AS_OF.isoformat())
+    planned = answer(retention(*ask, "--json", cwd=tmp_path, env=env))["plan"]
+    (example,) = planned["examples"]
+    assert example.startswith("invoices.customer_id: for example 'a'; 1 would match but for case,")
+    gaps = " | ".join(planned["gaps"])
+    for said in (
+        "no 'direct_cost' in invoices: profit is unknown for everybody",
+        "no contracts: no offer can be computed",
+        "zoe",
+    ):
+        assert said in gaps, gaps
+    printed = " ".join(retention(*ask, cwd=tmp_path, env=env).stdout.split())
+    assert "1 of 100 rows name nothing that is in customers" in printed
+    assert "invoices.customer_id: for example 'a'" in printed
+    assert "Gap: no 'direct_cost' in invoices" in printed
+
+
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_the_report_has_words_for_all_that_is_noticed(language: str) -> None:
     words = load_words(ROOT / "templates", language)

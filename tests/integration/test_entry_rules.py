@@ -1,5 +1,6 @@
 """An entry rule is tried on the past: do those whom it picks leave more often?"""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -133,3 +134,7 @@ def test_the_shipped_rule_is_tried_on_the_sources_past_and_the_report_shows_it(
         words = load_words(ROOT / "templates", language)
         assert words.say("entry_sign", "report") in report.html
         assert "days_since_downgrade &lt;= 30" in report.html
+    blind = replace(receipt, whole=replace(receipt.whole, skill=False))
+    keep_receipt(folders.models, blind)
+    for language, said in (("en", "shows no skill: of those"), ("es", "no acierta: de quienes")):
+        assert said in make_report(folders, NIGHT, "Company", language).html

@@ -11,14 +11,19 @@ from retention.clock import travel
 from retention.db.models.work.cases import Case
 from retention.db.session import reading
 from retention.domain.scores import BY_NAME, MONEY_FEATURES
+from retention.nights.pull import pull
+from retention.nights.score_shards import score_all
 from retention.reports.explain import explain
-from retention.reports.sentences import about_no_case
+from retention.reports.sentences import about_no_case, sentences
 from retention.reports.words import load_words
+from retention.scoring import model_store
+from retention.scoring.additive import AdditiveModel, Pair, Term
 from retention.snapshots import store as snapshots
 from retention.sources.families import FAMILIES, declared_columns
 from tests.conftest import NIGHT
 from tests.factories.nights import morning_after
 
+TOGETHER = ("usage_change", "days_since_use")
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
@@ -73,6 +78,51 @@ def every_row_of_evidence_has_its_unit(explained: list[dict[str, Any]]) -> None:
     assert ("disputed_invoice", "minutes") not in units
     disputed = [e for f in explained for e in f["evidence"] if e["kind"] == "disputed_invoice"]
     assert all(e["unit"] == "money" and e["quantity"] < 5_000 for e in disputed), "not in cents"
+
+
+def keep_churn_model(shop: Application) -> None:
+    """A model in which use and rest matter together, and little else does."""
+    nothing = (0.0, 0.0, 0.0, 0.0)
+    use, rest = (Term(name, (-1e6,), None, nothing) for name in TOGETHER)
+    pair = Pair(use, rest, (nothing, nothing, (0.0, 0.0, 2.5, 0.0), nothing))
+    alone = Term("tenure_days", (400.0,), None, (0.0, 0.1, -0.1, 0.0))
+    model_store.save(
+        shop.folders.models,
+        model_store.CHURN,
+        {
+            "accepted": True,
+            "trained_through": NIGHT.isoformat(),
+            "model": AdditiveModel(-2.0, (alone,), (pair,)).as_json(),
+        },
+    )
+
+
+@pytest.mark.gate
+def test_what_two_columns_do_together_is_a_reason_and_both_risks_of_a_bill_are_said(
+    shop: Application,
+) -> None:
+    keep_churn_model(shop)
+    score_all(shop.policies.costs, shop.folders, pull(shop.policies, shop.folders, NIGHT))
+    rows = snapshots.table_of(shop.folders.snapshots, NIGHT, snapshots.SCORES).to_pylist()
+    known = [
+        row["customer_id"]
+        for row in rows
+        if row["churn_probability"] is not None and row["late_payment_probability"] is not None
+    ]
+    with reading(shop.engine) as session:
+        found = [explain(session, shop.policies, shop.folders, who, NIGHT) for who in known[:20]]
+    first = [one["churn_reasons"][0] for one in found]
+    both = [r for r in first if [c["column"] for c in r["columns"]] == list(TOGETHER)]
+    assert len(both) > 15
+    assert {reason["log_odds"] for reason in both} == {2.5}
+    for language, late, disputed in (
+        ("en", "more than 30 days late", "that it is disputed"),
+        ("es", "más de 30 días de retraso", "de que se dispute"),
+    ):
+        words = load_words(shop.settings.templates_dir, language)
+        said = " ".join(line for one in found for line in sentences(one, words))
+        assert late in said
+        assert disputed in said
 
 
 def test_every_feature_that_is_money_is_known_to_be() -> None:
