@@ -39,7 +39,7 @@ def run(block: str, cwd: Path) -> str:
     variables = surroundings(cwd) | {"PATH": path, "TZ": "Europe/Madrid"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
-        cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=600,
+        cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=1200,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

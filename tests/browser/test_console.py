@@ -185,6 +185,26 @@ def test_what_is_typed_is_still_there_after_the_page_was_left(
 
 
 @pytest.mark.gate
+def test_what_is_typed_stays_with_its_item_though_another_is_opened_at_once(
+    world: ConsoleWorld, open_as: SignIn
+) -> None:
+    page = open_as("marta", keys=True)
+    page.goto("/queue")
+    page.keyboard.press("o")
+    page.wait_for_selector("#item")
+    first = opened(page)
+    with page.expect_response("**/draft") as kept:
+        page.locator("#comment-text").fill("about this one only")
+        page.locator("#comment-text").blur()
+        page.keyboard.press("j")
+        settle(page, first)
+    assert kept.value.url.endswith(f"/queue/{first}/draft")
+    expect(page.locator("#comment-text")).to_have_value("")
+    page.goto(f"/queue/{first}")
+    expect(page.locator("#comment-text")).to_have_value("about this one only")
+
+
+@pytest.mark.gate
 def test_a_message_is_edited_and_the_difference_seen(world: ConsoleWorld, open_as: SignIn) -> None:
     action_id = world.waiting("renegotiation_proposal")
     page = open_as("marta")

@@ -23,10 +23,10 @@ def run_command(
 ) -> subprocess.CompletedProcess[str]:
     """Run `retention ...` with exactly these variables."""
     if forking.FORKED:
-        return forking.run_forked(arguments, cwd, variables, timeout=600)
+        return forking.run_forked(arguments, cwd, variables, timeout=1200)
     return subprocess.run(
         [sys.executable, "-m", "retention", *arguments],
-        cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=600,
+        cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=1200,
     )  # fmt: skip
 
 

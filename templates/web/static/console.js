@@ -9,6 +9,7 @@ fold();
 wide.addEventListener("change", fold);
 
 async function show(address, options = {}) {
+  keep();
   const answer = await fetch(address, { ...options, headers: { Accept: "text/html" }, redirect: "follow" });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (!$("main", page) || page.body.className.includes("gate")) { location.assign(answer.url); return; }
@@ -43,6 +44,7 @@ function ready() {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (form === unsaved) unsaved = undefined;
   if (!form.closest(".item") || form.method !== "post") return;
   event.preventDefault();
   const button = event.submitter;
@@ -65,18 +67,27 @@ document.addEventListener("click", (event) => {
 });
 addEventListener("popstate", () => location.reload());
 
-let later;
+// What is typed is kept for the item of its own form: another one may be on the page by then.
+let later, unsaved;
+function keep() {
+  clearTimeout(later);
+  const form = unsaved;
+  unsaved = undefined;
+  if (!form) return;
+  const body = new URLSearchParams(new FormData(form));
+  body.set("form", form.dataset.draft);
+  fetch(form.action.replace(/[^/]*$/, "draft"), { method: "POST", body, keepalive: true }).catch(() => {});
+}
 document.addEventListener("input", (event) => {
   const form = event.target.closest("form[data-draft]");
   margin(event.target);
   if (!form) return;
+  if (form !== unsaved) keep();
   clearTimeout(later);
-  later = setTimeout(() => {
-    const body = new URLSearchParams(new FormData(form));
-    body.set("form", form.dataset.draft);
-    fetch(`/queue/${$("#item").dataset.id}/draft`, { method: "POST", body });
-  }, 600);
+  unsaved = form;
+  later = setTimeout(keep, 600);
 });
+addEventListener("pagehide", keep);
 
 function margin(field) {
   if (!field.matches("[data-margin]")) return;
