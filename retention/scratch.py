@@ -19,7 +19,17 @@ def scratch(memory: str | None = None, spill: Path | None = None) -> duckdb.Duck
     What needs much has a database apart from the others: it takes no more than `memory`, and what
     is beyond that goes to the folder `spill` until the cursor is closed.
     """
-    return _database(os.getpid(), memory, spill).cursor()
+    here = (os.getpid(), memory, spill)
+    try:
+        return _tried(_database(*here).cursor())
+    except duckdb.Error:  # after a fatal error nothing works in a database any more
+        _database.cache_clear()
+        return _database(*here).cursor()
+
+
+def _tried(cursor: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    cursor.execute("SELECT 1").fetchall()
+    return cursor
 
 
 @lru_cache(maxsize=4)

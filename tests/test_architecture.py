@@ -143,8 +143,8 @@ def test_only_the_loop_of_delivery_reads_the_clock_below_the_doors() -> None:
 
 
 PURE = {
-    "messages": "leaving logo money rendering templates template_filters template_language "
-    "markdown mime letters invitations tokens locale lint samples editing",
+    "messages": "leaving logo money placed_values rendering templates template_filters "
+    "template_language markdown mime letters invitations tokens locale lint samples editing",
     "inbox": "parse bounces out_of_office quotations letter_text decoded_headers feedback "
     "automatic invitation_answers protecting",
     "safeguards": "bounce_reasons",

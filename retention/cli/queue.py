@@ -80,7 +80,7 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show the very message, and why it is proposed."""
+    """Show the very message, and why it is proposed; with --as, that this person has seen it."""
     from retention.actions import approval as approvals
     from retention.actions import completion as completing
     from retention.actions.background import background_of
@@ -89,12 +89,17 @@ def show(
     from retention.db.queries import actions as queries
     from retention.db.session import writing
     from retention.inbox import reply_tasks as replies
+    from retention.people.actor import require_sight
     from retention.safeguards import preferences
     from retention.snapshots.people import people_of
 
     shop = ready()
     with writing(shop.engine) as session:
         action = queries.get(session, action_id)
+        if who is not None:
+            actor = actor_of(shop, who)
+            require_sight(session, actor, f"action {action.id[:8]}", action.owner)
+            approvals.note_viewing(session, action, actor)
         people = people_of(shop.folders.snapshots, {action.customer_id})
         found = details(action, people, validity(shop), utc_now(), shop.settings.timezone)
         if action.rendering is None or action.kind == "letter":
@@ -102,8 +107,6 @@ def show(
         found["said"] = replies.shown_said(session, action.id)
         found["background"] = background_of(session, action)
         found["wants_a_call"] = preferences.wants_a_call(session, action.customer_id)
-        if who is not None:
-            approvals.note_viewing(session, action, actor_of(shop, who))
     if as_json:
         emit({"action": found})
     else:

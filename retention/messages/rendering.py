@@ -4,9 +4,6 @@ Values never become Markdown or HTML: while a template is rendered each printed 
 a placeholder, and only after Markdown has been parsed is it put in, escaped for the part it is in.
 """
 
-import html as html_escaping
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import css_inline
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -29,6 +26,7 @@ from retention.domain.errors import TemplateError
 from retention.messages.letters import to_blocks
 from retention.messages.logo import inline_logo
 from retention.messages.markdown import parse, to_html, to_text
+from retention.messages.placed_values import OUTER, OUTER_NAMES, fill, fill_html, one_line, typed
 from retention.messages.template_filters import (
     FILTERS,
     VALUES,
@@ -41,12 +39,6 @@ from retention.messages.template_filters import (
 from retention.messages.template_language import check_language
 from retention.messages.templates import AnswerMatter, Template
 
-_TARGET = re.compile(r"(\S*): (?:mailto:([^\s?]*[^\s?.,;:)])(?:\?\S*[^\s.,;:)])?|tel:\+?\d*)")
-_PLACE = re.compile(r"zqv(\d{4})vqz")
-_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
-_ANY = re.compile(r'href="([^"]*)"|zqv(\d{4})vqz|zqx(subject|preheader|company)xqz')
-_SCHEMES = ("mailto:", "tel:", "https://")
-_ON_THIS_MACHINE = ("http://127.0.0.1", "http://localhost")
 MAX_HTML_BYTES = 60 * 1024
 _BROKEN = (
     JinjaError,
@@ -55,7 +47,6 @@ _BROKEN = (
     ArithmeticError,
     LookupError,
 )  # what a template can come to
-_OUTER = "zqx{}xqz"  # the places of _ANY
 
 Plain = str | int | Decimal | date | datetime | tuple[Bill, ...] | None
 Values = Mapping[str, Mapping[str, Plain] | Plain]
@@ -87,14 +78,14 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
     name = f"{template.purpose}/{template.language}.md"
     try:
         front = template.front
-        subject = _one_line(_compiled(root, front.subject).render(context), placed)
-        preheader = _one_line(_compiled(root, front.preheader).render(context), placed)
+        subject = one_line(_compiled(root, front.subject).render(context), placed)
+        preheader = one_line(_compiled(root, front.preheader).render(context), placed)
         event = None
         if front.calendar is not None:
             title, note = front.calendar.title, front.calendar.note
             event = (
-                _one_line(_compiled(root, title).render(context), placed),
-                _one_line(_compiled(root, note).render(context), placed),
+                one_line(_compiled(root, title).render(context), placed),
+                one_line(_compiled(root, note).render(context), placed),
             )
         context["answer"] = {
             name: _answer_link(root, context, placed, answer)
@@ -103,9 +94,9 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
         body = _compiled(root, template.body).render(context)
         shape = _shape(root, template.language, body, manner.brand)
         tokens = shape.tokens
-        text = to_text(tokens, lambda part: _typed(_fill(part, placed)))
+        text = to_text(tokens, lambda part: typed(fill(part, placed)))
         outer = {"subject": subject, "preheader": preheader, "company": str(values["company"])}
-        html = _fill_html(shape.page, placed, outer, manner.hosts)
+        html = fill_html(shape.page, placed, outer, manner.hosts)
         blocks = _on_paper(root, template, context, placed) if front.pdf else []
         _refuse_large(html)
     except _BROKEN as error:
@@ -119,7 +110,7 @@ def _on_paper(
     """What a letter says: the same, but for links to pages, which nobody can touch there."""
     there = {**context, "page": dict.fromkeys(context.get("page", ()), "")}
     tokens = parse(_compiled(root, template.body).render(there))
-    return to_blocks(tokens, lambda part: _fill(part, placed))
+    return to_blocks(tokens, lambda part: fill(part, placed))
 
 
 def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
@@ -131,7 +122,7 @@ def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
     context = {**values, "manner": manner, VALUES: placed}
     try:
         tokens = parse(_compiled(root, source).render(context))
-        return to_text(tokens, lambda part: _fill(part, placed))
+        return to_text(tokens, lambda part: fill(part, placed))
     except _BROKEN as error:
         raise TemplateError("a script", str(error), "Correct it.") from error
 
@@ -144,7 +135,7 @@ def render_part(root: Path, source: str, values: Values, manner: Manner) -> str:
     placed: list[str] = []
     context = {**values, "manner": manner, VALUES: placed}
     try:
-        return _fill(_compiled(root, source).render(context), placed).strip()
+        return fill(_compiled(root, source).render(context), placed).strip()
     except _BROKEN as error:
         raise TemplateError("a part", str(error), "Correct the template.") from error
 
@@ -176,7 +167,7 @@ def _answer_link(
 ) -> Written:
     """Return the place of a link that opens a message to us, with its subject and its words."""
     subject, body = (
-        _fill(_compiled(root, words).render(context), placed)
+        fill(_compiled(root, words).render(context), placed)
         for words in (answer.subject, answer.body)
     )
     sender = context["sender"]["reply_to"]
@@ -184,67 +175,9 @@ def _answer_link(
     return Written(kept(placed, f"mailto:{quote(sender, safe='@+')}?{asked}"))
 
 
-def _fill(text: str, placed: list[str]) -> str:
-    return _PLACE.sub(lambda match: placed[int(match[1])], text)
-
-
-def _typed(text: str) -> str:
-    """Write the target of a link the way people type it: an address, once."""
-
-    def typed(match: re.Match[str]) -> str:
-        label, address = match[1], match[2]
-        known = address is None or label.casefold() == address.casefold()
-        return label if known else f"{label}: {address}"
-
-    return _TARGET.sub(typed, text)
-
-
-def _one_line(text: str, placed: list[str]) -> str:
-    """A header's text: letters that nobody sees, or that turn the others round, are left out."""
-    line = " ".join(_fill(text, placed).split())
-    return "".join(letter for letter in line if unicodedata.category(letter) not in _UNSEEN)
-
-
-def _fill_html(
-    html: str, placed: list[str], outer: Mapping[str, str], hosts: frozenset[str]
-) -> str:
-    """Put values in, each once: what looks like a place inside a value stays as it is."""
-
-    def link(match: re.Match[str]) -> str:
-        whole = _PLACE.fullmatch(match[1])
-        begins = _PLACE.match(match[1])
-        target = placed[int(begins[1])] if begins else html_escaping.unescape(match[1])
-        if not target.startswith((*_SCHEMES, *_ON_THIS_MACHINE)):
-            raise ValueError(f"a link must begin with one of {', '.join(_SCHEMES)}")
-        if target.startswith("http"):
-            _require_own_host(target, hosts)
-        address = target
-        if begins and not whole:
-            address = target + html_escaping.unescape(match[1][begins.end() :])
-        elif not whole:
-            address = _PLACE.sub(lambda m: quote(placed[int(m[1])], safe="@+ "), target)
-        return f'href="{html_escaping.escape(address).replace(" ", "")}"'
-
-    def value(match: re.Match[str]) -> str:
-        _, number, name = match.groups()
-        return html_escaping.escape(placed[int(number)] if number else outer[name])
-
-    # One pass over both, links first among them: no value is ever looked at again.
-    return _ANY.sub(lambda match: link(match) if match[1] is not None else value(match), html)
-
-
 def _refuse_large(html: str) -> None:
     if len(html.encode()) > MAX_HTML_BYTES:
         raise ValueError(f"the message is larger than {MAX_HTML_BYTES // 1024} KB")
-
-
-def _require_own_host(address: str, hosts: frozenset[str]) -> None:
-    """A link leads to a host of ours, spelt out in the template or the settings, or nowhere."""
-    parts = urlsplit(address)
-    if parts.username is not None or not (parts.hostname or "").isascii():
-        raise ValueError(f"'{parts.netloc}' is no plain host name")
-    if parts.hostname not in hosts:
-        raise ValueError(f"'{parts.hostname}' is not among the hosts of sending.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +197,7 @@ def _shape(root: Path, language: str, markdown: str, brand: Brand) -> _Shape:
         brand=brand,
         logo=inline_logo(brand.logo) is not None,
         body=Markup(to_html(tokens)),  # noqa: S704 - built by us, values are put in escaped
-        **{name: _OUTER.format(name) for name in ("subject", "preheader", "company")},
+        **{name: OUTER.format(name) for name in OUTER_NAMES},
     )
     inliner = css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
     return _Shape(tuple(tokens), inliner.inline(page))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from retention.db.models.team import Delegation
 from retention.db.recording import Entry, record
 from retention.domain.approving import StandIn
-from retention.domain.people import Permission, Person, Role
+from retention.domain.people import Permission, Person, Role, refuse
 
 if TYPE_CHECKING:  # who only lists reads no policy and no action
     from retention.db.models.work.actions import Action
@@ -95,3 +95,9 @@ def may(session: Session, actor: Actor, permission: Permission, owner: str) -> b
     if actor.person.may(permission, owner):
         return True
     return any(s.principal.may(permission, owner) for s in standing_in(session, actor))
+
+
+def require_sight(session: Session, actor: Actor, subject: str, owner: str) -> None:
+    """Refuse to show what is on somebody else's account. Raises NotAllowedError."""
+    if not may(session, actor, Permission.SEE, owner):
+        refuse(subject, "is not on one of your accounts", f"Ask {owner}.")

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import func, select
 from starlette.applications import Starlette
 
@@ -89,6 +89,51 @@ def test_keys_do_nothing_while_typing_or_before_they_are_switched_on(
     page.locator("#comment-text").press_sequentially("a rather good area")
     expect(page.locator("#comment-text")).to_have_value("a rather good area")
     assert state_of(world, action_id) is ActionState.PENDING_APPROVAL
+
+
+def first_mild(page: Page) -> str:
+    """Open the first of the messages that one key approves."""
+    page.goto("/queue?view=all&stage=renegotiate")
+    page.keyboard.press("o")
+    page.wait_for_selector("#item")
+    expect(page.locator("button[data-key=a]")).to_be_visible()
+    return opened(page)
+
+
+@pytest.mark.gate
+def test_a_key_decides_nothing_while_the_next_item_is_on_its_way(
+    world: ConsoleWorld, open_as: SignIn
+) -> None:
+    page = open_as("marta", keys=True)
+    first, before = first_mild(page), decided(world)
+    waiting: list[Route] = []
+    item = re.compile(r"/queue/[^/]+$|/queue/[^/]+\?")
+    page.route(item, lambda route: waiting.append(route))  # noqa: PLW0108 - only functions can be wrapped
+    with page.expect_request(item):
+        page.keyboard.press("j")
+    page.keyboard.press("a")
+    waiting.pop().continue_()
+    settle(page, first)
+    page.unroute(item)
+    page.goto("/queue")
+    assert decided(world) == before
+    assert not waiting, "nothing else was asked for"
+
+
+@pytest.mark.gate
+def test_a_key_that_is_held_down_decides_once(world: ConsoleWorld, open_as: SignIn) -> None:
+    page = open_as("marta", keys=True)
+    first, before = first_mild(page), decided(world)
+    sent: list[str] = []
+    page.on("request", lambda asked: sent.append(asked.url) if asked.method == "POST" else None)
+    page.keyboard.down("a")
+    settle(page, first)
+    expect(page.locator("button[data-key=a]")).to_be_visible()
+    page.keyboard.down("a")
+    page.keyboard.up("a")
+    page.goto("/queue")
+    assert [url.split("?")[0].rsplit("/", 2)[1] for url in sent] == [first]
+    assert decided(world) == before + 1
 
 
 @pytest.mark.gate

@@ -4,12 +4,14 @@ import csv
 import io
 import re
 
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from retention.db.session import reading, writing
 from retention.domain.limits import BatchState, OverCap
 from retention.ladder import held_batches
+from retention.web.console.csv import safe
 from tests.factories.consoles import ConsoleWorld, signed_in, token_of
 
 
@@ -53,3 +55,32 @@ def test_the_funnel_can_be_taken_along_as_a_table(world: ConsoleWorld, app: Star
     assert cases["terminate"] >= 4
     assert sum(cases.values()) >= 20
     assert all(row["median_days"].isdigit() for row in rows)
+
+
+def table(client: TestClient, path: str) -> list[dict[str, str]]:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].startswith("attachment")
+    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+
+
+def test_what_a_customer_s_charts_show_can_be_taken_along(
+    world: ConsoleWorld, app: Starlette
+) -> None:
+    client = signed_in(app, "diana")
+    page = client.get("/customers/C00").text
+    assert 'href="/customers/C00/nights.csv"' in page
+    *_, total = table(client, "/customers/C00/parts.csv")
+    assert total["part"] == "net_profit_12m"
+    nights = table(client, "/customers/C00/nights.csv")
+    assert nights == sorted(nights, key=lambda row: row["night"])
+    assert float(nights[-1]["net_profit_12m"]) == float(total["amount"])
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("=1+1", "'=1+1"), ("+34 600", "'+34 600"), ("-2+3", "'-2+3"), ("@x", "'@x"), (" =1", "' =1"),
+     ("-300.00", "-300.00"), (-300, -300), ("Ana", "Ana"), (None, "")],
+)  # fmt: skip
+def test_a_table_holds_no_formula_and_its_numbers_are_numbers(value: object, written: str) -> None:
+    assert safe(value) == written

@@ -31,7 +31,7 @@ BOTH = [
     ("customer.release_hold", "hold.release", "release"),
     ("customer.erase", "audit.erase", "erase"),
     ("customer.export", "audit.export", "export"),
-    ("customer._explained", "explain.explain", "explain"),
+    ("customer.explained", "explain.explain", "explain"),
     ("operations.move_message", "outbox.end_links", "end_links"),
     ("nights.decide_batch", "batch.release", "release"),
     ("nights.decide_batch", "batch.refuse_batch", "turn_down"),

@@ -3,6 +3,7 @@
 import base64
 import socket
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,11 +33,13 @@ from retention.events import api_keys
 from retention.messages.terms import Terms
 from retention.messages.text_messages import usable_number
 from retention.policies.load import load_policies
+from retention.safeguards import kill_switch as switches
 from retention.safeguards import preferences
 from retention.safeguards.preferences import Wanted
 from retention.snapshots.customers import read_rows
 from retention.webhooks.posting import Poster
-from tests.conftest import ROOT, copy_config
+from tasks.delivery import deliver_due
+from tests.conftest import ROOT, copy_config, use_application
 from tests.factories.pages import Customer, PagesWorld, rows
 from tests.factories.worlds import write_night
 from tests.pages.test_systems import is_signed, tell
@@ -66,13 +69,13 @@ class Texting:
                 self.world.at.date(), self.world.at,
             )  # fmt: skip
 
-    def propose(self, template: str = "payment_reminder") -> str:
+    def propose(self, template: str = "payment_reminder", stage: str = "renegotiate") -> str:
         """Write a text, as a night does; nobody has to approve it. Returns its message's id."""
         world = self.world
         with writing(world.shop.engine) as session:
             case = session.scalars(
                 select(Case)
-                .where(Case.state == CaseState.OPEN, Case.stage == "renegotiate")
+                .where(Case.state == CaseState.OPEN, Case.stage == stage)
                 .options(joinedload(Case.actions))
                 .order_by(Case.id)
             ).unique().first()  # fmt: skip
@@ -98,6 +101,15 @@ class Texting:
             shop.settings.stop_file, shop.settings.templates_dir, gateways,
         ) as office:  # fmt: skip
             return dict(office.send_all([message_id]))
+
+    def deliver_due(self, patch: pytest.MonkeyPatch, after: timedelta) -> list[Posted]:
+        """Let the delivery flow's step run after a while; return what it posted."""
+        with DemoGateway() as gateway:
+            gateways = {"sms": Gateway("sms", gateway.url, (SECRET,))}
+            use_application(patch, replace(self.world.shop, gateways=gateways))
+            with travel(self.world.at + after):
+                deliver_due.fn(100)
+            return list(gateway.posted)
 
     def state(self, message_id: str) -> MessageState:
         return rows(self.world, Message, id=message_id)[0].state  # type: ignore[no-any-return]
@@ -235,6 +247,31 @@ def test_a_hold_stops_a_text_as_it_stops_mail(
     with DemoGateway() as gateway:
         texting.deliver(gateway, message_id)
     assert not gateway.posted
+
+
+def test_a_text_leaves_in_the_customer_s_hours_only(
+    texting: Texting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message_id = texting.propose(stage="reassess")
+    texting.agree(texting.customer_id)
+    assert texting.deliver_due(monkeypatch, timedelta(hours=13)) == [], "Friday at eleven at night"
+    assert texting.state(message_id) is MessageState.QUEUED
+    assert len(texting.deliver_due(monkeypatch, timedelta(days=3))) == 1, "Monday at ten"
+    assert texting.state(message_id) is MessageState.SENT
+
+
+@pytest.mark.parametrize("scope", ["all", "playbook:restore", "stage:reassess", "action:sms"])
+def test_a_switch_stops_texts_too(
+    texting: Texting, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    message_id = texting.propose(stage="reassess")
+    texting.agree(texting.customer_id)
+    with writing(texting.world.shop.engine) as session:
+        switches.stop_by_itself(
+            session, scope, "the gateway sends everything twice", texting.world.at
+        )
+    assert texting.deliver_due(monkeypatch, timedelta(hours=5)) == []
+    assert texting.state(message_id) is MessageState.QUEUED
 
 
 def test_a_customer_without_a_number_that_can_be_used_gets_no_text(texting: Texting) -> None:

@@ -2,15 +2,22 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from starlette.responses import Response
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\x00", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_NUMBER = re.compile(r"-\d+([.]\d+)?")
 
 
 def safe(value: object) -> object:
-    """Return a value that no spreadsheet takes for a formula: texts that begin like one get a '."""
+    """Return a value that no spreadsheet takes for a formula: texts that begin like one get a '.
+
+    A negative number is none, and stays a number.
+    """
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return value
     if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
         return f"'{value}"
     return "" if value is None else value

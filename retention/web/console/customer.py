@@ -29,7 +29,7 @@ from retention.domain.exclusions import ExclusionKind, ExclusionReason
 from retention.domain.people import Permission, refuse
 from retention.domain.stages import LADDERS, Stage
 from retention.domain.waivers import NEVER_WAIVED
-from retention.people.actor import may
+from retention.people.actor import may, require_sight
 from retention.reports.evidence import evidence_of
 from retention.reports.explain import explain
 from retention.reports.sentences import about_no_case
@@ -37,7 +37,6 @@ from retention.reports.words import load_words
 from retention.safeguards import exclusions, instalments, preferences
 from retention.snapshots import store as snapshots
 from retention.snapshots.customers import contacts_of, profit_by_night
-from retention.web.console.csv import table_as_csv
 from retention.web.console.deciding import day_of, one_of
 from retention.web.console.item import seen_action, waterfall
 from retention.web.console.sentences import changes_of
@@ -66,7 +65,7 @@ def show_customer(visit: Visit) -> Response:
     customer_id = visit.request.path_params["id"]
     owner = visit.owner_of(customer_id)
     require_seen(visit, owner, customer_id)
-    found = _explained(visit, customer_id)
+    found = explained(visit, customer_id)
     words = load_words(visit.shop.settings.templates_dir, visit.words.language)
     root = visit.shop.folders.snapshots
     return visit.page(
@@ -80,7 +79,7 @@ def show_customer(visit: Visit) -> Response:
         changes=changes_of(visit.words, found["counterfactuals"]),
         no_case=about_no_case(found, words)[1:],
         months=[(m["month"], m["net_profit"]) for m in reversed(found["months"])],
-        nights=profit_by_night(root, snapshots.dates(root)[-_NIGHTS:], customer_id),
+        nights=nights_of(visit, customer_id),
         timeline=_timeline(visit, customer_id),
         holds=exclusions.list_in_force(visit.session, visit.actor.on, customer_id),
         pages=submissions.of_customer(visit.session, customer_id)[:_SHOWN],
@@ -112,15 +111,6 @@ def show_why(visit: Visit) -> Response:
         months=[(m["month"], m["net_profit"]) for m in reversed(found["months"])],
     )  # fmt: skip
     return HTMLResponse(html)
-
-
-def months_csv(visit: Visit) -> Response:
-    """Return a customer's profit by month as CSV."""
-    customer_id = visit.request.path_params["id"]
-    require_seen(visit, visit.owner_of(customer_id), customer_id)
-    found = _explained(visit, customer_id)
-    names = ("month", "net_profit_low", "net_profit", "net_profit_high")
-    return table_as_csv("months.csv", names, [[m[n] for n in names] for m in found["months"]])
 
 
 def place_hold(visit: Visit) -> Response:
@@ -173,8 +163,15 @@ def erase(visit: Visit) -> Response:
     return visit.go("/customers")
 
 
-def _explained(visit: Visit, customer_id: str) -> dict[str, Any]:
+def explained(visit: Visit, customer_id: str) -> dict[str, Any]:
+    """Return the explanation of a customer as of the newest night."""
     return explain(visit.session, visit.shop.policies, visit.shop.folders, customer_id, None)
+
+
+def nights_of(visit: Visit, customer_id: str) -> list[tuple[str, float]]:
+    """Return the year's profit as each of the last nights saw it, oldest first."""
+    root = visit.shop.folders.snapshots
+    return profit_by_night(root, snapshots.dates(root)[-_NIGHTS:], customer_id)
 
 
 def _may_see(visit: Visit, row: dict[str, Any]) -> bool:
@@ -186,8 +183,7 @@ def require_seen(visit: Visit, owner: str, customer_id: str) -> None:
     """Note the look of who may see a customer. Raises NotFoundError, and NotAllowedError."""
     if customer_id not in visit.people.places:
         raise NotFoundError("this customer", "is not in the newest night", "Search again.")
-    if not may(visit.session, visit.actor, Permission.SEE, owner):
-        refuse("this customer", "is not on one of your accounts", f"Ask {owner}.")
+    require_sight(visit.session, visit.actor, "this customer", owner)
     visit.note_look(customer_id)
 
 

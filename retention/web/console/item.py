@@ -25,13 +25,13 @@ from retention.domain.approving import ReasonCode
 from retention.domain.errors import RetentionError, TemplateError
 from retention.domain.forms import FORMS
 from retention.domain.offers import Answer, OfferState
-from retention.domain.people import Permission, refuse
+from retention.domain.people import Permission
 from retention.domain.scores import parts_of
 from retention.domain.stages import ADVERSE_STAGES, LADDERS
 from retention.inbox import reply_tasks
 from retention.messages.editing import free_names
 from retention.messages.templates import load_template
-from retention.people.actor import may
+from retention.people.actor import may, require_sight
 from retention.reports.evidence import evidence_of
 from retention.reports.explain import freshness_of
 from retention.safeguards import preferences
@@ -67,8 +67,7 @@ def show_item(visit: Visit) -> Response:
 def seen_action(visit: Visit) -> Action:
     """Return the action of the address, if this person may see it. Raises NotAllowedError."""
     action = action_queries.get(visit.session, visit.request.path_params["id"])
-    if not may(visit.session, visit.actor, Permission.SEE, action.owner):
-        refuse(f"action {action.id[:8]}", "is not on one of your accounts", f"Ask {action.owner}.")
+    require_sight(visit.session, visit.actor, f"action {action.id[:8]}", action.owner)
     if visit.request.method != "POST":
         visit.note_look(action.customer_id)
     return action

@@ -10,6 +10,7 @@ from retention.web.answering import EVERYBODY, Page
 from retention.web.console import (
     bulk,
     customer,
+    customer_tables,
     customer_work,
     deciding,
     dossier,
@@ -78,7 +79,9 @@ PAGES: tuple[Page, ...] = (
     _post("/views", me.save_view, EVERYBODY),
     _post("/views/{id:int}/remove", me.remove_view, EVERYBODY),
     _get("/customers", customer.show_customers),
-    _get("/customers/{id:path}/months.csv", customer.months_csv),
+    _get("/customers/{id:path}/months.csv", customer_tables.months_csv),
+    _get("/customers/{id:path}/nights.csv", customer_tables.nights_csv),
+    _get("/customers/{id:path}/parts.csv", customer_tables.parts_csv),
     _post("/customers/{id:path}/hold", customer.place_hold),
     _post("/customers/{id:path}/log-call", customer_work.log_call),
     _post("/customers/{id:path}/waiver", customer_work.ask_waiver),

@@ -8,10 +8,24 @@ const fold = () => { const menu = $(".menu-fold"); if (menu) menu.open = !wide.m
 fold();
 wide.addEventListener("change", fold);
 
+// The newest page that was asked for is shown, whichever comes first; until it is there, a key decides
+// nothing: it was meant for what comes, and one that is held down was meant once. What was decided is told before anything else is opened.
+let asked = 0, coming = false, deciding = false;
+
 async function show(address, options = {}) {
   keep();
-  const answer = await fetch(address, { ...options, headers: { Accept: "text/html" }, redirect: "follow" });
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const mine = ++asked;
+  [coming, deciding] = [true, options.method === "POST"];
+  try {
+    const answer = await fetch(address, { ...options, headers: { Accept: "text/html" }, redirect: "follow" });
+    const text = await answer.text();
+    if (mine === asked) put(new DOMParser().parseFromString(text, "text/html"), answer);
+  } finally {
+    if (mine === asked) coming = deciding = false;
+  }
+}
+
+function put(page, answer) {
   if (!$("main", page) || page.body.className.includes("gate")) { location.assign(answer.url); return; }
   const scrolled = $("#bag")?.scrollTop ?? 0;
   document.title = page.title;
@@ -48,7 +62,7 @@ document.addEventListener("submit", (event) => {
   if (!form.closest(".item") || form.method !== "post") return;
   event.preventDefault();
   const button = event.submitter;
-  if (form.dataset.sent) return;
+  if (form.dataset.sent || deciding) return;
   form.dataset.sent = "yes";
   if (button) button.disabled = true;
   const body = new URLSearchParams(new FormData(form));
@@ -63,7 +77,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest(".list ol a, .tabs a[href^='?'], .to-list");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  show(link.href).catch(() => location.assign(link.href));
+  if (!deciding) show(link.href).catch(() => location.assign(link.href));
 });
 addEventListener("popstate", () => location.reload());
 
@@ -98,7 +112,7 @@ function margin(field) {
   told.textContent = `≈ ${new Intl.NumberFormat(root.lang, { maximumFractionDigits: 0 }).format(year).replace("-", "−")} / 12`;
 }
 
-const go = (id) => { if (id) show(`/queue/${id}${location.search}`).catch(() => location.assign(`/queue/${id}`)); };
+const go = (id) => { if (id && !deciding) show(`/queue/${id}${location.search}`).catch(() => location.assign(`/queue/${id}`)); };
 const keys = {
   j: () => go($("#item")?.dataset.next || (!$("#item") && $(".list ol a")?.pathname.split("/")[2])),
   k: () => go($("#item")?.dataset.previous),
@@ -114,6 +128,7 @@ document.addEventListener("keydown", (event) => {
   const deed = $(`.deeds [data-key="${CSS.escape(event.key)}"]`);
   if (deed) {
     event.preventDefault();
+    if (coming || event.repeat) return;
     if (deed.tagName !== "DETAILS") { deed.click(); return; }
     deed.open = !deed.open;
     if (deed.open) $("select, textarea, input:not([type=hidden]), button", deed)?.focus();
