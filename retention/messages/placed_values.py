@@ -25,12 +25,12 @@ def fill(text: str, placed: list[str]) -> str:
 def typed(text: str) -> str:
     """Write the target of a link the way people type it: an address, once."""
 
-    def typed(match: re.Match[str]) -> str:
+    def once(match: re.Match[str]) -> str:
         label, address = match[1], match[2]
         known = address is None or label.casefold() == address.casefold()
         return label if known else f"{label}: {address}"
 
-    return _TARGET.sub(typed, text)
+    return _TARGET.sub(once, text)
 
 
 def one_line(text: str, placed: list[str]) -> str:
