@@ -83,7 +83,7 @@ def tell(shop: Application) -> int:
     rules, workdays = shop.policies.alerts, shop.policies.calendars.of_company(today)
     with writing(shop.engine) as session:
         wrong = troubles.find(session, rules, now, shop.settings.timezone, workdays)
-        open_alerts.bring_up_to_date(session, wrong, now)
+        open_alerts.bring_up_to_date(session, wrong, now, troubles.undecided(session))
         if is_stopped(shop.settings.stop_file):
             return 0
         news = open_alerts.take_news(session, now, rules.mails_per_day)

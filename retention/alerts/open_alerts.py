@@ -1,6 +1,6 @@
 """The only writer of alerts: opened with a trouble, closed with its end, each told once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from retention.db.models.runs import Alert
-from retention.domain.alerts import Trouble
+from retention.domain.alerts import Trouble, TroubleKind
 
 _TELLING = timedelta(minutes=5)
 """For how long who composes the mail has its alerts to itself; a killed one gives them back."""
@@ -27,15 +27,23 @@ class News:
         return bool(self.began or self.over)
 
 
-def bring_up_to_date(session: Session, troubles: Iterable[Trouble], now: datetime) -> None:
-    """Open an alert for each new trouble, and close those whose trouble is over."""
+def bring_up_to_date(
+    session: Session,
+    troubles: Iterable[Trouble],
+    now: datetime,
+    undecided: Collection[tuple[TroubleKind, str]] = (),
+) -> None:
+    """Open an alert for each new trouble, and close those whose trouble is over.
+
+    What is `undecided`, by kind and key, stays as it is.
+    """
     wrong = {(t.kind, t.key): t for t in troubles}
     there = {(a.kind, a.key): a for a in _open(session)}
     for which, alert in there.items():
-        if which not in wrong:
-            alert.closed_at = now
-        else:
+        if which in wrong:
             alert.why, alert.count = wrong[which].why, wrong[which].count
+        elif which not in undecided:
+            alert.closed_at = now
     for which, trouble in wrong.items():
         if which not in there:
             _begin(session, trouble, now)

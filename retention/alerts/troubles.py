@@ -22,6 +22,7 @@ from retention.webhooks import deliveries
 
 NIGHTLY, DELIVER = "nightly", "deliver"
 _BAD = {RunState.FAILED: TroubleKind.NIGHT_FAILED, RunState.HELD: TroubleKind.NIGHT_HELD}
+_OF_NIGHTS = (*_BAD.values(), TroubleKind.NIGHT_LATE)
 _DONE = (RunState.COMPLETED, *_BAD)
 _SOON = timedelta(days=1)
 
@@ -38,6 +39,12 @@ def find(
         *_queue(session, local.date()),
         *_webhooks(session, now),
     ]
+
+
+def undecided(session: Session) -> set[tuple[TroubleKind, str]]:
+    """Return of which troubles nobody can say whether they are over: their night is being run."""
+    running = select(Run.business_date).where(Run.flow == NIGHTLY, Run.state == RunState.RUNNING)
+    return {(kind, str(day)) for day in session.scalars(running) for kind in _OF_NIGHTS}
 
 
 def _nights(

@@ -66,11 +66,17 @@ def test_a_failed_night_is_told_once_and_its_end_once(
     (mail,) = told(server)
     assert "retention needs you: the night" in mail
     assert "billing: does not answer. Ask its people." in " ".join(mail.split())
+    with travel(MORNING + timedelta(minutes=3)):
+        claim_run.fn(today)  # it is run again, and dies
+    for minute in (4, 40):
+        with travel(MORNING + timedelta(minutes=minute)):
+            watch.tell(quiet)
+    assert len(told(server)) == 1, "nobody knows yet whether it goes well"
     with writing(quiet.engine) as session:
         session.execute(
             update(Run).where(Run.business_date == today).values(state=RunState.COMPLETED)
         )
-    for minute in (10, 11):
+    for minute in (50, 51):
         with travel(MORNING + timedelta(minutes=minute)):
             watch.tell(quiet)
     assert len(told(server)) == 2
