@@ -8,8 +8,8 @@ NODE := node_modules/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SIZE ?= 1000
 PORT ?= 4200
-# Eight at once on two cores: some wait for a schedule, others for a server, a browser or a disk.
-PYTEST := -n 8 --dist loadfile --no-loadscope-reorder
+# Six at once on two cores: some wait for a schedule, others for a server, a browser or a disk.
+PYTEST := -n 6 --dist loadfile --no-loadscope-reorder
 # Where `make serve` works: here, or in the demo once there is one.
 HOME_OF_SERVE := $(if $(wildcard .env),.,$(if $(wildcard demo-company/.env),demo-company,.))
 export DO_NOT_TRACK := 1
