@@ -8,8 +8,9 @@ const fold = () => { const menu = $(".menu-fold"); if (menu) menu.open = !wide.m
 fold();
 wide.addEventListener("change", fold);
 
-// The newest page that was asked for is shown, whichever comes first; until it is there, a key decides
-// nothing: it was meant for what comes, and one that is held down was meant once. What was decided is told before anything else is opened.
+// The newest page that was asked for is shown, whichever comes first. Until it is there a key decides
+// nothing: it was meant for what comes; and one that is held down was meant once. What was decided is
+// told before anything else is opened.
 let asked = 0, coming = false, deciding = false;
 
 async function show(address, options = {}) {
