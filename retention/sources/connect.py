@@ -8,6 +8,7 @@ from retention.sources.config import Connection, Database, TableMapping, fill_va
 from retention.sources.databases import read_database
 from retention.sources.files import read_files
 from retention.sources.origins import Origin
+from retention.sources.threads import use_threads
 
 
 def load_raw(
@@ -24,6 +25,7 @@ def load_raw(
     What has to be written anew before it can be read goes to the folder `aside`.
     """
     if isinstance(connection, Database):
+        use_threads(db, many=True)
         return read_database(db, name, mapping, connection, base, environment)
     folder = base / fill_variables(connection.path, environment, name)
     return read_files(db, name, mapping, folder, aside)

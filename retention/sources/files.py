@@ -9,6 +9,7 @@ from retention.domain.errors import SourceError
 from retention.sources.config import TableMapping
 from retention.sources.origins import Origin, unreadable
 from retention.sources.rows import run
+from retention.sources.threads import use_threads
 
 _HEADER_BYTES = 64 * 1024
 _FEW_BYTES = 4 * 1024 * 1024
@@ -29,6 +30,8 @@ def read_files(
     delimiter = mapping.delimiter or (_delimiter(files[0]) if kind == "csv" else ",")
     single = files[0] if kind == "csv" and len(files) == 1 else None
     few = sum(file.stat().st_size for file in files) <= _FEW_BYTES
+    if not few:
+        use_threads(db, many=True)
     origin = Origin(label, single, delimiter, kept=kind != "parquet" or few)
     scan = _scan(kind, [str(file) for file in files], delimiter)
     try:

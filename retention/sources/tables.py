@@ -24,6 +24,7 @@ from retention.sources.connect import load_raw
 from retention.sources.identities import apply_merges
 from retention.sources.regions import apply_regions
 from retention.sources.rows import one_row, run
+from retention.sources.threads import use_threads
 from retention.sources.vocabularies import Words, apply_words, vocabularies, with_costs
 
 # What features need to know besides the company's rows.
@@ -98,6 +99,7 @@ def open_company(
     """
     rules = replace(rules or FeatureRules(), tolerance=config.tolerance)
     company = new_company(scratch(memory, spill / "spill" if spill else None), {}, timezone)
+    use_threads(company.db, many=False)  # until a table proves to be large
     _make_rules(company, rules)
     company.mappings.update(mappings_of(config, base, environment))
     wanted = CANONICAL if only is None else only
