@@ -90,15 +90,14 @@ def page(
     if total and asked.sort == "due":
         ids = queue.list_ids(session, condition, asked.filters, PER_PAGE, asked.first)
     elif total:
-        ids = _in_order(session, condition, asked, people)
+        ids = _in_order(session, scope, asked, people)
     actions = queue.of_ids(session, ids)
     return Page(ids, actions, total, asked.first, people.rows({a.customer_id for a in actions}))
 
 
-def _in_order(
-    session: Session, condition: queue.Condition, asked: Asked, people: Directory
-) -> list[str]:
+def _in_order(session: Session, scope: Scope, asked: Asked, people: Directory) -> list[str]:
     """Go through the customers in their order until the page is full; who is gone comes last."""
+    theirs = queue.view(asked.view, scope, people.valuable, by_customer=True)
     order = people.by_profit if asked.sort == "value" else people.by_name
     found: list[str] = []
     end = asked.first + PER_PAGE
@@ -107,10 +106,11 @@ def _in_order(
         some = order[start : start + size]
         start, size = start + size, min(2 * size, _AT_ONCE)
         place = {customer: at for at, customer in enumerate(some)}
-        rows = queue.of_customers(session, condition, asked.filters, some)
+        rows = queue.of_customers(session, theirs, asked.filters, some)
         found += [a for a, _ in sorted(rows, key=lambda row: place[row[1]])]
         if len(found) >= end:
             return found[asked.first : end]
+    condition = queue.view(asked.view, scope, people.valuable)
     everything = queue.of_customers(session, condition, asked.filters, None)
     found += [a for a, customer in everything if customer not in people.places]
     return found[asked.first : end]

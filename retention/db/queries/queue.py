@@ -61,21 +61,30 @@ def views(scope: Scope, valuable: Sequence[str]) -> dict[str, Condition]:
     return {name: made() for name, made in _views(scope, valuable).items()}
 
 
-def view(name: str, scope: Scope, valuable: Sequence[str]) -> Condition:
-    """Return the condition of one view. Raises KeyError for a name that is none."""
-    return _views(scope, valuable)[name]()
+def view(
+    name: str, scope: Scope, valuable: Sequence[str], *, by_customer: bool = False
+) -> Condition:
+    """Return the condition of one view. Raises KeyError for a name that is none.
+
+    `by_customer` is for a list of some customers: SQLite would otherwise look through all of a
+    state for them.
+    """
+    return _views(scope, valuable, by_index=not by_customer)[name]()
 
 
-def _views(scope: Scope, valuable: Sequence[str]) -> dict[str, Callable[[], Condition]]:
+def _views(
+    scope: Scope, valuable: Sequence[str], *, by_index: bool = True
+) -> dict[str, Callable[[], Condition]]:
     """Say how each condition is made: a page needs one of them, and some are long.
 
     Each but `all` is about one state, so that an index gives its rows in the order of a list.
     """
     awake = or_(Action.snoozed_until.is_(None), Action.snoozed_until <= scope.today)
-    seen = _seen(scope)
-    pending = and_(Action.state == ActionState.PENDING_APPROVAL, seen)
+    seen = _seen(scope, by_index=by_index)
+    state = Action.state if by_index else func.coalesce(Action.state, "")
+    pending = and_(state == ActionState.PENDING_APPROVAL, seen)
     # Of one kind there are few: their index is the one to use, not that of all of an owner's.
-    few = and_(Action.state == ActionState.PENDING_APPROVAL, _seen(scope, by_index=False))
+    few = and_(state == ActionState.PENDING_APPROVAL, _seen(scope, by_index=False))
 
     def mine() -> Condition:
         return and_(pending, awake, _waits_for(scope))
@@ -86,7 +95,7 @@ def _views(scope: Scope, valuable: Sequence[str]) -> dict[str, Callable[[], Cond
         "answered": lambda: and_(few, Action.purpose == Purpose.REPLY),
         "approved": lambda: and_(
             seen,
-            Action.state == ActionState.APPROVED,
+            state == ActionState.APPROVED,
             Action.kind.in_(sorted(SENT_KINDS)),
             select(Message.id)
             .where(Message.action_id == Action.id, Message.state.in_(sorted(CLAIMABLE_STATES)))
@@ -95,13 +104,13 @@ def _views(scope: Scope, valuable: Sequence[str]) -> dict[str, Callable[[], Cond
         "terminations": lambda: and_(pending, Action.stage == Stage.TERMINATE),
         "value": lambda: and_(pending, Action.customer_id.in_(valuable) if valuable else false()),
         "to_post": lambda: and_(
-            Action.state == ActionState.APPROVED,
+            state == ActionState.APPROVED,
             Action.kind == ActionKind.LETTER,
             Action.owner.in_(sorted(scope.works_for)),
         ),
         "calls": lambda: and_(few, awake, Action.kind == ActionKind.CALL),
         "snoozed": lambda: and_(pending, Action.snoozed_until > scope.today),
-        "all": lambda: and_(seen, Action.state.in_(_STATES)),
+        "all": lambda: and_(seen, state.in_(_STATES)),
     }
 
 
@@ -224,15 +233,17 @@ def _of(session: Session, few: Condition) -> Condition | None:
 def of_customers(
     session: Session, condition: Condition, filters: Filters, customers: Sequence[str] | None
 ) -> list[tuple[str, str]]:
-    """Return the ids and customers of what a view holds, of some customers or of all."""
-    query = select(Action.id, Action.customer_id).where(_narrowed(condition, filters))
+    """Return the ids and customers of what a view holds, of some customers or of all.
+
+    Most urgent first; sorted here, or SQLite would go through the whole queue in that order.
+    """
+    query = select(Action.due_on, Action.id, Action.customer_id).where(
+        _narrowed(condition, filters)
+    )
     if customers is not None:
-        theirs = _of(session, Action.customer_id.in_(customers))
-        if theirs is None:
-            return []
-        query = query.where(theirs)
-    rows = session.execute(query.order_by(Action.due_on, Action.id))
-    return [(action_id, customer_id) for action_id, customer_id in rows]
+        query = query.where(Action.customer_id.in_(customers))
+    rows = sorted((on, action_id, who) for on, action_id, who in session.execute(query))
+    return [(action_id, who) for _, action_id, who in rows]
 
 
 def how_many(session: Session, condition: Condition, filters: Filters) -> int:
