@@ -2,23 +2,21 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select, text
 
 from retention.audit.verify import verify
 from retention.clock import travel
 from retention.db.models.customer_pages import InstalmentPlan, Submission
-from retention.db.models.every import Base
 from retention.db.models.exemptions import Exclusion
 from retention.db.models.incoming import Incoming
 from retention.db.models.work.actions import AgreedCall
-from retention.db.session import make_engine, reading, writing
+from retention.db.session import reading, writing
 from retention.events import api_keys
 from tests.conftest import PostgresDatabases
+from tests.factories.databases import moved
 from tests.factories.pages import Customer, PagesWorld, form_of, rows
 from tests.pages.test_systems import tell
 
@@ -32,29 +30,9 @@ def world(postgres: PostgresDatabases) -> Iterator[PagesWorld]:
     """The small world, moved to PostgreSQL."""
     made = PagesWorld()
     made.live()
-    url = postgres.migrated("retention_pages")
-    engine = make_engine(url)
-    move(made.shop.engine, engine)
-    made.shop.engine.dispose()
-    settings = made.shop.settings.model_copy(update={"database_url": url})
-    made.shop = replace(made.shop, settings=settings, engine=engine)
+    made.shop = moved(made.shop, postgres.migrated("retention_pages"))
     yield made
     made.teardown()
-
-
-def move(source: Engine, target: Engine) -> None:
-    """Copy every row; numbers that the database counts go on behind the last one."""
-    with reading(source) as session, target.begin() as connection:
-        for table in Base.metadata.sorted_tables:
-            connection.execute(table.delete())
-        for table in Base.metadata.sorted_tables:
-            found = [dict(row) for row in session.execute(select(table)).mappings()]
-            if found:
-                connection.execute(insert(table), found)
-            if "id" in table.columns and table.columns["id"].type.python_type is int:
-                last = f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "
-                last += f"coalesce((SELECT max(id) FROM {table.name}), 1))"
-                connection.execute(text(last))
 
 
 def together(customer: Customer, *posts: tuple[str, dict[str, str]]) -> list[Any]:
