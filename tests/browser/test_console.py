@@ -1,6 +1,7 @@
 """A day in the console, in a real browser: by keyboard, by mouse, without scripts, on a phone."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -9,6 +10,7 @@ from starlette.applications import Starlette
 
 from retention.db.models.work.actions import Action, Approval
 from retention.db.models.work.cases import Case
+from retention.db.queries import actions as queries
 from retention.db.session import reading
 from retention.domain.actions import ActionState
 from tests.browser.conftest import SignIn
@@ -134,6 +136,57 @@ def test_a_key_that_is_held_down_decides_once(world: ConsoleWorld, open_as: Sign
     page.goto("/queue")
     assert [url.split("?")[0].rsplit("/", 2)[1] for url in sent] == [first]
     assert decided(world) == before + 1
+
+
+@pytest.mark.gate
+def test_every_other_key_does_what_the_list_of_keys_says(
+    world: ConsoleWorld, open_as: SignIn
+) -> None:
+    page = open_as("marta", keys=True)
+    first = first_mild(page)
+    page.keyboard.press("j")
+    settle(page, first)
+    second = opened(page)
+    page.keyboard.press("k")
+    settle(page, second)
+    assert opened(page) == first
+    box = page.locator(".list .current input")
+    page.keyboard.press("x")
+    expect(box).to_be_checked()
+    page.keyboard.press("x")
+    expect(box).not_to_be_checked()
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("a")
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    assert state_of(world, first) is ActionState.PENDING_APPROVAL, "the list was open"
+    page.keyboard.press("m")
+    expect(page.locator("#comment-text")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.locator(".item h1").focus()
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.locator(".item h1").focus()
+    page.keyboard.press("e")
+    page.wait_for_url("**/edit?*")
+    page.go_back()
+    page.keyboard.press("s")
+    expect(page.locator(".deed[open][data-key=s]")).to_be_visible()
+    until = world.today + timedelta(days=2)
+    page.locator(".deed[open] input[name=until]").fill(until.isoformat())
+    page.locator(".deed[open] button[type=submit]").press("Enter")
+    settle(page, first)
+    with reading(world.shop.engine) as session:
+        assert queries.get(session, first).snoozed_until == until
+    page.goto(f"/queue/{second}?view=all")
+    page.keyboard.press("a")
+    settle(page, second)
+    assert state_of(world, second) is ActionState.APPROVED
+    page.goto(f"/queue/{second}?view=approved")
+    page.keyboard.press("u")
+    expect(page.locator("button[data-key=a]")).to_be_visible()
+    assert state_of(world, second) is ActionState.PENDING_APPROVAL
 
 
 @pytest.mark.gate
