@@ -206,8 +206,9 @@ def too_old(newest: str, allowed: int, as_of: date, calendar: Calendar) -> str |
     age = calendar.workdays_between(date.fromisoformat(newest), as_of)
     if age <= allowed:
         return None
+    days = "workday" if age == 1 else "workdays"
     return (
-        f"its newest row is of {newest}, {age} workdays before {as_of}; "
+        f"its newest row is of {newest}, {age} {days} before {as_of}; "
         f"at most {allowed} are allowed"
     )
 
