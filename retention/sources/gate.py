@@ -206,11 +206,8 @@ def too_old(newest: str, allowed: int, as_of: date, calendar: Calendar) -> str |
     age = calendar.workdays_between(date.fromisoformat(newest), as_of)
     if age <= allowed:
         return None
-    days = "workday" if age == 1 else "workdays"
-    return (
-        f"its newest row is of {newest}, {age} {days} before {as_of}; "
-        f"at most {allowed} are allowed"
-    )
+    back = f"{age} workday" if age == 1 else f"{age} workdays"
+    return f"its newest row is of {newest}, {back} before {as_of}; at most {allowed} are allowed"
 
 
 def _past(name: str, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
