@@ -56,9 +56,17 @@ def make_console(*, stderr: bool = False) -> "Console":
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    right: Sequence[int] = (),
+    most: int | None = None,
 ) -> None:
-    """Print a table; `right` lists the columns that hold numbers."""
+    """Print a table; `right` lists the columns that hold numbers.
+
+    A list that ends at its limit, `most`, says so: there may be more.
+    """
     from rich import box
     from rich.table import Table
 
@@ -69,6 +77,8 @@ def print_table(
     for row in rows:
         table.add_row(*(_plain("-" if cell is None else str(cell)) for cell in row))
     make_console().print(table)
+    if most is not None and table.row_count == most:
+        make_console().print(f"Only the first {most:,} are shown; --limit shows more.")
 
 
 def _plain(text: str) -> str:

@@ -30,6 +30,7 @@ def list_(limit: Limit = 50, *, as_json: AsJson = False) -> None:
         "Written to no more" if rows else "Every address is written to.",
         ("since", "address", "customer", "why"),
         [(r["dead_since"][:16], r["address"], r["customer_id"], r["reason"]) for r in rows],
+        most=limit,
     )
 
 

@@ -93,7 +93,8 @@ def show(
         return
     rows = [(e["number"], f"{e['at']:%Y-%m-%d %H:%M}", e["kind"], e["subject"], e["by"])
             for e in found]  # fmt: skip
-    print_table("Events", ("number", "at", "what", "subject", "by"), rows, right=(0,))
+    heads = ("number", "at", "what", "subject", "by")
+    print_table("Events", heads, rows, right=(0,), most=limit)
 
 
 @app.command("export")

@@ -78,4 +78,5 @@ def list_(
         ("on", "kind", "customer", "reason", "task"),
         [(r["received_at"][:16], r["kind"], r["customer_id"], r["reason"],
           r["action_id"] and r["action_id"][:8]) for r in rows],
+        most=limit,
     )  # fmt: skip

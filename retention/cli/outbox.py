@@ -59,6 +59,7 @@ def list_(
         [(r["id"][:_SHORT], r["customer_id"], r["template"], r["state"], "; ".join(r["reasons"]),
           r["not_before"][:16], r["attempts"], r["last_reply"]) for r in rows],
         right=(6,),
+        most=limit,
     )  # fmt: skip
 
 

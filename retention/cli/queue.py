@@ -68,6 +68,7 @@ def list_(
             )
             for row in rows
         ],
+        most=limit,
     )
 
 

@@ -49,11 +49,14 @@ class Directory:
         found = self.table.select(self.table.column_names[:-2]).take(wanted).to_pylist()
         return {row["customer_id"]: row for row in found}
 
-    def search(self, said: str, limit: int, managers: Collection[str] | None = None) -> list[str]:
+    def search(
+        self, said: str, limit: int | None, managers: Collection[str] | None = None
+    ) -> list[str]:
         """Return ids of customers in whom every word is found: id, name, address, phone, contract.
 
-        Accents and capitals do not matter; a word of a telephone number is its digits. With
-        `managers` only their customers are looked at: nothing tells whether there are others.
+        At most `limit`, None for all. Accents and capitals do not matter; a word of a telephone
+        number is its digits. With `managers` only their customers are looked at: nothing tells
+        whether there are others.
         """
         words = [_folded(word) for word in said.split()][:8]
         if not words:

@@ -36,6 +36,12 @@ def base(world: PagesWorld) -> Iterator[str]:
         yield found
 
 
+def press(page: Page) -> None:
+    """Press the button, and wait for the page that it leads to."""
+    with page.expect_navigation():
+        page.click("button")
+
+
 def every_page(page: Page, world: PagesWorld, language: str) -> Iterator[str]:
     """Go from page to page, into each choice, and say where one stands."""
     for template, purpose, asked in EVERY:
@@ -47,10 +53,10 @@ def every_page(page: Page, world: PagesWorld, language: str) -> Iterator[str]:
         for said in names if purpose in ("offer", "notice", "debt") else []:
             page.goto(f"{path}?language={language}")
             page.check(f"input[value={said}]")
-            page.click("button")
+            press(page)
             yield f"{path} {said}"
             if said != "call":
-                page.click("button")  # as it stands: what is wrong is said
+                press(page)  # as it stands: what is wrong is said
                 yield f"{path} {said}, empty"
     page.goto(f"/c/offer/{'a' * 52}")
     yield "a link that is none"

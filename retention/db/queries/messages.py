@@ -1,6 +1,8 @@
 """What we ask about messages in the outbox."""
 
-from sqlalchemy import select
+from collections.abc import Collection
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from retention.db.models.work.actions import Action
@@ -29,16 +31,19 @@ def get(session: Session, message_id: str, *, lock: bool = False) -> tuple[Messa
 
 
 def list_messages(
-    session: Session, state: MessageState | None, limit: int
+    session: Session,
+    state: MessageState | None,
+    limit: int,
+    owners: Collection[str] | None = None,
 ) -> list[tuple[Message, Action]]:
-    """Return messages in a state, or all that are not settled.
+    """Return messages in a state, or all that are not settled; those of some owners, or of all.
 
     What is to leave comes first that leaves first; of what is settled the newest.
     """
     states = [state] if state else sorted(OPEN_STATES)
     newest = state is not None and state not in OPEN_STATES
     order = (Message.not_before.desc(), Message.id) if newest else (Message.not_before, Message.id)
-    rows = session.execute(
+    query = (
         select(Message, Action)
         .join(Action, Action.id == Message.action_id)
         .where(Message.state.in_(states))
@@ -46,7 +51,18 @@ def list_messages(
         .order_by(*order)
         .limit(limit)
     )
-    return [(message, action) for message, action in rows]
+    if owners is not None:
+        query = query.where(Action.owner.in_(sorted(owners)))
+    return [(message, action) for message, action in session.execute(query)]
+
+
+def count_by_state(session: Session, owners: Collection[str] | None) -> dict[str, int]:
+    """Return how many messages of some owners, or of all, are in each state."""
+    query = select(Message.state, func.count()).group_by(Message.state)
+    if owners is not None:
+        query = query.join(Action, Action.id == Message.action_id)
+        query = query.where(Action.owner.in_(sorted(owners)))
+    return {str(state): count for state, count in session.execute(query)}
 
 
 def _action_of(session: Session, message: Message) -> Action:

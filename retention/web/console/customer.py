@@ -49,10 +49,10 @@ _SHOWN, _NIGHTS, _ROWS = 60, 26, 8
 def show_customers(visit: Visit) -> Response:
     """Find customers by name, address, telephone, contract or id."""
     said = visit.asked("q").strip()[:200]
-    ids = visit.people.search(said, _SHOWN, _managers(visit)) if said else []
-    rows = visit.people.rows(ids)
-    seen = [rows[i] for i in ids if _may_see(visit, rows[i])]
-    return visit.page("customers.html", said=said, rows=seen)
+    ids = visit.people.search(said, None, _managers(visit)) if said else []
+    rows = visit.people.rows(ids[:_SHOWN])
+    seen = [rows[i] for i in ids[:_SHOWN] if _may_see(visit, rows[i])]
+    return visit.page("customers.html", said=said, rows=seen, found=len(ids), most=_SHOWN)
 
 
 def _managers(visit: Visit) -> frozenset[str] | None:

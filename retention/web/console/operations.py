@@ -7,12 +7,11 @@ from typing import Any
 from sqlalchemy import func, select
 from starlette.responses import HTMLResponse, Response
 
-from retention.actions import approval
+from retention.actions import approval, queue_views
 from retention.actions.leaving_times import openings
 from retention.audit import verify
 from retention.audit.replay_decisions import replay_receipts
 from retention.db.models.work.cases import Case, PlaybookVersion
-from retention.db.models.work.messages import Message
 from retention.db.queries import audit as audit_queries
 from retention.db.queries import messages as message_queries
 from retention.delivery import circuit_breaker, settle_by_hand
@@ -42,17 +41,17 @@ def show_outbox(visit: Visit) -> Response:
     """Show what waits and for what, and what is unknown and has to be settled."""
     state = visit.asked("state")
     wanted = MessageState(state) if state in set(MessageState) else None
-    found = message_queries.list_messages(visit.session, wanted, _MANY)
-    seen = [(m, a) for m, a in found if _sees(visit, a.owner)]
+    sees = queue_views.scope_of(visit.session, visit.actor).sees
+    seen = message_queries.list_messages(visit.session, wanted, _MANY, sees)
     waiting = [m for m, _ in seen if m.state in CLAIMABLE_STATES]
-    counts = visit.session.execute(select(Message.state, func.count()).group_by(Message.state))
     return visit.page(
         "outbox.html",
         rows=seen,
         reasons=reasons_of(visit.session, waiting, visit.now, rules_of(visit),
                            visit.shop.policies.sending) if waiting else {},
         people=visit.people.rows({a.customer_id for _, a in seen}),
-        counts={str(name): n for name, n in counts},
+        counts=message_queries.count_by_state(visit.session, sees),
+        most=_MANY,
         state=state,
         states=list(MessageState),
         mail_stopped=circuit_breaker.why_stopped(visit.session),
@@ -71,10 +70,6 @@ def rules_of(visit: Visit) -> Rules:
         fresh_days=sending.newest_night,
         at_once=sending.dead_at_once,
     )
-
-
-def _sees(visit: Visit, owner: str) -> bool:
-    return visit.person.may(Permission.SEE, owner)
 
 
 def move_message(visit: Visit) -> Response:
@@ -228,7 +223,7 @@ def show_audit(visit: Visit) -> Response:
     customer = visit.asked("customer").strip() or None
     verdict = verify.verify(visit.session, []) if visit.asked("verify") else None
     return visit.page("audit.html", events=audit_queries.newest(visit.session, customer, _MANY),
-                      customer=customer or "", verdict=verdict,
+                      most=_MANY, customer=customer or "", verdict=verdict,
                       last_export=verify.last_export(visit.session))  # fmt: skip
 
 

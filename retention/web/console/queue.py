@@ -90,6 +90,7 @@ def around(visit: Visit, open_id: str | None) -> dict[str, Any]:
     asked = Asked.of(visit)
     scope = queue_views.scope_of(visit.session, visit.actor)
     found: tuple[str, ...] | None = None
+    hits: Sequence[str] = ()
     if asked.said:
         hits = visit.people.search(asked.said, _MOST_FOUND, scope.sees)
         found = tuple(dict.fromkeys([*hits, asked.said]))
@@ -111,6 +112,7 @@ def around(visit: Visit, open_id: str | None) -> dict[str, Any]:
         "total": page.total,
         "first": page.first,
         "per_page": PER_PAGE,
+        "left_out": _MOST_FOUND if len(hits) == _MOST_FOUND else None,
         "position": None if at is None else page.first + at + 1,
         "next_id": after,
         "previous_id": _neighbour(ids, at, -1),

@@ -31,6 +31,7 @@ def show_systems(visit: Visit) -> Response:
             }
             for offer, action in waiting[:_SHOWN]
         ],
+        most=_SHOWN,
         done=visit.asked("done"),
     )
 
