@@ -50,7 +50,7 @@ class Directory:
         return {row["customer_id"]: row for row in found}
 
     def search(
-        self, said: str, limit: int | None, managers: Collection[str] | None = None
+        self, said: str, limit: int | None, managers: Collection[str | None] | None = None
     ) -> list[str]:
         """Return ids of customers in whom every word is found: id, name, address, phone, contract.
 
@@ -63,12 +63,17 @@ class Directory:
             return []
         hits = None
         if managers is not None:
-            hits = pc.is_in(self.table["account_manager"], pa.array(sorted(managers), pa.string()))
+            hits = pc.is_in(self.table["account_manager"], pa.array(list(managers), pa.string()))
         for word in words:
             found = pc.match_substring(self.table["words"], word)
             hits = found if hits is None else pc.and_(hits, found)
         places = pc.indices_nonzero(hits).slice(0, limit)
         return list(self.table["customer_id"].take(places).to_pylist())
+
+    @cached_property
+    def managers(self) -> list[str | None]:
+        """The account managers that the data names; None for whoever has none."""
+        return list(self.table["account_manager"].unique().to_pylist())
 
     @cached_property
     def by_profit(self) -> list[str]:

@@ -1,6 +1,6 @@
 """One request of somebody who is signed in: who, in which words, and what the page is made with."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -67,6 +67,17 @@ class Visit:
     def people(self) -> Directory:
         """The customers of the newest night."""
         return directory(self.shop.folders.snapshots)
+
+    def find(self, said: str, limit: int | None, sees: Collection[str] | None) -> list[str]:
+        """Return ids of customers in whom the words are found, of account managers in `sees`.
+
+        Whoever has none of the team's is the default one's, here as everywhere.
+        """
+        if sees is None:
+            return self.people.search(said, limit)
+        of = self.shop.policies.team.account_manager_of
+        named = {manager for manager in self.people.managers if of(manager).person_id in sees}
+        return self.people.search(said, limit, named)
 
     def owner_of(self, customer_id: str) -> str:
         """Return the id of a customer's account manager, by the newest night."""

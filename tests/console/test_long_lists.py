@@ -1,5 +1,7 @@
 """Lists that end at a limit say so, and one's own are never lost behind other people's."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 from starlette.applications import Starlette
@@ -7,6 +9,7 @@ from starlette.applications import Starlette
 from retention.db.models.work.actions import Action
 from retention.db.models.work.messages import Message
 from retention.db.session import writing
+from retention.snapshots import store as snapshots
 from retention.web.console import customer, operations, queue
 from tests.factories.commands import retention
 from tests.factories.consoles import ConsoleWorld, signed_in
@@ -41,6 +44,25 @@ def test_a_search_counts_all_whom_it_finds_and_says_how_many_are_shown(
     assert "20 customers found" in page
     assert ONLY.format(n=3) in page
     assert page.count('<th scope="row">') == 3
+
+
+def test_whoever_has_no_account_manager_of_the_team_is_found_by_the_default_one(
+    world: ConsoleWorld, app: Starlette
+) -> None:
+    path = snapshots.files(world.shop.folders.snapshots, world.today, snapshots.PEOPLE)[0]
+    table = pq.read_table(path)
+    named = ["gone" if i == 0 else None if i == 1 else "james" for i in range(table.num_rows)]
+    at = table.schema.get_field_index("account_manager")
+    table = table.set_column(at, "account_manager", pa.array(named, pa.string()))
+    path.unlink()  # a second name of a file that other worlds have, too
+    pq.write_table(table, path)
+    default = world.shop.policies.team.default_account_manager
+    assert default == "marta"
+    page = signed_in(app, default).get("/customers?q=customers.example").text
+    assert "2 customers found" in page
+    assert (
+        "18 customers found" in signed_in(app, "james").get("/customers?q=customers.example").text
+    )
 
 
 def test_a_search_in_the_queue_says_when_it_does_not_look_at_everybody(

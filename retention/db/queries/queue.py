@@ -214,20 +214,15 @@ def list_ids(
 
 
 def _replies(session: Session, state: ActionState) -> list[Condition]:
-    """Return a condition for those that answer a customer; none where there are none."""
-    found = _of(session, and_(Action.state == state, Action.purpose == Purpose.REPLY))
-    return [] if found is None else [found]
-
-
-def _of(session: Session, few: Condition) -> Condition | None:
-    """Return a condition that holds for a few, by their ids, None where there are none.
+    """Return a condition for those that answer a customer; none where there are none.
 
     Named one by one they are looked up; SQLite would rather look through all of an owner's.
     """
+    few = and_(Action.state == state, Action.purpose == Purpose.REPLY)
     ids = session.scalars(select(Action.id).where(few).limit(_FEW + 1)).all()
     if not ids:
-        return None
-    return Action.id.in_(ids) if len(ids) <= _FEW else few
+        return []
+    return [Action.id.in_(ids) if len(ids) <= _FEW else few]
 
 
 def of_customers(

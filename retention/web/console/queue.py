@@ -92,7 +92,7 @@ def around(visit: Visit, open_id: str | None) -> dict[str, Any]:
     found: tuple[str, ...] | None = None
     hits: Sequence[str] = ()
     if asked.said:
-        hits = visit.people.search(asked.said, _MOST_FOUND, scope.sees)
+        hits = visit.find(asked.said, _MOST_FOUND, scope.sees)
         found = tuple(dict.fromkeys([*hits, asked.said]))
     counts = COUNTS.of(visit.session, visit.shop.engine, scope, visit.people, visit.now)
     filters = Filters(asked.stage, asked.owner or None, asked.kind, found)
