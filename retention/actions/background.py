@@ -16,9 +16,9 @@ def background_of(session: Session, action: Action) -> list[str]:
     lines = []
     if action.form == STUCK and action.case.waiting_for:
         lines.append(f"This case goes no further: it waits for '{action.case.waiting_for}'.")
-    cleared = cases.cleared_on(session, action.customer_id)
-    if cleared and action.form == "reassessment":
-        lines.append(_again(cleared))
+    if action.form == "reassessment":
+        cleared = cases.cleared_on(session, action.customer_id)
+        lines += [_again(cleared)] if cleared else []
     return lines
 
 

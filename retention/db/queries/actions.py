@@ -41,6 +41,12 @@ def get(session: Session, action_id: str, *, lock: bool = False) -> Action:
     return only(session, query, action_id, ids, what="action", listed="retention queue list")
 
 
+def of_case(session: Session, case_id: str) -> Sequence[Action]:
+    """Return the actions of a case with their offers, oldest first."""
+    query = select(Action).where(Action.case_id == case_id).options(joinedload(Action.offer))
+    return session.scalars(query.order_by(Action.proposed_on, Action.id)).all()
+
+
 def case_of(session: Session, action: Action) -> Case:
     """Return the case of an action with everything that giving it up needs."""
     return session.scalars(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select, true
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from retention.db.models.work.actions import Action, Approval, Rendering
 from retention.db.models.work.messages import Message
@@ -199,12 +199,13 @@ def list_ids(
     asked = select(Action.due_on, Action.id, Action.purpose).where(_narrowed(condition, filters))
     queries = [asked]  # of customers that were searched for: few, by the index of customers
     if filters.customers is None:
+        replies = _replies(session)
         queries = [
             asked.where(Action.state == state, purpose)
             .order_by(Action.due_on, Action.id)
             .limit(offset + limit)
             for state in _STATES
-            for purpose in (*_replies(session, state), Action.purpose != Purpose.REPLY)
+            for purpose in (*replies[state], Action.purpose != Purpose.REPLY)
         ]
     found: list[tuple[bool, date, str]] = []
     for query in queries:
@@ -213,16 +214,18 @@ def list_ids(
     return [action_id for _, _, action_id in sorted(found)[offset : offset + limit]]
 
 
-def _replies(session: Session, state: ActionState) -> list[Condition]:
-    """Return a condition for those that answer a customer; none where there are none.
+def _replies(session: Session) -> dict[ActionState, list[Condition]]:
+    """Return, for each state, a condition for those that answer a customer; none without any.
 
     Named one by one they are looked up; SQLite would rather look through all of an owner's.
     """
-    few = and_(Action.state == state, Action.purpose == Purpose.REPLY)
-    ids = session.scalars(select(Action.id).where(few).limit(_FEW + 1)).all()
-    if not ids:
-        return []
-    return [Action.id.in_(ids) if len(ids) <= _FEW else few]
+    answers = Action.purpose == Purpose.REPLY
+    wanted = select(Action.state, Action.id).where(Action.state.in_(_STATES), answers)
+    rows = session.execute(wanted.limit(_FEW + 1)).all()
+    if len(rows) > _FEW:
+        return {state: [answers] for state in _STATES}
+    ids = {state: [row.id for row in rows if row.state is state] for state in _STATES}
+    return {state: [Action.id.in_(some)] if some else [] for state, some in ids.items()}
 
 
 def of_customers(
@@ -250,9 +253,7 @@ def how_many(session: Session, condition: Condition, filters: Filters) -> int:
 def of_ids(session: Session, ids: Sequence[str]) -> list[Action]:
     """Return actions as a list needs them, in the order of their ids."""
     found = session.scalars(
-        select(Action)
-        .where(Action.id.in_(ids))
-        .options(joinedload(Action.case), joinedload(Action.offer), selectinload(Action.approvals))
+        select(Action).where(Action.id.in_(ids)).options(selectinload(Action.approvals))
     )
     by_id = {action.id: action for action in found}
     return [by_id[action_id] for action_id in ids if action_id in by_id]

@@ -19,7 +19,6 @@ from retention.answers.survey_answers import CAUSES
 from retention.db.models.work.actions import Action
 from retention.db.models.work.cases import Case
 from retention.db.queries import actions as action_queries
-from retention.db.queries import cases as case_queries
 from retention.domain.actions import SENT_KINDS, ActionKind, ActionState
 from retention.domain.approving import ReasonCode
 from retention.domain.errors import RetentionError, TemplateError
@@ -79,7 +78,7 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
     valid = approval.validity(actor)
     people = _people(visit, action)
     shown = details(action, people, valid, visit.now, shop.settings.timezone)
-    case = case_queries.load(visit.session, [action.case_id])[0]
+    case, history = action.case, action_queries.of_case(visit.session, action.case_id)
     survey = _survey(visit, action)
     inputs = dict.fromkeys(_SHOWN_INPUTS) | ((shown["receipt"] or {}).get("inputs") or {})
     parts = waterfall(inputs)
@@ -89,7 +88,7 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         "case": case,
         "adverse": action.stage in ADVERSE_STAGES,
         "person": people[action.customer_id],
-        "ladder": ladder_of(case),
+        "ladder": ladder_of(case, history),
         "playbook_word": word_of(visit.words, case.playbook),
         "choices": FORMS[action.form].choices if action.form in FORMS else {},
         "has_mine": action.step is not None
@@ -113,7 +112,7 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         "slots": slots_of(action),
         "milder": _milder(action),
         "outcomes": _outcomes(visit, action),
-        "earlier_offers": [a for a in case.actions if a.offer is not None and a.id != action.id],
+        "earlier_offers": [a for a in history if a.offer is not None and a.id != action.id],
         "script": _script(visit, action),
         "free": _free(visit, action),
         "at_work": claims.other(visit.session, action.id, actor.person.person_id, visit.now),
@@ -140,8 +139,11 @@ def _shown_as(visit: Visit, action: Action) -> str:
     return wanted if wanted in (*SHOWN, "pdf", "mine") else "phone"
 
 
-def ladder_of(case: Case) -> list[dict[str, Any]]:
-    """Return each stage of a case's playbook: done, now or to come, and what came of it."""
+def ladder_of(case: Case, history: Sequence[Action]) -> list[dict[str, Any]]:
+    """Return each stage of a case's playbook: done, now or to come, and what came of it.
+
+    `history` are the actions of the case, oldest first.
+    """
     ladder = LADDERS[case.playbook]
     now = ladder.index(case.stage)
     entered: dict[str, date] = {}
@@ -150,7 +152,7 @@ def ladder_of(case: Case) -> list[dict[str, Any]]:
             entered[event.to_stage] = event.happened_on
     found = []
     for at, stage in enumerate(ladder):
-        actions = [a for a in case.actions if a.stage is stage]
+        actions = [a for a in history if a.stage is stage]
         offer = next((a.offer for a in reversed(actions) if a.offer is not None), None)
         outcome = next((a.outcome for a in reversed(actions) if a.outcome), None)
         found.append(
