@@ -7,7 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-_AS_IT_IS = frozenset({str, int, float, bool})
+_AS_IT_IS = frozenset({str, int, float, bool, type(None)})
+_AS_TEXT = frozenset({Decimal, bytes, date, datetime})
 
 
 def sha256(text_: str) -> str:
@@ -22,16 +23,19 @@ def canonical(document: dict[str, Any]) -> str:
 
 def plain(value: Any) -> Any:
     """Return a value as JSON keeps it; a dataclass as its fields, a set in order, bytes as hash."""
-    if value is None or type(value) in _AS_IT_IS:
+    kind = type(value)
+    if kind in _AS_IT_IS:
         return value
+    if kind in _AS_TEXT:
+        return _as_text(value)
     if is_dataclass(value):
         value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [item if type(item) in _AS_IT_IS else plain(item) for item in value]
     if isinstance(value, frozenset | set):
         return sorted(plain(item) for item in value)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
     return _as_text(value)
 
 

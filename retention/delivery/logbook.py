@@ -24,6 +24,7 @@ from retention.delivery.attempts import Claimed, Ending
 _TRIES = 10
 _PAUSE_SECONDS = 0.05
 _MOMENT_SECONDS = 0.003
+_LONGEST_SECONDS = 0.05
 _MOST = 400
 
 
@@ -68,12 +69,13 @@ class Logbook:
             self._write([entry for entry in entries if entry is not None])
 
     def _gather(self) -> list[_Entry | None]:
-        """Wait for the first entry, then a moment for the others, unless all lines are here."""
+        """Wait for the first entry, then for the others while they come, unless all are here."""
         entries = [self._entries.get()]
-        until = time.monotonic() + _MOMENT_SECONDS
+        until = time.monotonic() + _LONGEST_SECONDS
         while len(entries) < _MOST and _waiting(entries) < self._lines and None not in entries:
+            moment = min(_MOMENT_SECONDS, max(0, until - time.monotonic()))
             try:
-                entries.append(self._entries.get(timeout=max(0, until - time.monotonic())))
+                entries.append(self._entries.get(timeout=moment))
             except queue.Empty:
                 break
         return entries

@@ -99,9 +99,10 @@ class Connection:
         smtp = self._client.smtp
         try:
             enter(AttemptStage.MAIL)
-            self._expect(stage, smtp.mail(sender), (_OK,))
+            # Not smtp.mail and smtp.rcpt: these take each address apart as if it had a name.
+            self._expect(stage, smtp.docmd("MAIL", f"FROM:<{sender}>"), (_OK,))
             enter(AttemptStage.RCPT)
-            self._expect(stage, smtp.rcpt(recipient), _ACCEPTED)
+            self._expect(stage, smtp.docmd("RCPT", f"TO:<{recipient}>"), _ACCEPTED)
             enter(AttemptStage.DATA)
             self._expect(stage, smtp.docmd("DATA"), (_GO_AHEAD,))
             enter(AttemptStage.DOT)
@@ -206,4 +207,6 @@ def _said(error: OSError) -> str:
 
 def _clean(text: bytes) -> str:
     readable = text.decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else " " for c in readable)[:_REPLY_LENGTH]
+    if not readable.isprintable():
+        readable = "".join(c if c.isprintable() else " " for c in readable)
+    return readable[:_REPLY_LENGTH]
