@@ -258,8 +258,8 @@ def test_what_waits_for_somebody_who_is_away_waits_until_they_are_back(
     offer = one_proposal(posted, Stage.RENEGOTIATE)
     approve(posted, offer, "james" if owner(posted, offer) == "james" else "marta")
     with writing(posted.engine) as session:
-        customer = session.get_one(Action, message.action_id).customer_id
-        session.get_one(Action, offer).customer_id = customer
+        customer = session.get_one(Action, offer).customer_id
+        session.get_one(Action, message.action_id).customer_id = customer
     letter = written(
         "I am out of the office until 5 June 2026.",
         to=tagged("x@example.com", token_of(posted, message)), Auto_Submitted="auto-replied",
@@ -270,6 +270,12 @@ def test_what_waits_for_somebody_who_is_away_waits_until_they_are_back(
     assert waits.not_before.date() == date(2026, 6, 5)
     with reading(posted.engine) as session:
         assert session.scalars(select(Action).where(Action.form == REPLY)).all() == []
+    back = AFTERNOON + timedelta(days=6)
+    with writing(posted.engine) as session:
+        session.get_one(Rendering, offer).timezone = "Europe/Madrid"
+    deliver(now=back)
+    left = message_of(posted, offer)
+    assert left.state is MessageState.SENT, f"an absence ages no approval: {left.last_text}"
 
 
 @pytest.mark.parametrize(("method", "status"), [("REPLY", "DECLINED"), ("COUNTER", "TENTATIVE")])

@@ -20,8 +20,9 @@ from retention.delivery.last_check import Rules
 from retention.delivery.waiting_reasons import reasons_of
 from retention.domain.actions import ActionState
 from retention.domain.errors import NotAllowedError
-from retention.domain.messages import MessageState
+from retention.domain.messages import MessageClass, MessageState
 from retention.domain.offers import OfferState
+from retention.domain.sending import Frequency
 from retention.domain.stages import Stage
 from retention.people.actor import Actor
 from retention.play.workforce import Workforce
@@ -96,6 +97,41 @@ def test_what_was_kept_back_for_six_days_leaves_with_its_approval_of_three(
     hold(queued, action_id, AFTERNOON - timedelta(hours=6))
     assert deliver() == {}
     release(queued, action_id, AFTERNOON + SIX_DAYS)
+    assert deliver(now=AFTERNOON + SIX_DAYS) == {"sent": 1}
+    assert server.accepted
+
+
+def with_rules(shop: Application, patch: pytest.MonkeyPatch, **changes: object) -> None:
+    sending = replace(shop.policies.sending, **changes)  # type: ignore[arg-type]
+    use_application(patch, replace(shop, policies=replace(shop.policies, sending=sending)))
+
+
+def test_an_offer_that_the_quota_kept_back_for_six_days_leaves(
+    queued: Application, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action_id = approved_offer(queued)
+    with_rules(queued, monkeypatch, daily_quota=0)
+    for days in range(4):
+        assert deliver(now=AFTERNOON + timedelta(days=days)) == {}
+        assert message_of(queued, action_id).waiting_for == "daily_quota"
+    use_application(monkeypatch, queued)
+    assert deliver(now=AFTERNOON + SIX_DAYS) == {"sent": 1}
+    assert server.accepted
+
+
+def test_an_offer_that_a_cap_kept_back_for_six_days_leaves(
+    queued: Application, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action_id = approved_offer(queued)
+    with_rules(queued, monkeypatch, frequency={MessageClass.SERVICE: Frequency(1, 7)})
+    with writing(queued.engine) as session:
+        customer = session.get_one(Action, action_id).customer_id
+        other = session.scalars(select(Message).where(Message.action_id != action_id)).first()
+        assert other is not None
+        session.get_one(Action, other.action_id).customer_id = customer
+        other.state, other.sent_at = MessageState.SENT, AFTERNOON - timedelta(days=1)
+    assert deliver() == {}
+    assert message_of(queued, action_id).waiting_for == "frequency_cap"
     assert deliver(now=AFTERNOON + SIX_DAYS) == {"sent": 1}
     assert server.accepted
 
