@@ -54,6 +54,7 @@ def show_outbox(visit: Visit) -> Response:
         most=_MANY,
         state=state,
         states=list(MessageState),
+        may_settle=visit.person.may(Permission.SETTLE),
         mail_stopped=circuit_breaker.why_stopped(visit.session),
     )  # fmt: skip
 
