@@ -1,5 +1,6 @@
 """People decide in the console, without scripts: the rules are those of everywhere."""
 
+import html
 import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -312,6 +313,36 @@ def test_a_bag_says_what_is_left_out_and_never_holds_what_is_adverse(
     assert action_of(world, proposal).state is ActionState.PENDING_APPROVAL
     assert marta.post("/bulk/approve", data={"csrf": csrf, "pick": [proposal]}).status_code == 303
     assert action_of(world, proposal).state is ActionState.APPROVED
+
+
+def test_a_bag_counts_by_kind_and_language_and_each_customer_once(
+    world: ConsoleWorld, app: Starlette
+) -> None:
+    marta = signed_in(app, "marta")
+    page = marta.get("/queue?view=all&stage=renegotiate").text
+    picks = re.findall(r'name="pick" value="([^"]+)"', page)
+    kept = [i for i in picks if action_of(world, i).template == PROPOSAL]
+    assert len(kept) > 1
+    with writing(world.shop.engine) as session:  # one of them has two messages
+        first, second = (session.get_one(Action, i) for i in kept[:2])
+        second.customer_id = first.customer_id
+    losses = {p.customer_id: p.profit for p in world.people}
+    whose = {action_of(world, i).customer_id for i in kept}
+    review = world.waiting("reassessment")
+    asked = {"csrf": token_of(marta), "pick": [*kept, kept[0], review]}
+    sheet = text_of(marta.post("/bulk", data=asked).text)
+    assert f"{len(kept)} messages in the bag" in sheet
+    assert re.search(rf"\bproposal es {len(kept)} ", sheet), sheet
+    together = sum(losses[who] for who in whose)
+    assert f"Together these customers bring \u2212€{-together:,} a year." in sheet, sheet
+    assert "does not wait for an approval" in sheet, "a review is left out, and is said to be"
+    samples = sheet.partition("open them first")[2].partition("Left out")[0]
+    assert samples.count(" proposal · ") == min(3, len(kept))
+
+
+def text_of(page: str) -> str:
+    """Return what a page says, without its marks."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
 def test_a_draft_outlives_the_page_and_ends_with_the_decision(

@@ -32,6 +32,7 @@ def show_bulk(visit: Visit) -> Response:
     if not chosen:
         refuse("the bag", "is empty", "Choose some items of the list first.")
     people = visit.people.rows({action.customer_id for action in [*kept, *(a for a, _ in out)]})
+    profits = _profits(people, kept)
     return visit.page(
         "bulk.html",
         asked=Asked.of(visit),
@@ -39,7 +40,8 @@ def show_bulk(visit: Visit) -> Response:
         out=[(action, WHY_NOT[why]) for action, why in out],
         people=people,
         counts=Counter((a.template, a.rendering.language) for a in kept if a.rendering),
-        total=sum((_profit(people, a) for a in kept), Decimal(0)),
+        total=sum(profits, Decimal(0)),
+        unknown=len({action.customer_id for action in kept}) - len(profits),
         samples=_samples(kept),
         limit=visit.shop.policies.approvals.bulk,
     )
@@ -89,6 +91,7 @@ def _samples(kept: list[Action]) -> list[Action]:
     return [*firsts.values(), *rest][:_SAMPLES]
 
 
-def _profit(people: dict[str, dict[str, Any]], action: Action) -> Decimal:
-    value = people.get(action.customer_id, {}).get("net_profit_12m")
-    return Decimal(0) if value is None else Decimal(value)
+def _profits(people: dict[str, dict[str, Any]], actions: list[Action]) -> list[Decimal]:
+    """Return the year's profit of each customer of whom it is known, once."""
+    found = [people.get(who, {}).get("net_profit_12m") for who in {a.customer_id for a in actions}]
+    return [Decimal(value) for value in found if value is not None]
