@@ -15,6 +15,7 @@ from retention.delivery.mail_server import MailServer, check_server
 from retention.delivery.yagmail_client import make_client
 from retention.domain.messages import AttemptStage, Verdict, verdict_of
 
+_BARE = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 _OK, _ACCEPTED, _GO_AHEAD, _GOING = 250, (250, 251), 354, 421
 _TOO_BIG = 552
@@ -99,10 +100,9 @@ class Connection:
         smtp = self._client.smtp
         try:
             enter(AttemptStage.MAIL)
-            # Not smtp.mail and smtp.rcpt: these take each address apart as if it had a name.
-            self._expect(stage, smtp.docmd("MAIL", f"FROM:<{sender}>"), (_OK,))
+            self._expect(stage, _say(smtp, "MAIL", "FROM", sender), (_OK,))
             enter(AttemptStage.RCPT)
-            self._expect(stage, smtp.docmd("RCPT", f"TO:<{recipient}>"), _ACCEPTED)
+            self._expect(stage, _say(smtp, "RCPT", "TO", recipient), _ACCEPTED)
             enter(AttemptStage.DATA)
             self._expect(stage, smtp.docmd("DATA"), (_GO_AHEAD,))
             enter(AttemptStage.DOT)
@@ -191,6 +191,15 @@ def _verdict_of_login(error: OSError, code: int | None) -> Verdict:
     if isinstance(error, HTTPError):  # the provider's token service
         return Verdict.SERVER if error.code < _SERVER_ERROR else Verdict.TRY_AGAIN
     return verdict_of(AttemptStage.CONNECTED, code)
+
+
+def _say(smtp: Any, verb: str, way: str, address: str) -> tuple[int, bytes]:
+    """Name an address to the server. smtplib takes each apart as if it had a name: few have."""
+    if _BARE.fullmatch(address):
+        said: tuple[int, bytes] = smtp.docmd(verb, f"{way}:<{address}>")
+    else:
+        said = smtp.mail(address) if verb == "MAIL" else smtp.rcpt(address)
+    return said
 
 
 def _code(error: OSError) -> int | None:

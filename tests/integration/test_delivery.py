@@ -500,6 +500,24 @@ def test_a_verified_server_is_used(tmp_path: Path) -> None:
         assert server.accepted == [b"x\r\n.y\r\n"]
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("ana.pena+news@example.com", "<ana.pena+news@example.com>"),
+        ("Example Company <accounts@example.com>", "<accounts@example.com>"),
+        ('"two words"@example.com', '<"two words"@example.com>'),
+    ],
+)
+def test_the_server_is_told_the_bare_address(written: str, told: str) -> None:
+    with (
+        ScriptedServer() as server,
+        Connection(MailServer("localhost", server.port, "plain", timeout=5)) as connection,
+    ):
+        connection.send(written, written, b"x\r\n", lambda _: None)
+        said = [line for line in server.said if "@" in line]
+    assert [line.partition(":")[2] for line in said] == [told, told]
+
+
 def test_a_server_without_starttls_is_not_trusted() -> None:
     with ScriptedServer() as server, pytest.raises(AttemptFailedError, match="STARTTLS"):
         Connection(make_server(server.port, "starttls")).open()
