@@ -1,4 +1,4 @@
-"""What services refuse, in the reader's language.
+"""What services refuse, and say of a message or an item, in the reader's language.
 
 Services speak English, with names and figures in their sentences. A catalogue of its own says each
 sentence in another language, with `{}` where something stands; what it does not know is shown as it
@@ -12,7 +12,7 @@ from pathlib import Path
 from babel.messages.pofile import read_po
 
 from retention.domain.errors import RetentionError
-from retention.web.console.words import word_of
+from retention.web.console.words import CODES, word_of
 from retention.web.wording import Wording
 
 CATALOGUES = Path("web") / "locale" / "refusals"
@@ -34,6 +34,18 @@ def told(templates: Path, words: Wording, error: RetentionError) -> tuple[str, s
     )
     first = where[:1] if is_path else where[:1].upper()
     return f"{first}{where[1:]}: {found}.", remedy
+
+
+def in_words(templates: Path, words: Wording, said: str | None) -> str:
+    """Return what a service says of a message or an item: sentences, codes, a code and more."""
+    return "; ".join(_part_in_words(templates, words, part) for part in (said or "").split("; "))
+
+
+def _part_in_words(templates: Path, words: Wording, said: str) -> str:
+    code, colon, rest = said.partition(": ")
+    if code in CODES and _CODE.fullmatch(code):
+        return f"{word_of(words, code)}{colon}{_in_words(templates, words, rest)}"
+    return _in_words(templates, words, said)
 
 
 def _in_words(templates: Path, words: Wording, said: str) -> str:

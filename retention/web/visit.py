@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -21,6 +21,7 @@ from retention.people.actor import Actor
 from retention.safeguards import kill_switch, stop_file
 from retention.snapshots.directory import Directory, directory
 from retention.web.pages import environment
+from retention.web.refusal_words import in_words
 from retention.web.wording import Wording, wording
 
 SEE_OTHER = 303
@@ -132,6 +133,7 @@ def render(shop: Application, template: str, words: Wording, **values: Any) -> s
         _=words.say,
         count=words.count,
         w=words,
+        in_words=partial(in_words, shop.settings.templates_dir, words),
         company=shop.settings.company_name,
         logo=shop.policies.brand.logo is not None,
         **values,

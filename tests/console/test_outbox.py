@@ -85,6 +85,19 @@ def test_a_message_is_held_with_a_reason_and_released(
     assert action.state is ActionState.APPROVED
 
 
+def test_why_it_waits_is_said_in_the_reader_s_language(
+    world: ConsoleWorld, app: Starlette, queued: str
+) -> None:
+    marta = signed_in(app, "marta")
+    assert press(marta, queued, "hold") == 303
+    for language, words in (("en", "held by marta"), ("es", "retenido por marta")):
+        asked = {"csrf": token_of(marta), "language": language, "scheme": "system"}
+        assert marta.post("/me", data=asked).status_code == 303
+        page = marta.get("/outbox").text
+        assert page.count(words) == 1, "said, and said once"
+        assert WHY in page, "what people type stays as it is"
+
+
 def test_a_message_is_taken_back_and_leaves_for_nobody(
     world: ConsoleWorld, app: Starlette, queued: str
 ) -> None:

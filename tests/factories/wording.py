@@ -69,6 +69,38 @@ def refused() -> set[str]:
     return found
 
 
+_KEEPS_BACK = (
+    "actions/background.py", "delivery/claim.py", "delivery/last_check.py",
+    "delivery/waiting_reasons.py", "nights/last_look.py", "nights/turned.py",
+    "safeguards/customer_blocks.py",
+)  # fmt: skip
+_GIVES_REASONS = {"Refusal", "append", "setdefault", "fromkeys"}
+
+
+def kept_back() -> set[str]:
+    """Return every sentence that says why a message waits or is taken back, or a case is stuck."""
+    found: set[str] = set()
+    for name in _KEEPS_BACK:
+        for node in ast.walk(ast.parse((ROOT / "retention" / name).read_text("utf-8"))):
+            found |= {text for value in _reasons(node) if " " in (text := _with_holes(value))}
+    return found
+
+
+def _reasons(node: ast.AST) -> list[ast.expr]:
+    """Return what a piece of code may give as a reason."""
+    if isinstance(node, ast.Call) and _name(node.func) in _GIVES_REASONS:
+        return node.args
+    if isinstance(node, ast.Return):
+        return [node.value] if node.value else []
+    if isinstance(node, ast.Dict):
+        return node.values
+    if isinstance(node, ast.Subscript):
+        return [node.slice]
+    if isinstance(node, ast.Assign) and _name(node.targets[0]).isupper():
+        return [node.value]
+    return []
+
+
 def every_text() -> set[str]:
     """Return every text of the code, with `{}` where something is filled in."""
     files = sorted((ROOT / "retention").rglob("*.py"))

@@ -5,6 +5,7 @@ import string
 
 import pytest
 
+from retention.delivery import selection
 from retention.domain import (
     actions,
     approving,
@@ -23,11 +24,21 @@ from retention.domain import (
 )
 from retention.domain.errors import NotAllowedError, NotFoundError
 from retention.messages.templates import list_templates
+from retention.nights import last_look
+from retention.runs import trust
 from retention.web import refusal_words
 from retention.web.console.words import CODES
 from retention.web.wording import wording
 from tests.conftest import ROOT
-from tests.factories.wording import LOCALES, every_text, read_words, refused, said, translated
+from tests.factories.wording import (
+    LOCALES,
+    every_text,
+    kept_back,
+    read_words,
+    refused,
+    said,
+    translated,
+)
 
 LANGUAGES = sorted(path.stem for path in LOCALES.glob("*.po"))
 ENUMS = (
@@ -102,6 +113,57 @@ def test_a_refusal_keeps_its_names_and_says_the_rest_in_spanish(
     english = wording(ROOT / "templates", "en", "EUR", "Europe/Madrid")
     as_it_is = (f"{error.where.capitalize()}: {error.found}.", error.remedy)
     assert refusal_words.told(ROOT / "templates", english, error) == as_it_is
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_why_something_waits_is_told_in_it(language: str) -> None:
+    have = read_words(LOCALES / "refusals" / f"{language}.po", language)
+    assert len(kept_back()) > 25
+    assert not kept_back() - have.keys(), "without a translation"
+
+
+def test_what_keeps_a_message_back_by_rule_has_words() -> None:
+    codes = {selection.OUT_OF_HOURS, selection.ENOUGH, selection.QUOTA, selection.CANARY,
+             last_look.UNREADABLE, last_look.IN_DOUBT, "no_good_night", "night_in_doubt",
+             "night_too_old", *(f"night_{state}" for state in trust._IN_DOUBT)}  # fmt: skip
+    assert not codes - CODES.keys()
+
+
+_THIRD_TIME = (
+    "This customer is here for the third time: cleared for our own fault on 2026-01-02, "
+    "2026-03-04. Mend the cause, or it comes back."
+)
+_THIRD_TIME_IN_SPANISH = (
+    "Este cliente está aquí por tercera vez: se cerró por un fallo nuestro el 2026-01-02, "
+    "2026-03-04. Corrija la causa o volverá."
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "spanish"),
+    [
+        ("outside_hours", "fuera del horario de allí"),
+        ("held by marta; daily_quota", "retenido por marta; el cupo del día está agotado"),
+        (
+            "company_data_in_doubt: tickets: 41 rows",
+            "los datos de la empresa están en duda: tickets: 41 rows",
+        ),
+        (
+            "the customer has a hold: negotiating",
+            "con el cliente rige «retenerlo»: en negociación",
+        ),
+        (
+            "This case goes no further: it waits for 'no_usable_address'.",
+            "Este caso no avanza: espera por «sin una dirección utilizable».",
+        ),
+        (_THIRD_TIME, _THIRD_TIME_IN_SPANISH),
+        ("She wants to think: call on Monday", "She wants to think: call on Monday"),
+        (None, ""),
+    ],
+)
+def test_what_keeps_something_back_is_told_in_spanish(said: str | None, spanish: str) -> None:
+    words = wording(ROOT / "templates", "es", "EUR", "Europe/Madrid")
+    assert refusal_words.in_words(ROOT / "templates", words, said) == spanish
 
 
 def test_spanish_is_spoken() -> None:

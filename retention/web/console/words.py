@@ -161,6 +161,20 @@ CODES: dict[str, str] = {
     "recovering": N_("recovering"),
     "data_not_settled": N_("the data was disturbed lately"),
     "reply_to_be_read": N_("an answer has to be read"),
+    # why a message waits
+    "outside_hours": N_("outside the hours there"),
+    "frequency_cap": N_("enough messages for now"),
+    "daily_quota": N_("the quota of the day is used up"),
+    "first_of_mailing": N_("waits for the first of its mailing"),
+    "night_held": N_("the last night was held"),
+    "night_failed": N_("the last night failed"),
+    "night_running": N_("the night is at work"),
+    "night_backfilled": N_("the last night was played afterwards"),
+    "night_in_doubt": N_("the last night is in doubt"),
+    "night_too_old": N_("the last night is too long ago"),
+    "company_data_unreadable": N_("the company's data cannot be read"),
+    "company_data_in_doubt": N_("the company's data is in doubt"),
+    "no_good_night": N_("there is no good night to compare with"),
 }  # fmt: skip
 """The English words of every code; other languages translate the words."""
 
