@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import create_engine
+from sqlalchemy import text as sql
 
 from retention.sources.config import SourcesConfig
 from retention.sources.vocabularies import vocabularies
@@ -162,15 +164,35 @@ def test_the_layout_names_every_room() -> None:
             assert f"  {folder.name}/ " in text, folder.name
 
 
-@pytest.mark.gate
-def test_the_picture_and_its_figures_are_those_that_the_demo_draws(tmp_path: Path) -> None:
-    done = retention("demo", "--until", "2026-10-31", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo as it is shipped, up to the day of the README's picture."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = retention("demo", "--until", "2026-10-31", cwd=folder)
     assert done.returncode == 0, done.stderr
-    page = (tmp_path / "demo-company" / "report.en.html").read_text(encoding="utf-8")
+    return folder / "demo-company"
+
+
+@pytest.mark.gate
+def test_the_picture_and_its_figures_are_those_that_the_demo_draws(whole_demo: Path) -> None:
+    page = (whole_demo / "report.en.html").read_text(encoding="utf-8")
     found = re.search(
         r"!\[(.*?)\]\(docs/whale_curve.png\)", (ROOT / "README.md").read_text("utf-8")
     )
     assert found is not None
     assert found[1] in page
-    drawn = (tmp_path / "demo-company" / "whale_curve.png").read_bytes()
+    drawn = (whole_demo / "whale_curve.png").read_bytes()
     assert drawn == (DOCS / "whale_curve.png").read_bytes()
+
+
+@pytest.mark.gate
+def test_the_shipped_caps_hold_no_night_s_proposals_to_renegotiate(whole_demo: Path) -> None:
+    """What is adverse is held there, as its caps say; a usual wave of renegotiations is not."""
+    database = create_engine(f"sqlite:///{whole_demo / 'state' / 'retention.db'}")
+    with database.connect() as connection:
+        held = set(connection.scalars(sql("SELECT DISTINCT effect FROM batch")))
+        entered = connection.scalar(sql("SELECT count(*) FROM action WHERE stage = 'renegotiate'"))
+    database.dispose()
+    assert entered > 50
+    assert "renegotiate" not in held
+    assert {"migrate", "terminate"} & held

@@ -127,7 +127,7 @@ def _make_working_tables(company: Company, as_of: date) -> None:
     ledger = f"SELECT {columns} FROM ({_dated('ledger', as_of)})"
     run(company.db, f"CREATE OR REPLACE TEMP TABLE f_ledger AS {ledger}")
     ends = _dated("invoice_ends", as_of)
-    run(company.db, f"CREATE OR REPLACE TEMP TABLE f_invoice_ends AS {ends}")
+    run(company.db, f"CREATE OR REPLACE TEMP VIEW f_invoice_ends AS {ends}")
 
 
 def _aggregate(company: Company, family: str, as_of: date) -> None:

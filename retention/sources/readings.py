@@ -113,7 +113,7 @@ def look_at_texts(
     if not columns:
         return {}
     asked = [
-        f"coalesce(bool_or({s} = '' OR starts_with({s}, ' ') OR ends_with({s}, ' ')), false), "
+        f"coalesce(bool_or({s} < '!' OR ends_with({s}, ' ')), false), "
         + (_ends_in_point(s) if is_reference(c) else "false")
         for c, s in columns.items()
     ]

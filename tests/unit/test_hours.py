@@ -36,6 +36,24 @@ def test_everybody_rests_on_their_own_weekend(country: str | None, rests: set[da
     assert {day for day in days if not days_of.is_workday(day)} == rests
 
 
+@pytest.mark.parametrize(
+    ("now", "zone", "country", "at"),
+    [
+        ("2026-11-29T20:30", "Pacific/Auckland", "NZ", "2026-11-29T20:30"),
+        ("2026-11-27T20:30", "Pacific/Auckland", "NZ", "2026-11-29T20:00"),
+        ("2026-11-28T01:00", "America/Los_Angeles", "US", "2026-11-28T01:00"),
+        ("2026-11-30T05:00", "America/Los_Angeles", "US", "2026-11-30T17:00"),
+        ("2026-11-29T23:30", "Europe/Madrid", "ES", "2026-11-30T08:00"),
+    ],
+)
+def test_it_is_their_day_that_has_to_be_a_workday(
+    now: str, zone: str, country: str, at: str
+) -> None:
+    """In Auckland it is Monday on UTC's Sunday, in Los Angeles Friday on UTC's Saturday."""
+    then = OPENING(datetime.fromisoformat(now).replace(tzinfo=UTC), zone, country)
+    assert then == datetime.fromisoformat(at).replace(tzinfo=UTC)
+
+
 def test_nothing_ends_on_the_eve_of_a_rest() -> None:
     gulf = Calendar(weekend=frozenset({4, 5}))
     assert gulf.may_end(SUNDAY)
