@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import timedelta
 
 from retention.actions.agreed_calls import call_off_moot
+from retention.actions.under_notice import under_notice
 from retention.bootstrap import Application, get_application
 from retention.clock import utc_now
 from retention.db import schema
@@ -75,6 +76,7 @@ def _without_changed(shop: Application, ids: list[str]) -> tuple[list[str], Coun
     with reading(shop.engine) as session:
         asked_of = freshness.ask_company(session, ids, utc_now(), valid)
         history = trust.good_pulls(session, NIGHTLY, shop.policies.guards.history)
+        served = under_notice(session, {q.action_id for q in asked_of})
     if not asked_of:
         return ids, Counter()
     today = date_in(utc_now(), shop.settings.timezone)
@@ -86,6 +88,7 @@ def _without_changed(shop: Application, ids: list[str]) -> tuple[list[str], Coun
             q.recipient,
             q.stage in ADVERSE_STAGES,
             not freshness.is_guarded(q),
+            runs=q.action_id in served,
         )
         for q in asked_of
     ]

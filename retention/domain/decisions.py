@@ -67,7 +67,8 @@ def decide(
     if closing is not None:
         return closing
     if ends_on is not None:
-        return _notice_runs(case, playbook, facts, today, ends_on)
+        # What is cancelled by now may be what the notice has asked for.
+        return _notice_runs(case, playbook, replace(facts, cancelled=False), today, ends_on)
     if facts.hold or case.reply_open:
         return _wait(f"on_hold:{facts.hold}", withdraw=True) if facts.hold else _wait(REPLY_OPEN)
     return _in_stage(case, playbook, facts, today, days_of)

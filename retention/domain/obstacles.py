@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES, Stage
 
 RECOVERING = "recovering"
+CANCELLED = "cancelled_by_customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,9 @@ class Facts:
     anybody on. `not_for` are the steps whose `when` is not known to be true. `blocks` are reasons
     why nothing adverse may happen; `hold` and `exempt` are reasons why nothing may happen at all.
     `recovering` is who earns by now, or loses far less than the year says: nobody is pushed on who
-    has turned. `data_settled` is set once enough nights in a row have read undisturbed data.
+    has turned. `cancelled` is who has cancelled for a day to come: nobody is written to about an
+    end that they have asked for. `data_settled` is set once enough nights in a row have read
+    undisturbed data.
     """
 
     in_data: bool
@@ -25,6 +28,7 @@ class Facts:
     reachable: bool = True
     surely_unprofitable: bool = False
     recovering: bool = False
+    cancelled: bool = False
     data_settled: bool = False
     blocks: tuple[str, ...] = ()
     hold: str | None = None
@@ -45,6 +49,8 @@ def obstacle_to(stage: Stage, facts: Facts) -> Obstacle | None:
     """Return what keeps a customer out of a stage tonight, or None."""
     if stage in GUARDED_STAGES and facts.blocks:
         return Obstacle(f"blocked:{facts.blocks[0]}", withdraw=True)
+    if stage in GUARDED_STAGES and facts.cancelled:
+        return Obstacle(CANCELLED, withdraw=True)
     if stage in ADVERSE_STAGES and not facts.surely_unprofitable:
         return Obstacle("profit_uncertain", withdraw=True)
     if stage in ADVERSE_STAGES and facts.recovering:

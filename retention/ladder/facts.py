@@ -49,6 +49,7 @@ def facts_of(
         reachable=row["has_email"] is True and comparable(row["email"] or "") not in dead,
         surely_unprofitable=high is not None and high < 0,
         recovering=row["recovering"] is True,
+        cancelled=row["leaving_on"] is not None,
         data_settled=data_settled,
         blocks=tuple(_blocks(row)),
         may_improve=_may_improve(customer, playbook, evidence),

@@ -36,6 +36,7 @@ _BLOCKS = {
     "open_complaint": "the customer has an open complaint",
     "disputed_amount": "an invoice is in dispute",
 }
+_PERSONAL = ("email", "address", "leaving_on")
 _CENTS = 100
 
 
@@ -44,7 +45,8 @@ class Guarded:
     """A message that today's data may speak against: whose, written by which night, to whom.
 
     Against a `mild` one speaks only that the customer is gone, or has another address. One on
-    `paper` has no recipient: its address is the one that the night knew.
+    `paper` has no recipient: its address is the one that the night knew. While a notice of ours
+    `runs`, a contract that is cancelled by now may be what it has asked for.
     """
 
     message_id: str
@@ -54,6 +56,7 @@ class Guarded:
     adverse: bool
     mild: bool = False
     paper: bool = False
+    runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def _against(
 def _by_customer(made: Features) -> dict[str, dict[str, Any]]:
     rows = {row["customer_id"]: row for row in made.wide.to_pylist()}
     for person in made.people.to_pylist():
-        rows[person["customer_id"]] |= {name: person[name] for name in ("email", "address")}
+        rows[person["customer_id"]] |= {name: person[name] for name in _PERSONAL}
     return rows
 
 
@@ -172,6 +175,8 @@ def _reason(
     said = [reason for name, reason in blocks.items() if present[name]]
     if present["contract_ended_on"] is not None or present["status"] in gone:
         said.append("the customer has left")
+    elif present["leaving_on"] is not None and not (message.mild or message.runs):
+        said.append("the customer has cancelled")
     if not message.mild and complaints > (known["complaints_12m"] or 0):
         said.append("the customer has complained since")
     if _has_moved(message, present, known):

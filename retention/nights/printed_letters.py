@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from retention.actions.approval import refuse_letter
+from retention.actions.under_notice import under_notice
 from retention.db.models.work.actions import Action
 from retention.domain.dates import date_in
 from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES
@@ -29,5 +30,6 @@ def look_before_printing(
     letter = last_look.Guarded(
         action.id, action.customer_id, action.proposed_on, None,
         adverse=action.stage in ADVERSE_STAGES, paper=True,
+        runs=bool(under_notice(session, [action.id])),
     )  # fmt: skip
     last_look.refuse_letter(policies, folders, letter, history, on)

@@ -27,10 +27,14 @@ def profit_by_night(root: Path, days: Sequence[date], customer_id: str) -> list[
 _FACTS = (
     "s.customer_id, s.kind, s.country, s.region, s.status, s.strategic, s.vulnerable, s.has_email, "
     "s.prepaid, s.contract_ended_on, s.net_profit_12m_high, s.recovering, s.disputed_amount, "
-    "s.open_complaint, p.email, p.marketing_consent"
+    "s.open_complaint, p.email, p.marketing_consent, p.leaving_on"
 )
 
 
+# A night of an earlier version knew nothing of it.
+_NOT_YET_KNOWN = (
+    "(SELECT * FROM {} UNION ALL BY NAME SELECT CAST(NULL AS DATE) AS leaving_on WHERE false)"
+)
 _EVERYTHING = "s.*, p.* EXCLUDE (customer_id, kind, language, country)"
 
 
@@ -79,7 +83,7 @@ def _found(
     root: Path, as_of: date, columns: str, where: str, given: list[Any]
 ) -> dict[str, dict[str, Any]]:
     scores = snapshots.scan(root, as_of, snapshots.SCORES)
-    people = snapshots.scan(root, as_of, snapshots.PEOPLE)
+    people = _NOT_YET_KNOWN.format(snapshots.scan(root, as_of, snapshots.PEOPLE))
     query = f"SELECT {columns} FROM {scores} AS s JOIN {people} AS p USING (customer_id)"
     with scratch() as db:
         found = db.execute(f"{query} WHERE {where}", given)

@@ -66,6 +66,7 @@ _PERSON = pa.schema(
         ("marketing_consent", pa.bool_()),
         ("contacts", pa.list_(_CONTACT)),
         ("contract_numbers", pa.list_(pa.string())),
+        ("leaving_on", pa.date32()),
         ("overdue_bills", pa.list_(_BILL)),
         ("overdue_count", pa.int64()),
     ]
@@ -84,6 +85,7 @@ class Somebody:
     vulnerable: bool = False
     contacts_change: float = 0.5
     left_on: date | None = None
+    leaving_on: date | None = None
     email: str | None = "somebody@customers.example"
     present: bool = True
     country: str | None = "ES"
@@ -148,6 +150,7 @@ class Somebody:
                     "email": f"facturas+{self.customer_id}@example.com",
                 }
             ],
+            "leaving_on": self.leaving_on,
             "contract_numbers": [] if self.left_on else [f"K-{self.customer_id}"],
             "overdue_bills": [
                 {

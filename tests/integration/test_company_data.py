@@ -774,6 +774,24 @@ def test_the_bills_that_are_listed_come_to_what_is_overdue(
     assert running == {who: len(row["contract_numbers"] or ()) for who, row in known.items()}
 
 
+def test_who_has_cancelled_for_a_day_to_come_is_leaving(tmp_path: Path) -> None:
+    """Unless one of their contracts runs on, or another one begins later."""
+    head = "contract_id,customer_id,started_on,cancelled_on\n"
+    rows = (
+        ("A1,A", "2024-01-01", "2026-12-15"), ("A2,A", "2024-01-01", "2026-12-31"),
+        ("B1,B", "2024-01-01", "2026-12-31"), ("B2,B", "2024-01-01", ""),
+        ("C1,C", "2024-01-01", "2026-12-31"), ("C2,C", "2027-01-01", ""),
+        ("D1,D", "2024-01-01", "2026-10-01"), ("E1,E", "2024-01-01", ""),
+    )  # fmt: skip
+    contracts = head + "".join(",".join(row) + "\n" for row in rows)
+    company = read(tmp_path, customers=people(*"ABCDEF"), contracts=contracts)
+    made = extract_features(company, AS_OF)
+    leaving = {row["customer_id"]: row["leaving_on"] for row in made.people.to_pylist()}
+    assert leaving == {**dict.fromkeys("BCDEF"), "A": date(2026, 12, 31)}
+    running = {row["customer_id"]: row["active_contracts"] for row in made.wide.to_pylist()}
+    assert running == {"A": 2, "B": 2, "C": 1, "D": 0, "E": 1, "F": 0}
+
+
 def test_contacts_are_kept_with_the_names(tmp_path: Path) -> None:
     """Who is known at a customer, by role; whose table names nobody has none."""
     company = read(

@@ -153,11 +153,11 @@ def credit(data: Path, customer: str) -> None:
             issued_on=NIGHT + timedelta(days=1), due_on=NIGHT + timedelta(days=1))  # fmt: skip
 
 
-def cancel(data: Path, customer: str) -> None:
-    change(
+def cancel(day: date) -> Callable[[Path, str], None]:
+    return lambda data, customer: change(
         data,
         "contracts",
-        f"SELECT * REPLACE (CASE WHEN customer_id = '{customer}' THEN DATE '{LATER}' "
+        f"SELECT * REPLACE (CASE WHEN customer_id = '{customer}' THEN DATE '{day}' "
         "ELSE cancelled_on END AS cancelled_on) FROM old",
     )
 
@@ -172,7 +172,8 @@ SPEAKS_AGAINST: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "vulnerable": (mark("vulnerable", "true"), "vulnerable by now"),
     "strategic": (mark("strategic", "true"), "strategic by now"),
     "left by themselves": (mark("status", "'Cancelled'"), "has left"),
-    "cancelled their contract": (cancel, "has left"),
+    "cancelled their contract": (cancel(LATER), "has left"),
+    "cancelled for a day to come": (cancel(NIGHT + timedelta(days=40)), "has cancelled"),
     "another address": (mark("email", "'new@customers.example'"), "another address by now"),
     "no address": (mark("email", "NULL"), "another address by now"),
     "paid since": (pay(LATER), "paid or credited since"),
@@ -197,7 +198,10 @@ def test_what_the_night_did_not_know_takes_a_notice_back(
     assert reason in (message_of(shop, notice).last_text or "")
 
 
-@pytest.mark.parametrize("what", ["complained since", "in dispute", "vulnerable", "paid since"])
+@pytest.mark.parametrize(
+    "what",
+    ["complained since", "in dispute", "vulnerable", "cancelled for a day to come", "paid since"],
+)
 def test_an_offer_is_taken_back_by_what_protects_and_not_by_a_payment(
     today: tuple[Application, Path], server: ScriptedServer, what: str
 ) -> None:

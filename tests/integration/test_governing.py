@@ -18,6 +18,7 @@ from retention.actions import bulk_approval, needed, offers
 from retention.actions import completion as completing
 from retention.actions.approval_statistics import how_people_decide
 from retention.actions.offer_revision import revise
+from retention.actions.under_notice import under_notice
 from retention.audit import erasure
 from retention.audit import verify as audit
 from retention.cases import handovers, waivers
@@ -813,6 +814,37 @@ def test_choosing_something_milder_voids_a_running_notice(world: World) -> None:
     assert ask(world, lambda s: s.get_one(Action, notice.id)).voided_on is not None
     world.night(5)
     assert waiting(world, form="retract_notice").owner == "marta"
+
+
+def test_a_notice_goes_on_when_the_company_cancels_for_the_day_it_names(world: World) -> None:
+    """Who cancels before a notice is written none; who holds one is told of its end again."""
+    notice = given_notice(world)
+    world.people[0].leaving_on = world.today + timedelta(days=400)
+    for _ in range(10):
+        world.night(5)
+        world.everybody_does_their_work()
+        world.post("sent")
+        second = [a for a in case_of(world).actions if a.template == "second_notice"]
+        if second:
+            break
+    ids = {notice.id, second[0].id}
+    assert ask(world, lambda session: under_notice(session, ids)) == {second[0].id}
+    with writing(world.shop.engine) as session:
+        session.get_one(Action, notice.id).voided_on = world.today
+    assert ask(world, lambda session: under_notice(session, ids)) == set()
+
+
+def test_who_cancels_is_written_no_notice(world: World) -> None:
+    walk_to(world, Stage.TERMINATE, "termination_notice")
+    notice = waiting(world, template="termination_notice")
+    approve(world, notice.id, "marta")
+    world.people[0].leaving_on = world.today + timedelta(days=40)
+    world.night(1)
+    assert case_of(world).waiting_for == "cancelled_by_customer"
+    assert ask(world, lambda s: s.get_one(Action, notice.id)).state is ActionState.SUPERSEDED
+    world.people[0].left_on = world.today + timedelta(days=1)
+    world.night(2)
+    assert case_of(world).state is CaseState.SELF_CHURNED
 
 
 def test_the_second_notice_says_the_day_on_which_it_ends(world: World) -> None:

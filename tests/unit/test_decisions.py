@@ -107,6 +107,24 @@ def test_who_has_turned_is_not_pushed_on() -> None:
     assert decided(mild, make_facts(recovering=True), late).stage is Stage.RENEGOTIATE
 
 
+def test_who_has_cancelled_is_written_nothing_about_an_end_any_more() -> None:
+    late, cancelled = ENTERED + timedelta(60), make_facts(cancelled=True)
+    case = make_case(steps=(done(),), served=SERVED)
+    waits = decided(case, cancelled, late)
+    assert (waits.kind, waits.reason) == (DecisionKind.WAIT, "cancelled_by_customer")
+    assert waits.withdraw
+    assert decided(make_case(), cancelled).kind is DecisionKind.PROPOSE, "what helps goes on"
+    assert decided(case, make_facts(ended=True), late).outcome is CaseState.SELF_CHURNED
+
+
+def test_a_notice_runs_on_when_the_company_cancels_for_the_day_it_names() -> None:
+    effective = ENTERED + timedelta(91)
+    case = make_case(Stage.TERMINATE, steps=(done(), done()), notice=Notice(ENTERED, effective))
+    cancelled = make_facts(cancelled=True)
+    assert decided(case, cancelled, ENTERED + timedelta(30)).reason == "notice_running"
+    assert decided(case, cancelled, effective).outcome is CaseState.TERMINATED
+
+
 def test_a_notice_that_runs_is_void_when_its_customer_turns() -> None:
     effective = ENTERED + timedelta(91)
     case = make_case(Stage.TERMINATE, steps=(done(), done()), notice=Notice(ENTERED, effective))
@@ -209,6 +227,7 @@ days = st.integers(-5, 400).map(lambda n: ENTERED + timedelta(n))
         data_settled=st.booleans(),
         hold=st.sampled_from([None, "dispute"]),
         surely_unprofitable=st.booleans(),
+        cancelled=st.booleans(),
         blocks=st.sampled_from([(), ("vulnerable",), ("open_complaint",)]),
     ),
     today=days,

@@ -4,6 +4,8 @@
 -- email            text   their address, and so on as the company says it
 -- contacts         list   who is known there: name, role, email, phone; twenty at most
 -- contract_numbers list   the contracts that run on as_of; ten at most
+-- leaving_on       date   from when none of those runs any more, when each is cancelled for a day to come
+--                         and no other begins later
 -- overdue_bills    list   what is past its due date: number, due_on, amount; the oldest ten
 -- overdue_count    bills  how many those are in all
 WITH known AS (
@@ -17,12 +19,16 @@ WITH known AS (
     GROUP BY customer_id
 ),
 running AS (
-    SELECT c.customer_id, list(c.contract_id ORDER BY c.contract_id)[:10] AS contract_numbers
+    SELECT
+        c.customer_id,
+        list(c.contract_id ORDER BY c.contract_id)[:10] AS contract_numbers,
+        CASE WHEN count(c.cancelled_on) = count(*) THEN max(c.cancelled_on) END AS leaving_on
     FROM contracts AS c
     INNER JOIN f_contract_ends AS e USING (contract_id)
     WHERE e.over_on IS NULL
     GROUP BY c.customer_id
 ),
+to_begin AS (SELECT DISTINCT customer_id FROM contracts WHERE started_on > $as_of),
 overdue AS (
     SELECT
         customer_id,
@@ -54,11 +60,13 @@ SELECT
     c.marketing_consent,
     k.contacts,
     r.contract_numbers,
+    CASE WHEN b.customer_id IS NULL THEN r.leaving_on END AS leaving_on,
     o.overdue_bills,
     o.overdue_count
 FROM customers AS c
 LEFT JOIN known AS k USING (customer_id)
 LEFT JOIN running AS r USING (customer_id)
+LEFT JOIN to_begin AS b USING (customer_id)
 LEFT JOIN overdue AS o USING (customer_id)
 WHERE c.created_on IS NULL OR c.created_on <= $as_of
 ORDER BY customer_id

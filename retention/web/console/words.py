@@ -159,6 +159,7 @@ CODES: dict[str, str] = {
     "stage_not_served": N_("a stage before was not served"),
     "profit_uncertain": N_("not surely unprofitable"),
     "recovering": N_("recovering"),
+    "cancelled_by_customer": N_("the customer has cancelled"),
     "data_not_settled": N_("the data was disturbed lately"),
     "reply_to_be_read": N_("an answer has to be read"),
     # why a message waits
