@@ -6,6 +6,7 @@ hard line breaks. Anything else is refused, so that nothing can appear in one pa
 
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -69,12 +70,24 @@ def is_scale(token: Token) -> bool:
     return links > 1 and not any(between)
 
 
-def to_text(tokens: Sequence[Token], fill: Callable[[str], str]) -> str:
-    """Return plain text: the same words, links followed by their target.
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, a heading or a list item before its values; without a text, an empty line.
 
-    `fill` puts values in the place of their placeholders, before lines are wrapped.
+    `first` and `rest` begin its lines. `underline` is what a heading has below it; what is `apart`
+    is followed by an empty line.
     """
-    lines: list[str] = []
+
+    text: str | None
+    first: str = ""
+    rest: str = ""
+    underline: str | None = None
+    apart: bool = False
+
+
+def outline(tokens: Sequence[Token]) -> tuple[Block, ...]:
+    """Return the blocks of plain text: the same words, links followed by their target."""
+    blocks: list[Block] = []
     lists: list[int | None] = []
     tight_item = False
     for position, token in enumerate(tokens):
@@ -82,33 +95,44 @@ def to_text(tokens: Sequence[Token], fill: Callable[[str], str]) -> str:
             lists.append(1 if token.type.startswith("ordered") else None)
         elif token.type in ("bullet_list_close", "ordered_list_close"):
             lists.pop()
-            lines.append("")
+            blocks.append(Block(None))
         elif token.type == "list_item_open":
             tight_item = True
         elif token.type == "inline":
-            says = _scale if is_scale(token) else _inline
-            text = fill(says(token.children or []))
-            opener = tokens[position - 1]
+            text = (_scale if is_scale(token) else _inline)(token.children or [])
             if tight_item and lists:
-                lines.append(_list_item(text, lists))
+                blocks.append(_list_item(text, lists))
                 tight_item = False
             else:
-                lines += [*_block(text, opener), ""]
-    return "\n".join(lines).strip() + "\n"
+                underline = _UNDERLINE.get(tokens[position - 1].tag)
+                blocks.append(Block(text, underline=underline, apart=True))
+    return tuple(blocks)
 
 
-def _list_item(text: str, lists: list[int | None]) -> str:
+def _list_item(text: str, lists: list[int | None]) -> Block:
     number = lists[-1]
     mark = "- " if number is None else f"{number}. "
     if number is not None:
         lists[-1] = number + 1
     indent = "  " * (len(lists) - 1)
-    return _wrapped(text, indent + mark, indent + " " * len(mark))
+    return Block(text, indent + mark, indent + " " * len(mark))
 
 
-def _block(text: str, opener: Token) -> list[str]:
+def to_text(blocks: Sequence[Block], fill: Callable[[str], str]) -> str:
+    """Return plain text. `fill` puts values in the place of their placeholders, before wrapping."""
+    lines: list[str] = []
+    for block in blocks:
+        if block.text is None:
+            lines.append("")
+        elif block.apart:
+            lines += [*_paragraph(fill(block.text), block.underline), ""]
+        else:
+            lines.append(_wrapped(fill(block.text), block.first, block.rest))
+    return "\n".join(lines).strip() + "\n"
+
+
+def _paragraph(text: str, underline: str | None) -> list[str]:
     lines = [_wrapped(part) for part in text.split("\n")]
-    underline = _UNDERLINE.get(opener.tag)
     if underline:
         widest = max(len(line) for line in "\n".join(lines).split("\n"))
         lines.append(underline * min(widest, WIDTH))

@@ -24,6 +24,8 @@ def fill(text: str, placed: list[str]) -> str:
 
 def typed(text: str) -> str:
     """Write the target of a link the way people type it: an address, once."""
+    if ": mailto:" not in text and ": tel:" not in text:
+        return text
 
     def once(match: re.Match[str]) -> str:
         label, address = match[1], match[2]

@@ -18,14 +18,13 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError as JinjaError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markdown_it.token import Token
 from markupsafe import Markup
 
 from retention.domain.brand import Brand
 from retention.domain.errors import TemplateError
 from retention.messages.letters import to_blocks
 from retention.messages.logo import inline_logo
-from retention.messages.markdown import parse, to_html, to_text
+from retention.messages.markdown import Block, outline, parse, to_html, to_text
 from retention.messages.placed_values import OUTER, OUTER_NAMES, fill, fill_html, one_line, typed
 from retention.messages.template_filters import (
     FILTERS,
@@ -93,8 +92,7 @@ def render(root: Path, template: Template, values: Values, manner: Manner) -> Re
         }
         body = _compiled(root, template.body).render(context)
         shape = _shape(root, template.language, body, manner.brand)
-        tokens = shape.tokens
-        text = to_text(tokens, lambda part: typed(fill(part, placed)))
+        text = to_text(shape.blocks, lambda part: typed(fill(part, placed)))
         outer = {"subject": subject, "preheader": preheader, "company": str(values["company"])}
         html = fill_html(shape.page, placed, outer, manner.hosts)
         blocks = _on_paper(root, template, context, placed) if front.pdf else []
@@ -122,7 +120,7 @@ def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:
     context = {**values, "manner": manner, VALUES: placed}
     try:
         tokens = parse(_compiled(root, source).render(context))
-        return to_text(tokens, lambda part: fill(part, placed))
+        return to_text(outline(tokens), lambda part: fill(part, placed))
     except _BROKEN as error:
         raise TemplateError("a script", str(error), "Correct it.") from error
 
@@ -171,8 +169,13 @@ def _answer_link(
         for words in (answer.subject, answer.body)
     )
     sender = context["sender"]["reply_to"]
-    asked = f"subject={quote(subject)}&body={quote(body.strip())}"
+    asked = f"subject={_quoted(subject)}&body={_quoted(body.strip())}"
     return Written(kept(placed, f"mailto:{quote(sender, safe='@+')}?{asked}"))
+
+
+@lru_cache(maxsize=256)  # mostly the same words for everybody
+def _quoted(words: str) -> str:
+    return quote(words)
 
 
 def _refuse_large(html: str) -> None:
@@ -182,9 +185,9 @@ def _refuse_large(html: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """A message before its values: its tokens, and its page with places for them."""
+    """A message before its values: the blocks of its text, and its page with places for them."""
 
-    tokens: tuple[Token, ...]
+    blocks: tuple[Block, ...]
     page: str
 
 
@@ -200,7 +203,7 @@ def _shape(root: Path, language: str, markdown: str, brand: Brand) -> _Shape:
         **{name: OUTER.format(name) for name in OUTER_NAMES},
     )
     inliner = css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
-    return _Shape(tuple(tokens), inliner.inline(page))
+    return _Shape(outline(tokens), inliner.inline(page))
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,7 @@
 """The template files: `email/<purpose>/<language>.md`; their front matter says how to send."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -84,7 +85,7 @@ def load_template(root: Path, purpose: str, language: str | None) -> Template:
     wanted = language if language and _LANGUAGE.match(language) else FALLBACK_LANGUAGE
     for candidate in dict.fromkeys((wanted, FALLBACK_LANGUAGE)):
         path = root / "email" / purpose / f"{candidate}.md"
-        if path.is_file():
+        with suppress(FileNotFoundError, NotADirectoryError):
             stat = path.stat()
             return _read(path, purpose, candidate, stat.st_mtime_ns, stat.st_size)
     raise TemplateError(
