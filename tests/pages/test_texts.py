@@ -15,20 +15,21 @@ from retention.actions import proposing
 from retention.clock import travel
 from retention.db.models.customer_pages import Preference
 from retention.db.models.incoming import DeadAddress
-from retention.db.models.work.actions import Rendering
+from retention.db.models.work.actions import Action, Rendering
 from retention.db.models.work.cases import Case
 from retention.db.models.work.messages import Message
-from retention.db.session import writing
+from retention.db.session import reading, writing
 from retention.delivery.worker import PostOffice
 from retention.demo.gateway import DemoGateway, Posted
-from retention.domain.actions import ActionKind
+from retention.domain.actions import ActionKind, ActionState
 from retention.domain.cases import CaseState
 from retention.domain.customer_pages import PagePurpose
 from retention.domain.dates import WEEKDAYS
 from retention.domain.errors import ConfigError, TemplateError
 from retention.domain.gateways import Gateway
-from retention.domain.messages import MessageState
+from retention.domain.messages import MessageClass, MessageState
 from retention.domain.playbook import Step
+from retention.domain.sending import Frequency
 from retention.events import api_keys
 from retention.messages.terms import Terms
 from retention.messages.text_messages import usable_number
@@ -41,7 +42,7 @@ from retention.webhooks.posting import Poster
 from tasks.delivery import deliver_due
 from tests.conftest import ROOT, copy_config, use_application
 from tests.factories.pages import Customer, PagesWorld, rows
-from tests.factories.worlds import write_night
+from tests.factories.worlds import World, small_config, write_night
 from tests.pages.test_systems import is_signed, tell
 
 SECRET = "a secret of the gateway"
@@ -316,6 +317,55 @@ def test_a_playbook_may_have_texts_where_there_is_a_gateway(tmp_path: Any) -> No
     found = policies.playbooks[next(iter(policies.playbooks))]
     steps = [s for rule in found.stages for s in rule.steps if s.action is ActionKind.SMS]
     assert [(s.channel, s.for_everybody) for s in steps] == [("sms", False)]
+
+
+def test_a_night_writes_a_text_to_who_has_agreed_and_passes_over_the_others(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for a text that may not be written; who may get one, gets it once."""
+    config = small_config(tmp_path / "config")
+    with_step(config, SMS.replace("3 days", "1 day"), GATEWAYS)
+    world = World()
+    world.begin()
+    try:
+        policies = load_policies(config, ROOT / "templates")
+        world.shop = replace(world.shop, policies=policies)
+        for person in world.people:
+            person.phone = "600 123 456"
+        agreed, silent = world.people[0].customer_id, world.people[1].customer_id
+        wanted = Wanted(frozenset(("guides", "surveys", "offers")), None, texts=True)
+        with writing(world.shop.engine) as session:
+            preferences.change(session, agreed, wanted, world.today, world.now)
+        for _ in range(9):
+            world.night(1)
+            world.everybody_does_their_work()
+            world.post("sent")
+        with reading(world.shop.engine) as session:
+            texts = select(Action).where(Action.kind == ActionKind.SMS)
+            [text] = session.scalars(texts.options(joinedload(Action.rendering))).all()
+            others = session.scalars(select(Case).where(Case.customer_id == silent)).all()
+        assert (text.customer_id, text.state) == (agreed, ActionState.DONE)
+        assert text.rendering is not None
+        assert text.rendering.recipient == "+34600123456"
+        assert "200,00" in text.rendering.text
+        assert {case.waiting_for for case in others} == {"observing"}, "after all its steps"
+    finally:
+        world.teardown()
+
+
+def test_texts_and_mail_count_together_against_the_cap_of_their_class(
+    texting: Texting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The customer was written to an hour ago: one message of that class in two days."""
+    shop = texting.world.shop
+    sending = replace(shop.policies.sending, frequency={MessageClass.SERVICE: Frequency(1, 2)})
+    texting.world.shop = replace(shop, policies=replace(shop.policies, sending=sending))
+    message_id = texting.propose(stage="renegotiate")
+    texting.agree(texting.customer_id)
+    assert texting.deliver_due(monkeypatch, timedelta(hours=5)) == []
+    [kept] = rows(texting.world, Message, id=message_id)
+    assert (kept.state, kept.waiting_for) == (MessageState.QUEUED, "frequency_cap")
+    assert kept.not_before == texting.world.at - timedelta(hours=1) + timedelta(days=2)
 
 
 @pytest.mark.parametrize(
