@@ -10,7 +10,7 @@ from retention.db.models.work.actions import Action
 from retention.db.models.work.messages import Message
 from retention.db.session import writing
 from retention.snapshots import store as snapshots
-from retention.web.console import customer, operations, queue
+from retention.web.console import customer, operations, outbox, queue
 from tests.factories.commands import retention
 from tests.factories.consoles import ConsoleWorld, signed_in
 
@@ -20,7 +20,8 @@ ONLY = "Only the first {n} are shown."
 def test_who_looks_at_the_outbox_sees_their_own_however_much_others_have(
     world: ConsoleWorld, app: Starlette, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "_MANY", 2)
+    for room in (operations, outbox):
+        monkeypatch.setattr(room, "_MANY", 2)
     with writing(world.shop.engine) as session:
         sent = session.scalars(select(Message).where(Message.state == "sent")).all()
         newest = max(sent, key=lambda message: message.not_before)

@@ -1,27 +1,17 @@
 """The operations team's pages: outbox, switches, data, policies, templates, team, audit."""
 
 import difflib
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 from starlette.responses import HTMLResponse, Response
 
-from retention.actions import approval, queue_views
-from retention.actions.leaving_times import openings
 from retention.audit import verify
 from retention.audit.replay_decisions import replay_receipts
 from retention.db.models.work.cases import Case, PlaybookVersion
 from retention.db.queries import audit as audit_queries
-from retention.db.queries import messages as message_queries
-from retention.delivery import circuit_breaker, settle_by_hand
-from retention.delivery.end_links import end_links
-from retention.delivery.last_check import Rules
-from retention.delivery.waiting_reasons import reasons_of
-from retention.domain.approving import ReasonCode
 from retention.domain.cases import CaseState
 from retention.domain.errors import NotFoundError
-from retention.domain.messages import CLAIMABLE_STATES, MessageState
 from retention.domain.people import Permission
 from retention.messages import gallery
 from retention.messages.lint import lint
@@ -35,65 +25,6 @@ from retention.web.headers import FRAMED
 from retention.web.visit import Visit
 
 _MANY = 200
-
-
-def show_outbox(visit: Visit) -> Response:
-    """Show what waits and for what, and what is unknown and has to be settled."""
-    state = visit.asked("state")
-    wanted = MessageState(state) if state in set(MessageState) else None
-    sees = queue_views.scope_of(visit.session, visit.actor).sees
-    seen = message_queries.list_messages(visit.session, wanted, _MANY, sees)
-    waiting = [m for m, _ in seen if m.state in CLAIMABLE_STATES]
-    return visit.page(
-        "outbox.html",
-        rows=seen,
-        reasons=reasons_of(visit.session, waiting, visit.now, rules_of(visit),
-                           visit.shop.policies.sending) if waiting else {},
-        people=visit.people.rows({a.customer_id for _, a in seen}),
-        counts=message_queries.count_by_state(visit.session, sees),
-        most=_MANY,
-        state=state,
-        states=list(MessageState),
-        may_settle=visit.person.may(Permission.SETTLE),
-        mail_stopped=circuit_breaker.why_stopped(visit.session),
-    )  # fmt: skip
-
-
-def rules_of(visit: Visit) -> Rules:
-    """Return the rules of delivery, to say why a message waits."""
-    policies, zone = visit.shop.policies, visit.shop.settings.timezone
-    sending = policies.sending
-    return Rules(
-        zone,
-        timedelta(hours=policies.approvals.valid_hours),
-        policies.team,
-        opens_at=openings(policies.calendars, sending.hours, zone),
-        fresh_days=sending.newest_night,
-        at_once=sending.dead_at_once,
-    )
-
-
-def move_message(visit: Visit) -> Response:
-    """Settle, retry, hold, release or cancel a message, or end the links of one that has left."""
-    message_id, to = visit.request.path_params["id"], visit.typed("to")
-    reason, session, actor = visit.typed("reason"), visit.session, visit.actor
-    if to in ("sent", "not_sent"):
-        settle_by_hand.settle(session, message_id, actor, settle_by_hand.Fate(to), reason=reason,
-                              timezone=visit.shop.settings.timezone)  # fmt: skip
-    elif to == "retry":
-        settle_by_hand.retry(session, message_id, actor, reason=reason)
-    elif to == "hold":
-        settle_by_hand.hold(session, message_id, actor, reason=reason)
-    elif to == "release":
-        settle_by_hand.release(session, message_id, actor)
-    elif to == "end_links":
-        end_links(session, message_id, actor, reason=reason)
-    elif to == "cancel":
-        _, action = message_queries.get(session, message_id)
-        approval.reject(session, action.id, actor, code=ReasonCode.OTHER, reason=reason)
-    else:
-        raise NotFoundError("the deed", "is none of those shown", "Choose one.")
-    return visit.go("/outbox")
 
 
 def show_switches(visit: Visit) -> Response:
