@@ -33,6 +33,7 @@ def doctor(*, as_json: AsJson = False) -> None:
             _sources,
             _notices,
             _mail,
+            _letterhead,
             _switch,
             _ops,
             _night,
@@ -100,6 +101,18 @@ def _mail(shop: "Application") -> Check:
                 "mail", FAIL, f"{where} cannot be used: {error.text}. Check RETENTION_MAIL_*"
             )
     return Check("mail", OK, where)
+
+
+def _letterhead(shop: "Application") -> Check:
+    """Who gets a letter, or what can be declined, must be able to see and write to who we are."""
+    lacks = []
+    if not shop.settings.mail_postal_address:
+        lacks.append("no postal address: set RETENTION_MAIL_POSTAL_ADDRESS")
+    if not shop.policies.brand.tax_id:
+        lacks.append("no tax number: say 'tax_id' in brand.yaml")
+    if lacks:
+        return Check("letterhead", WARN, "letters have " + "; ".join(lacks))
+    return Check("letterhead", OK, shop.settings.mail_postal_address)
 
 
 def _switch(shop: "Application") -> Check:

@@ -19,6 +19,11 @@ from retention.messages.markdown import is_button
 
 _LISTS = {"bullet_list_open": "bullets", "ordered_list_open": "numbers"}
 LAYOUT = Path("pdf") / "letter.typ"
+# How a letter is answered, where a mail has buttons: in words, by e-mail.
+_ANSWER = {
+    "en": "by e-mail to {}, with our reference",
+    "es": "por correo a {}, con nuestra referencia",
+}
 _SHEET = {
     "en": ("Date", "Customer number", "Contract", "Our reference", "Tax number"),
     "es": ("Fecha", "N.º de cliente", "Contrato", "Nuestra referencia", "NIF"),
@@ -90,7 +95,7 @@ def _picture(logo: Path | None, name: str) -> dict[str, Any] | None:
     return {"kind": logo.suffix[1:], "bytes": list(logo.read_bytes())}
 
 
-def to_blocks(tokens: Sequence[Token], fill: Fill) -> list[dict[str, Any]]:
+def to_blocks(tokens: Sequence[Token], fill: Fill, language: str) -> list[dict[str, Any]]:
     """Return the blocks of a message as plain data; `fill` puts values in place."""
     blocks: list[dict[str, Any]] = []
     lists: list[dict[str, Any]] = []
@@ -107,22 +112,32 @@ def to_blocks(tokens: Sequence[Token], fill: Fill) -> list[dict[str, Any]]:
             elif opener.type == "heading_open":
                 blocks.append({"kind": "heading", "level": int(opener.tag[1:]), "runs": runs})
             else:
-                _add_paragraph(blocks, runs, token)
+                _add_paragraph(blocks, runs, token, _ANSWER.get(language, _ANSWER["en"]))
     return blocks
 
 
-def _add_paragraph(blocks: list[dict[str, Any]], runs: list[dict[str, Any]], token: Token) -> None:
-    """Buttons that lead to one address are one line on paper."""
+def _add_paragraph(
+    blocks: list[dict[str, Any]], runs: list[dict[str, Any]], token: Token, answer: str
+) -> None:
+    """Buttons that lead to one address are one sentence on paper."""
     label, colon, address = runs[0].get("text", "").partition(": ") if runs else ("", "", "")
     if not (is_button(token) and colon):
         blocks.append({"kind": "paragraph", "runs": runs})
         return
     before = blocks[-1] if blocks else {}
     if before.get("address") == address:
-        text = before["runs"][0]["text"].removesuffix(f": {address}")
-        before["runs"][0]["text"] = f"{text} / {label}: {address}"
+        labels = f"{before['labels']} / {label}"
+        before["labels"], before["runs"] = (
+            labels,
+            [{**runs[0], "text": _by_mail(labels, answer, address)}],
+        )
     else:
-        blocks.append({"kind": "paragraph", "runs": runs, "address": address})
+        runs = [{**runs[0], "text": _by_mail(label, answer, address)}]
+        blocks.append({"kind": "paragraph", "runs": runs, "address": address, "labels": label})
+
+
+def _by_mail(labels: str, answer: str, address: str) -> str:
+    return f"{labels}: {answer.format(address)}."
 
 
 def _typed(label: str, target: str) -> str:

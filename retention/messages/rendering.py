@@ -108,7 +108,7 @@ def _on_paper(
     """What a letter says: the same, but for links to pages, which nobody can touch there."""
     there = {**context, "page": dict.fromkeys(context.get("page", ()), "")}
     tokens = parse(_compiled(root, template.body).render(there))
-    return to_blocks(tokens, lambda part: fill(part, placed))
+    return to_blocks(tokens, lambda part: fill(part, placed), template.language)
 
 
 def render_text(root: Path, source: str, values: Values, manner: Manner) -> str:

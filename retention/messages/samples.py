@@ -72,6 +72,7 @@ class Sample:
                 "overdue_since": date(2026, 9, 14) if self.overdue else "",
                 "bills": self._bills(),
                 "more_bills": 2 if self.overdue > _LARGE else 0,
+                "more_amount": Decimal("61.30"),
                 "instalments": 3,
                 "instalment": (self.overdue / 3).quantize(Decimal("0.01")),
                 "tickets_12m": self.tickets,

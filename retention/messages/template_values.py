@@ -64,6 +64,7 @@ def _facts(row: dict[str, Any], instalments: int, as_of: date) -> dict[str, Plai
         "overdue_since": as_of - timedelta(days=int(days)) if days is not None else "",
         "bills": bills_of(row),
         "more_bills": max((row.get("overdue_count") or 0) - len(bills_of(row)), 0),
+        "more_amount": max(overdue - sum(bill.amount for bill in bills_of(row)), Decimal(0)),
         "instalments": instalments,
         "instalment": (overdue / instalments).quantize(_CENT, ROUND_CEILING),
         "tickets_12m": row["tickets_12m"] or 0,

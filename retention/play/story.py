@@ -119,12 +119,15 @@ def point_at(home: Path, port: int) -> None:
         encoding="utf-8",
     )
     _quicken(home / "config" / "sending.yaml")
+    brand = home / "config" / "brand.yaml"
+    brand.write_text(brand.read_text("utf-8").replace('tax_id: ""', 'tax_id: "B00000000"'), "utf-8")
     values = {
         "RETENTION_STATE_DIR": str((home / "state").resolve()),
         "RETENTION_CONFIG_DIR": str((home / "config").resolve()),
         "RETENTION_MAIL_HOST": "127.0.0.1",
         "RETENTION_MAIL_PORT": str(port),
         "RETENTION_MAIL_SECURITY": "plain",
+        "RETENTION_MAIL_POSTAL_ADDRESS": "Example Company, Calle Mayor 1, 28013 Madrid",
         "RETENTION_PUBLIC_URL": "http://127.0.0.1:8321",
     }
     lines = [f"{name}={json.dumps(value)}" for name, value in values.items()]

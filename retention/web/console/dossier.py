@@ -43,7 +43,9 @@ def dossier_pdf(visit: Visit) -> Response:
         colour=shop.policies.brand.colour,
     )
     tokens: list[Token] = list(parse(_markdown(visit, found)))
-    data = make_pdf(shop.settings.templates_dir, head, to_blocks(tokens, str), visit.now)
+    data = make_pdf(
+        shop.settings.templates_dir, head, to_blocks(tokens, str, words.language), visit.now
+    )
     disposition = f'inline; filename="dossier-{found.action.id[:8]}.pdf"'
     return Response(data, media_type="application/pdf",
                     headers={"Content-Disposition": disposition})  # fmt: skip
