@@ -12,7 +12,7 @@ from retention.actions import offers
 from retention.cases import lifecycle as cases
 from retention.db.models.work.actions import Action
 from retention.db.models.work.cases import Case
-from retention.domain.actions import OPEN_ACTION_STATES, ActionState
+from retention.domain.actions import OPEN_ACTION_STATES, ActionKind, ActionState, Purpose
 from retention.domain.cases import CaseState
 from retention.domain.dates import Calendar
 from retention.domain.decision_kinds import DecisionKind
@@ -22,16 +22,18 @@ from retention.domain.limits import OPEN
 from retention.domain.offers import VoidReason
 from retention.domain.playbook import Playbook
 from retention.domain.progress import CaseProgress
-from retention.domain.stages import ADVERSE_STAGES
+from retention.domain.stages import ADVERSE_STAGES, GUARDED_STAGES
 from retention.ladder.caps import Decided
 from retention.ladder.condition_values import Evidence
 from retention.ladder.decision_receipts import Grounds, write_receipt
 from retention.ladder.inputs import Known
-from retention.ladder.open_cases import OpenCase
+from retention.ladder.open_cases import CaseAction, OpenCase
 from retention.ladder.progress import RETRACT, owes_call
 from retention.ladder.propose import Proposals
 from retention.messages.sender import Sender
 from retention.policies.load import Policies
+
+_WITHOUT_DATA = frozenset({"no_data_tonight", "data_not_settled"})
 
 OVER_CAP_OPEN = f"over_cap:{OPEN}"
 
@@ -95,8 +97,10 @@ class Applicator:
             return True
         if owes_call(decided.open_case) or decided.open_case.case_id in self.stuck:
             return True
-        return decided.chain[-1].withdraw and any(
-            a.recipient is not None and a.state in OPEN_ACTION_STATES
+        decision = decided.chain[-1]
+        return decision.withdraw and any(
+            (a.recipient is not None or _is_moot_call(a, decision.reason))
+            and a.state in OPEN_ACTION_STATES
             for a in decided.open_case.actions
         )
 
@@ -186,8 +190,12 @@ class Applicator:
         case.waiting_for = decision.reason
         self._count_wait(decision.reason)
         if decision.withdraw:
-            written = [a for a in case.actions if a.template is not None]
-            given_up = actions.give_up(self.session, written, ActionState.SUPERSEDED)
+            moot = [
+                a
+                for a in case.actions
+                if a.template is not None or _is_moot_call(a, decision.reason)
+            ]
+            given_up = actions.give_up(self.session, moot, ActionState.SUPERSEDED)
             self.done.given_up += given_up
 
     def _leave(self, case: Case, fate: ActionState) -> None:
@@ -221,6 +229,16 @@ class Applicator:
         if decision.stage or decision.outcome:
             name = f"{playbook.name}:{decision.stage or decision.outcome}"
             self.done.decisions[name] += 1
+
+
+def _is_moot_call(action: Action | CaseAction, reason: str) -> bool:
+    """Return whether a call is taken back while its stage has to wait, as messages are.
+
+    Nobody is told on the telephone either what may not be written; but a night without data takes
+    no work from people's hands.
+    """
+    called = action.kind is ActionKind.CALL and action.purpose is Purpose.STEP
+    return called and action.stage in GUARDED_STAGES and reason not in _WITHOUT_DATA
 
 
 def _is_calling(case: Case) -> bool:

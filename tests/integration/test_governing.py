@@ -847,6 +847,20 @@ def test_who_cancels_is_written_no_notice(world: World) -> None:
     assert case_of(world).state is CaseState.SELF_CHURNED
 
 
+def test_nobody_is_to_be_told_of_an_end_while_their_customer_recovers(world: World) -> None:
+    """The talk before the notice is taken back with everything else; later it is due anew."""
+    walk_to(world, Stage.TERMINATE)
+    talk = waiting(world, form="conversation")
+    world.people[0].recovering = True
+    world.night(1)
+    assert case_of(world).waiting_for == "recovering"
+    assert ask(world, lambda s: s.get_one(Action, talk.id)).state is ActionState.SUPERSEDED
+    world.people[0].recovering = False
+    for _ in range(8):
+        world.night(9)
+    assert waiting(world, form="conversation").id != talk.id
+
+
 def test_the_second_notice_says_the_day_on_which_it_ends(world: World) -> None:
     given_notice(world)
     for _ in range(10):

@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from retention.db.models.work.actions import Action
+from retention.db.models.work.actions import Action, Receipt
 from retention.db.models.work.cases import Case, CaseEvent, PlaybookVersion
 from retention.domain.cases import OUR_FAULT, CaseEventKind, CaseState
 from retention.domain.errors import NotFoundError
@@ -93,6 +93,16 @@ def last_closed_on(session: Session) -> dict[tuple[str, PlaybookName], date]:
         .group_by(Case.customer_id, Case.playbook)
     )
     return {(customer, playbook): closed for customer, playbook, closed in rows if closed}
+
+
+def newest_receipt(session: Session, case_id: str, by: date) -> Receipt | None:
+    """Return the newest receipt of a case up to a date."""
+    return session.scalars(
+        select(Receipt)
+        .where(Receipt.case_id == case_id, Receipt.as_of <= by)
+        .order_by(Receipt.as_of.desc(), Receipt.id)
+        .limit(1)
+    ).first()
 
 
 def documents_in_use(session: Session) -> dict[str, str]:

@@ -19,6 +19,7 @@ from retention.answers.survey_answers import CAUSES
 from retention.db.models.work.actions import Action
 from retention.db.models.work.cases import Case
 from retention.db.queries import actions as action_queries
+from retention.db.queries import cases as case_queries
 from retention.domain.actions import SENT_KINDS, ActionKind, ActionState
 from retention.domain.approving import ReasonCode
 from retention.domain.errors import RetentionError, TemplateError
@@ -80,7 +81,7 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
     shown = details(action, people, valid, visit.now, shop.settings.timezone)
     case, history = action.case, action_queries.of_case(visit.session, action.case_id)
     survey = _survey(visit, action)
-    inputs = dict.fromkeys(_SHOWN_INPUTS) | ((shown["receipt"] or {}).get("inputs") or {})
+    inputs = dict.fromkeys(_SHOWN_INPUTS) | _inputs(visit, action, shown["receipt"])
     parts = waterfall(inputs)
     return {
         **shown,
@@ -126,6 +127,14 @@ def item_of(visit: Visit, action: Action) -> dict[str, Any]:
         "can_sleep": action.due_on > actor.on,
         "can_decide": action.state is ActionState.PENDING_APPROVAL,
     }
+
+
+def _inputs(visit: Visit, action: Action, receipt: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what was known when the item was written; of a person's, by the night before."""
+    if receipt is None:
+        newest = case_queries.newest_receipt(visit.session, action.case_id, action.proposed_on)
+        receipt = newest.document if newest else {}
+    return receipt.get("inputs") or {}
 
 
 def _people(visit: Visit, action: Action) -> dict[str, dict[str, Any]]:

@@ -12,10 +12,12 @@ from retention.actions.queue_views import PER_PAGE, SORTS
 from retention.db.models.work.actions import Action
 from retention.db.queries.queue import Filters
 from retention.domain.actions import ActionKind, Purpose
+from retention.domain.people import Permission
 from retention.domain.stages import ADVERSE_STAGES, Stage
 from retention.inbox.reply_tasks import answered_at
 from retention.ladder import held_batches
 from retention.people import saved_views
+from retention.people.actor import may
 from retention.web.console.counting import COUNTS
 from retention.web.visit import Visit
 from retention.web.wording import N_
@@ -119,7 +121,17 @@ def around(visit: Visit, open_id: str | None) -> dict[str, Any]:
         "team": visit.shop.policies.team.people,
         "stages": list(Stage),
         "kinds": list(ActionKind),
+        "done_for": _name_of(visit, visit.asked("was")),
     }
+
+
+def _name_of(visit: Visit, action_id: str) -> str:
+    """Return whose item was just decided, for what is said of it above the next one."""
+    action = visit.session.get(Action, action_id[:36]) if action_id else None
+    if action is None or not may(visit.session, visit.actor, Permission.SEE, action.owner):
+        return ""
+    known = visit.people.rows({action.customer_id}).get(action.customer_id, {})
+    return str(known.get("name") or action.customer_id)
 
 
 def _rows(visit: Visit, actions: Sequence[Action], people: Any) -> list[dict[str, Any]]:

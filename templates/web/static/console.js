@@ -38,6 +38,7 @@ function put(page, answer) {
     else if (made && part === ".list") $("main").before(document.adoptNode(made));
   }
   history.pushState({}, "", answer.url);
+  here = location.pathname + location.search;
   fold();
   if ($("#bag")) $("#bag").scrollTop = scrolled;
   $(".list .current")?.scrollIntoView({ block: "nearest" });
@@ -80,7 +81,9 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   if (!deciding) show(link.href).catch(() => location.assign(link.href));
 });
-addEventListener("popstate", () => location.reload());
+// A link within the page is no other page.
+let here = location.pathname + location.search;
+addEventListener("popstate", () => { if (location.pathname + location.search !== here) location.reload(); });
 
 // What is typed is kept for the item of its own form: another one may be on the page by then.
 let later, unsaved;
