@@ -161,9 +161,17 @@ def _from_text(source: str, wanted: str, mapping: TableMapping) -> str:
     if wanted == FLAG:
         return _flag(source)
     if wanted in (AMOUNT, NUMBER, INTEGER, OWN_NUMBER) and mapping.decimal:
-        thousands = "." if mapping.decimal == "," else ","
-        source = f"replace(replace({source}, '{thousands}', ''), '{mapping.decimal}', '.')"
+        source = _plain_number(source, mapping.decimal)
     return f"TRY_CAST({source} AS {wanted})"
+
+
+def _plain_number(source: str, decimal: str) -> str:
+    """Thousands are apart in threes or not at all: 270.00 is a mistake where commas are decimal."""
+    thousands = "." if decimal == "," else ","
+    whole = f"[0-9]+|[0-9]{{1,3}}([{thousands}][0-9]{{3}})+"
+    number = f"[-+]?({whole})?([{decimal}][0-9]*)?"
+    plain = f"replace(replace({source}, '{thousands}', ''), '{decimal}', '.')"
+    return f"CASE WHEN regexp_full_match({source}, '{number}') THEN {plain} END"
 
 
 def _wall(source: str, wanted: str) -> str:

@@ -22,6 +22,7 @@ from retention.sources.config import (
 )
 from retention.sources.connect import load_raw
 from retention.sources.identities import apply_merges
+from retention.sources.languages import spoken
 from retention.sources.regions import apply_regions
 from retention.sources.rows import one_row, run
 from retention.sources.threads import use_threads
@@ -34,6 +35,7 @@ _RULE_TABLES = {
     "dunning": "step INTEGER, after_days INTEGER",
     "metrics": "n BIGINT",
     "paid_marks": "n BIGINT",
+    "spoken": "country VARCHAR, language VARCHAR",
     "payers": "payer_id VARCHAR, customer_id VARCHAR, since DATE",
     "tolerance": "amount_slack DECIMAL(18,4), share_slack DECIMAL(9,6)",
 }
@@ -166,6 +168,7 @@ def _make_rules(company: Company, rules: FeatureRules) -> None:
         run(company.db, f"CREATE TEMP TABLE {name} ({columns})")
     signs = [[tag.lower() for tag in rules.conduct], list(rules.conduct.values())]
     run(company.db, "INSERT INTO conduct SELECT unnest(?), unnest(?)", signs)
+    run(company.db, "INSERT INTO spoken SELECT unnest(?), unnest(?)", spoken())
     slack = [rules.tolerance.amount, rules.tolerance.share]
     run(company.db, "INSERT INTO tolerance VALUES (?, ?)", slack)
     steps = [list(range(len(rules.dunning_days))), list(rules.dunning_days)]

@@ -636,6 +636,39 @@ def test_decimal_commas_and_dates_as_people_write_them(tmp_path: Path) -> None:
     assert str(found["first_invoice_on"])[:10] == "2026-06-05"
 
 
+@pytest.mark.parametrize(
+    ("mark", "written", "cents"),
+    [
+        (",", "1.234,50", 123_450), (",", "1234,5", 123_450), (",", "270", 27_000),
+        (",", "-1.234.567,00", -123_456_700), (",", "270.00", None), (",", "1.23,50", None),
+        (",", "1,234.50", None), (".", "1,234.50", 123_450), (".", "270,00", None),
+    ],
+)  # fmt: skip
+def test_a_number_is_never_taken_for_a_hundred_times_as_much(
+    tmp_path: Path, mark: str, written: str, cents: int | None
+) -> None:
+    """A point in a table of decimal commas is a thousands mark, or a mistake."""
+    more = (
+        "tables:\n  customers: {file: customers.csv}\n"
+        f"  invoices: {{file: invoices.csv, delimiter: ';', decimal: '{mark}'}}\n"
+    )
+    invoices = f"invoice_id;customer_id;issued_on;amount\n1;A;2026-06-05;{written}\n"
+    company = read(tmp_path, more, customers=people("A"), invoices=invoices)
+    if cents is None:
+        error = company.broken["invoices"]
+        assert "line 2: column 'amount' is not a valid amount" in str(error)
+        assert written in (error.seen or "")
+    else:
+        assert features(company).loc["A"]["revenue_12m"] == cents
+
+
+def test_who_has_said_no_language_is_written_to_in_that_of_their_country(tmp_path: Path) -> None:
+    rows = "customer_id,name,country,language\nA,a,ES,\nB,b,MX,en\nC,c,GB,\nD,d,,\nE,e,XX,\n"
+    company = read(tmp_path, customers=rows)
+    found = features(company)["language"].fillna("")
+    assert found.to_dict() == {"A": "es", "B": "en", "C": "en", "D": "", "E": ""}
+
+
 def test_every_mistake_of_a_table_is_named_in_one_go(tmp_path: Path) -> None:
     invoices = (
         BILL + f"1,A,{JANUARY},ten\n,A,{JANUARY},1\n3,A,yesterday,2026-02-04,2\n4,A,{JANUARY},x\n"

@@ -162,7 +162,9 @@ def test_a_plan_has_a_hold_of_its_own(world: PagesWorld, customer: Customer) -> 
 
 @pytest.mark.parametrize(("typed", "kept"), [
     ("0", Decimal(0)), ("-1", None), ("1.500", None), ("1,500", None), ("1.500,00", 1500),
-    ("79,5", Decimal("79.5")), ("1e5", Decimal(100000)), ("NaN", None), ("fünfzig", None),
+    ("79,5", Decimal("79.5")), ("1,234.50", Decimal("1234.5")), ("1.500.000", Decimal(1500000)),
+    ("79.50 EUR", Decimal("79.5")), ("1e5", None), ("1_0", None), ("٣٤", None), ("1.234.50", None),
+    ("NaN", None), ("fünfzig", None),
 ])  # fmt: skip
 def test_an_amount_is_read_as_it_is_meant_or_asked_for_again(
     world: PagesWorld, customer: Customer, typed: str, kept: Decimal | None

@@ -1,6 +1,7 @@
 -- What messages and those who write them need to know: personal data, kept apart from the scores.
 -- customer_id      text   the customer
 -- name             text   as messages address them
+-- language         text   as they say it, or else the first official one of their country
 -- email            text   their address, and so on as the company says it
 -- contacts         list   who is known there: name, role, email, phone; twenty at most
 -- contract_numbers list   the contracts that run on as_of; ten at most
@@ -50,7 +51,7 @@ SELECT
     c.name,
     c.email,
     c.phone,
-    c.language,
+    coalesce(lower(left(trim(c.language), 2)), s.language) AS language,
     c.country,
     c.timezone,
     c.kind,
@@ -65,6 +66,7 @@ SELECT
     o.overdue_count
 FROM customers AS c
 LEFT JOIN known AS k USING (customer_id)
+LEFT JOIN spoken AS s ON s.country = upper(c.country)
 LEFT JOIN running AS r USING (customer_id)
 LEFT JOIN to_begin AS b USING (customer_id)
 LEFT JOIN overdue AS o USING (customer_id)

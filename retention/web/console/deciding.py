@@ -1,7 +1,7 @@
 """What people do with an item. Every deed calls the service that the command line calls."""
 
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from retention.actions import (
 from retention.actions.leaving_times import departure
 from retention.db.models.work.actions import Action
 from retention.domain.actions import ActionKind, ActionState
+from retention.domain.amounts import read_amount
 from retention.domain.approving import ReasonCode
 from retention.domain.offer_revisions import Revision
 from retention.domain.offers import Answer
@@ -31,7 +32,6 @@ from retention.web.console.item import seen_action
 from retention.web.console.queue import Asked
 from retention.web.visit import Visit
 
-_MOST = Decimal(1_000_000)
 Kind = TypeVar("Kind", bound=StrEnum)
 
 
@@ -214,10 +214,7 @@ def day_of(said: str, what: str) -> date:
 def _amount(said: str) -> Decimal | None:
     if not said.strip():
         return None
-    try:
-        found = Decimal(said.strip().replace(",", "."))
-        if abs(found) < _MOST:
-            return found.quantize(Decimal("0.01"))
-        refuse("the fee", "is no fee", "Write for example 89.50.")
-    except InvalidOperation:
+    found = read_amount(said)
+    if found is None:
         refuse("the fee", "is no amount", "Write for example 89.50.")
+    return found

@@ -1,8 +1,6 @@
 """From a choice to an answer that counts: choose, confirm, done."""
 
-import re
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -10,6 +8,7 @@ from starlette.responses import Response
 from retention.actions import offers
 from retention.answers import doubts, plan_answers, submissions
 from retention.answers.taking import take
+from retention.domain.amounts import read_amount
 from retention.domain.customer_pages import PROTECTS, Doubt, Said
 from retention.domain.errors import RetentionError
 from retention.domain.instalments import Plan
@@ -22,9 +21,7 @@ from retention.web.customer.show import show as show_page
 from retention.web.wording import N_
 
 _WRONG = HTTPStatus.UNPROCESSABLE_ENTITY
-_MOST = Decimal(10**9)
 _DAY, _MOST_A_DAY = timedelta(days=1), 10
-_THOUSANDS = re.compile(r"\d{1,3}(\.\d{3})+|\d{1,3}(,\d{3})+")
 
 
 def show(guest: Guest) -> Response:
@@ -146,26 +143,11 @@ def _values(guest: Guest, choice: Choice) -> tuple[dict[str, str], dict[str, str
 def _read(guest: Guest, asked: Asked, text: str, problems: dict[str, str]) -> str:
     if asked.kind != "fee" or not text:
         return text
-    amount = _amount(text)
+    amount = read_amount(text)
     if amount is None:
         problems[asked.name] = guest.words.say(N_("Write an amount, for example 79.50."))
         return ""
     return str(amount)
-
-
-def _amount(text: str) -> Decimal | None:
-    """Read an amount as people write it: with a point or a comma, with a sign or without."""
-    bare = text.replace("€", "").replace("\N{NO-BREAK SPACE}", "").replace(" ", "")
-    if _THOUSANDS.fullmatch(bare):
-        return None  # 1.500 is a thousand and a half to some, and one and a half to others
-    if "," in bare:
-        bare = bare.replace(".", "").replace(",", ".")
-    try:
-        found = Decimal(bare)
-    except InvalidOperation:
-        return None
-    ok = found.is_finite() and 0 <= found < _MOST
-    return found.quantize(Decimal("0.01")) if ok else None
 
 
 def _is_last(guest: Guest, choice: Choice, values: dict[str, str]) -> bool:
