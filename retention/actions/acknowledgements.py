@@ -86,7 +86,7 @@ def _about(action: Action, terms: Terms) -> str:
     if terms.appointment is not None:
         return f"receipt:{terms.appointment.call_id}:call"
     said = str(terms.more.get("receipt", {}).get("said", ""))
-    return f"receipt:{action.id}:{'offer' if said in set(Answer) else said}"
+    return f"receipt:{action.id}:{'offer' if said in set(Answer) - {Answer.ASK} else said}"
 
 
 def _give_up_older(session: Session, about: str) -> None:

@@ -37,10 +37,12 @@ def agree(
     policies: Policies,
     sender: Sender,
     folders: Folders,
+    phone: str = "",
 ) -> Action | None:
     """Write down when a call will be; return the invitation for the customer's calendar.
 
-    A later agreement moves the same appointment. None when there is no way to write to them. Raises
+    `phone` is the number that they have given for it. A later agreement moves the same
+    appointment. None when there is no way to write to them. Raises
     NotAllowedError for what is no open call, and for a time that is too soon, too far away, or
     outside the customer's hours.
     """
@@ -49,7 +51,7 @@ def agree(
     call = _write(session, action, author, starts_at)
     action.due_on = max(action.due_on, starts_at.date())
     appointment = Appointment(action.id, starts_at, number=call.number)
-    made = _tell(session, action, author, INVITATION, appointment, policies, sender, folders)
+    made = _tell(session, action, author, INVITATION, appointment, policies, sender, folders, phone)
     if made is not None and made.message is not None:
         eve = starts_at.date() - timedelta(days=1)
         made.message.send_until = max(min(made.due_on, eve), author.on)
@@ -66,9 +68,12 @@ def _tell(
     policies: Policies,
     sender: Sender,
     folders: Folders,
+    phone: str = "",
 ) -> Action | None:
     at = appointment.starts_at
-    said: dict[str, Plain] = {"said": "call", "new_fee": None, "at": at, "until": at.date()}
+    said: dict[str, Plain] = {
+        "said": "call", "new_fee": None, "at": at, "until": at.date(), "phone": phone
+    }  # fmt: skip
     terms = Terms(more={"receipt": said}, appointment=appointment)
     return confirm(session, action, author, policies, sender, folders, terms, template)
 

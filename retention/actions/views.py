@@ -4,11 +4,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, object_session
 
 from retention.actions.needed import still_needed
+from retention.db.models.customer_pages import Submission
 from retention.db.models.work.actions import Action
-from retention.domain.actions import SENT_KINDS, ActionState
+from retention.domain.actions import SENT_KINDS, ActionKind, ActionState
+from retention.domain.customer_pages import Said
 from retention.domain.forms import FORMS
 from retention.messages.content_hash import content_of
 
@@ -17,6 +20,20 @@ if TYPE_CHECKING:
 
 People = dict[str, dict[str, Any]]
 """What is known of customers, by id: name, email, phone."""
+
+
+def _told_number(action: Action) -> str | None:
+    """Return the number that a customer gave when they chose the time of a call."""
+    session = object_session(action)
+    if action.kind is not ActionKind.CALL or session is None:
+        return None
+    said = session.scalars(
+        select(Submission.values)
+        .where(Submission.customer_id == action.customer_id, Submission.said == Said.CALL)
+        .order_by(Submission.id.desc())
+        .limit(1)
+    ).first()
+    return (said or {}).get("phone")
 
 
 def _needed(action: Action, valid: timedelta, now: datetime) -> list[str]:
@@ -50,7 +67,7 @@ def details(
     message, form = action.rendering, FORMS.get(action.form or "")
     return summary(action, people, valid, now) | {
         "email": people.get(action.customer_id, {}).get("email"),
-        "phone": people.get(action.customer_id, {}).get("phone"),
+        "phone": people.get(action.customer_id, {}).get("phone") or _told_number(action),
         "outcome": action.outcome,
         "note": action.note,
         "effective_on": action.effective_on,

@@ -105,7 +105,7 @@ def agreed(who: Respondent) -> datetime | None:
     return found.starts_at.astimezone(who.zone)
 
 
-def book(who: Respondent, starts_at: datetime, about: str = "") -> Action:
+def book(who: Respondent, starts_at: datetime, about: str = "", phone: str = "") -> Action:
     """Agree on a call at a free time; their calendar gets an invitation. Raises NotAllowedError.
 
     A call that is open in the case is the one; without one who calls gets a task for it. A later
@@ -119,7 +119,7 @@ def book(who: Respondent, starts_at: datetime, about: str = "") -> Action:
         on=who.today, due_on=starts_at.date(),
     )  # fmt: skip
     agreed_calls.agree(who.session, call, who.author, starts_at, who.policies, who.sender,
-                       who.folders)  # fmt: skip
+                       who.folders, phone)  # fmt: skip
     if about:
         note(who.session, call, who.author, about)
     return call

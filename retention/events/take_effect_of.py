@@ -34,6 +34,7 @@ from retention.people.actor import Author
 from retention.safeguards import dead_addresses, exclusions, preferences
 
 _UNTIL_CLOSED = timedelta(days=92)
+_STRANGE = "; no customer of the newest night has this id: check it"
 _ITS_OWN = frozenset({"type", "id", "customer_id", "occurred_at"})
 
 
@@ -55,9 +56,19 @@ class Taking:
 
 
 def take(
-    session: Session, source: str, event: Any, now: datetime, timezone: str, hold: timedelta
+    session: Session,
+    source: str,
+    event: Any,
+    now: datetime,
+    timezone: str,
+    hold: timedelta,
+    *,
+    strange: bool = False,
 ) -> tuple[ReceivedEvent, bool]:
     """Take an event in; return its row, and whether it was known already.
+
+    Of a `strange` customer, whom the newest night does not know, the sender is told so: it may be
+    somebody new, or an id that is mistyped.
 
     Raises NotAllowedError for an id that was used for something else.
     """
@@ -74,7 +85,7 @@ def take(
                    "Give each event an id of its own.")  # fmt: skip
         return known, True
     taking = Taking(session, source, event, now, date_in(now, timezone), hold)
-    effect = _EFFECTS[event.type](taking)
+    effect = _EFFECTS[event.type](taking) + (_STRANGE if strange else "")
     row = ReceivedEvent(
         id=event.id,
         source=source,

@@ -147,6 +147,7 @@ class Sample:
                 "part": Decimal("41.50"),
                 "amount": Decimal("124.50"),
                 "first_on": date(2026, 12, 15),
+                "phone": "",
             },
         }
 

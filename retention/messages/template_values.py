@@ -56,6 +56,13 @@ def bills_of(row: dict[str, Any]) -> tuple[Bill, ...]:
     return tuple(Bill(**bill) for bill in row.get("overdue_bills") or ())
 
 
+def more_bills(row: dict[str, Any], overdue: Decimal) -> tuple[int, Decimal]:
+    """Return how many bills past their due date are not listed, and what those come to."""
+    listed = bills_of(row)
+    more = max((row.get("overdue_count") or 0) - len(listed), 0)
+    return more, max(overdue - sum(bill.amount for bill in listed), Decimal(0))
+
+
 def _facts(row: dict[str, Any], instalments: int, as_of: date) -> dict[str, Plain]:
     overdue = max(row["overdue_amount"] or Decimal(0), Decimal(0))
     days = row.get("overdue_days_max")
@@ -63,8 +70,8 @@ def _facts(row: dict[str, Any], instalments: int, as_of: date) -> dict[str, Plai
         "overdue_amount": overdue,
         "overdue_since": as_of - timedelta(days=int(days)) if days is not None else "",
         "bills": bills_of(row),
-        "more_bills": max((row.get("overdue_count") or 0) - len(bills_of(row)), 0),
-        "more_amount": max(overdue - sum(bill.amount for bill in bills_of(row)), Decimal(0)),
+        "more_bills": more_bills(row, overdue)[0],
+        "more_amount": more_bills(row, overdue)[1],
         "instalments": instalments,
         "instalment": (overdue / instalments).quantize(_CENT, ROUND_CEILING),
         "tickets_12m": row["tickets_12m"] or 0,

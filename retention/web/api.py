@@ -18,6 +18,7 @@ from retention.domain.errors import NotAllowedError
 from retention.events import api_keys
 from retention.events.kinds import Event, Taken
 from retention.events.take_effect_of import take
+from retention.snapshots.customers import read_rows
 from retention.web.customer.guest import answer, words_in
 
 if TYPE_CHECKING:
@@ -94,8 +95,10 @@ def _taken(workshop: "Workshop", source: str, event: Any) -> Taken:
     now = utc_now()
     shop = workshop.current(now)
     with writing(shop.engine) as session:
+        night = shop.folders.newest()
+        strange = not read_rows(shop.folders.snapshots, night, [event.customer_id])
         row, known = take(session, source, event, now, shop.settings.timezone,
-                          shop.policies.event_hold)  # fmt: skip
+                          shop.policies.event_hold, strange=strange)  # fmt: skip
         return Taken(id=row.id, known=known, effect=row.effect)
 
 

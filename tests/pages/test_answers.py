@@ -11,7 +11,7 @@ from sqlalchemy import select
 from retention.db.models.customer_pages import InstalmentPlan, Submission, WebhookEvent
 from retention.db.models.exemptions import Exclusion
 from retention.db.models.incoming import Incoming
-from retention.db.models.work.actions import Action, AgreedCall, Offer
+from retention.db.models.work.actions import Action, AgreedCall, Offer, Rendering
 from retention.db.models.work.cases import Case
 from retention.db.models.work.messages import Message
 from retention.db.session import reading, writing
@@ -62,6 +62,37 @@ def test_an_answer_can_be_changed_and_only_the_last_one_is_told(
     told = {e.kind: e.withdrawn_at is None for e in rows(world, WebhookEvent)
             if e.kind.startswith("offer.")}  # fmt: skip
     assert told == {"offer.accepted": False, "offer.declined": True}
+
+
+def test_a_question_takes_no_answer_back_and_hides_none(
+    world: PagesWorld, customer: Customer
+) -> None:
+    path, action = world.path(PROPOSAL, "offer"), world.sent(PROPOSAL)
+    customer.say(path, "accept", name="Ana Peña", sure="yes")
+    asked = customer.say(path, "ask", words="¿Desde cuándo?")
+    assert "Nos ha preguntado algo" in asked.text
+    assert "Esto sigue en pie:</strong> Ha aceptado" in asked.text
+    offer = offer_of(world, action)
+    assert offer.state is OfferState.ACCEPTED
+    receipts = rows(world, Action, purpose=Purpose.RECEIPT, case_id=offer.case_id)
+    assert [a.state for a in receipts] == [ActionState.APPROVED] * 2, "both are told in writing"
+    changed = customer.say(path, "decline", words="No, gracias", sure="yes")
+    assert "Ha aceptado" not in changed.text
+
+
+def test_what_protects_stays_on_the_page_whatever_is_said_later(
+    world: PagesWorld, customer: Customer
+) -> None:
+    notice = world.path(NOTICE, "notice")
+    customer.say(notice, "contest", words="no es justo")
+    later = customer.say(notice, "more_time", words="hasta abril")
+    assert "Esto sigue en pie:</strong> Se ha opuesto" in later.text
+    debt = world.path(BILLS, "debt")
+    asked = customer.choose(debt, "plan")
+    day = asked.text.split('name="first_on" value="')[1][:10]
+    customer.fill(asked, f"{debt}/confirm", parts="2", first_on=day, sure="yes")
+    paid = customer.say(debt, "paid", words="ayer")
+    assert "Esto sigue en pie:</strong> Hemos acordado" in paid.text
 
 
 def test_a_proposal_of_their_own_comes_to_the_owner_with_its_words(
@@ -225,6 +256,8 @@ def test_a_call_is_chosen_and_moved_in_ones_own_zone(world: PagesWorld, customer
     assert "Le llamamos" in page.text or "le llama" in page.text
     [call] = rows(world, AgreedCall)
     assert (call.agreed_by, call.number) == ("customer", 0)
+    [told] = [r for r in rows(world, Rendering) if re.search(r"600\s1\b", r.text or "")]
+    assert "¿A qué número" not in told.text
     calendar = customer.get(f"{path}/call.ics")
     assert calendar.headers["content-type"].startswith("text/calendar")
     assert b"BEGIN:VEVENT" in calendar.content

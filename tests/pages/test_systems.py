@@ -123,7 +123,7 @@ def test_a_call_that_was_held_stands_beside_its_task(
         [said] = [comment.text for comment in queries.get(session, call_id).comments]
     assert "reached Ana Peña. she will pay on Friday" in said
     other = tell(customer, key, id="2", customer_id="nobody", **held).json()
-    assert other["effect"] == "no call is open"
+    assert other["effect"].startswith("no call is open; no customer")
 
 
 def test_a_letter_that_was_signed_for_is_proved_and_a_foreign_reference_is_not(
@@ -198,6 +198,19 @@ def test_without_a_key_nothing_is_taken(world: PagesWorld, customer: Customer, k
     answer = tell(customer, key, type="address_changed")
     assert answer.status_code == 401
     assert not rows(world, ReceivedEvent)
+
+
+def test_whose_customer_nobody_knows_is_told_so(
+    world: PagesWorld, customer: Customer, key: str
+) -> None:
+    """It may be somebody new, and then it protects; or an id that is mistyped."""
+    paid = {"type": "paid", "amount": "20.00", "currency": "EUR"}
+    strange = tell(customer, key, customer_id="C9999999", **paid).json()
+    assert "no customer of the newest night has this id" in strange["effect"]
+    [hold] = rows(world, Exclusion, customer_id="C9999999")
+    assert hold.reason == "paid"
+    ours = tell(customer, key, id="2", **paid).json()
+    assert "no customer" not in ours["effect"]
 
 
 def test_a_key_that_was_ended_works_no_longer(

@@ -1,5 +1,6 @@
 """What a page shows: what it is about, its facts, and what its reader may choose now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +18,7 @@ from retention.domain.cases import CaseState
 from retention.domain.customer_pages import PROTECTS, PagePurpose, Said
 from retention.domain.offers import OfferKind, OfferState, starts_on
 from retention.messages.outbox import IN_DOUBT
-from retention.messages.template_values import bills_of, on_one_line
+from retention.messages.template_values import bills_of, more_bills, on_one_line
 from retention.safeguards import instalments
 from retention.web.customer.choices import DONE, Choice, choices_of
 from retention.web.customer.guest import Guest
@@ -28,6 +29,10 @@ _ANSWERABLE = frozenset(
     {OfferState.SENT, OfferState.VIEWED, OfferState.COUNTERED, OfferState.ACCEPTED,
      OfferState.DECLINED}
 )  # fmt: skip
+
+
+_TO_OFFER = frozenset({Said.ACCEPT, Said.COUNTER, Said.DECLINE})
+_ANSWERED = frozenset({OfferState.ACCEPTED, OfferState.COUNTERED, OfferState.DECLINED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def show(guest: Guest) -> Response:
     about = about_of(guest)
     changing = guest.request.query_params.get("change") == "yes"
     if said and not (changing and about.choices):
-        return done(guest, said[-1], about)
+        return done(guest, said, about)
     if not about.choices:
         return guest.page("closed.html", about=about)
     return choose(guest, about)
@@ -73,15 +78,32 @@ def choose(guest: Guest, about: About, problem: str = "", status: int = 200) -> 
     return guest.page("choose.html", status, about=about, problem=problem, name=name)
 
 
-def done(guest: Guest, last: Submission, about: About) -> Response:
-    """Show what was answered last, and whether it can be changed."""
+def done(guest: Guest, said: Sequence[Submission], about: About) -> Response:
+    """Show what was answered last, what of before still stands, and whether it can be changed."""
+    last = said[-1]
     title, next_ = DONE[last.said]
     unsure = last.doubt is not None and last.said not in PROTECTS
     return guest.page(
         "done.html", title=title, next=next_, last=last, about=about,
+        standing=[(DONE[row.said], row) for row in standing(guest, said)],
         unsure=unsure, answer_by=guest.who.answer_by(last.said_at), plan=_plan(guest, last),
         call=call_slots.agreed(guest.who),
     )  # fmt: skip
+
+
+def standing(guest: Guest, said: Sequence[Submission]) -> list[Submission]:
+    """Return what was answered before and still counts: a question takes back no acceptance."""
+    found: dict[str, Submission] = {}
+    for row in said:
+        if row.doubt is None or row.said in PROTECTS:
+            found["offer" if row.said in _TO_OFFER else row.said] = row
+    offer = guest.who.action.offer
+    if offer is None or offer.state not in _ANSWERED:
+        found.pop("offer", None)
+    if not instalments.running(guest.who.session, [guest.who.customer_id]):
+        found.pop(Said.PLAN, None)
+    kept = (Said.PLAN, Said.CONTEST, Said.HARDSHIP, Said.MORE_TIME, Said.WRONG, *_TO_OFFER)
+    return [row for row in found.values() if row is not said[-1] and row.said in kept]
 
 
 def _plan(guest: Guest, last: Submission) -> Any:
@@ -223,6 +245,9 @@ def _debt(guest: Guest) -> About:
         for bill in bills_of(who.row)
         if owed
     ]  # fmt: skip
+    more, rest = more_bills(who.row, owed)
+    if more and owed:
+        facts.append(Fact(w.say(N_("And {n} more"), n=more), w.money(rest, whole=False)))
     opening = w.say(
         N_(
             "Bills get lost, and months can be tight. To pay it in one sum, "

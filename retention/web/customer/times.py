@@ -45,7 +45,7 @@ def book(guest: Guest) -> Response:
                      HTTPStatus.UNPROCESSABLE_ENTITY)  # fmt: skip
     try:
         with guest.who.session.begin_nested():
-            call_slots.book(guest.who, at, " ".join(filter(None, (about, phone))))
+            call_slots.book(guest.who, at, about, phone)
             said = {"at": at.isoformat(), "words": about, "phone": phone}
             add(guest.who, Said.CALL, said)
     except RetentionError:
