@@ -5,12 +5,19 @@ from datetime import date, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from retention.actions.approval import editors_of
 from retention.db.models.work.actions import Action
 from retention.db.models.work.cases import Case
 from retention.db.seals import touch
 from retention.domain.actions import ActionState
 from retention.domain.cases import CaseState
 from retention.policies.load import Policies
+
+
+def escalate_written(action: Action, today: date) -> None:
+    """Let a director decide what its owner has written: nobody approves their own words."""
+    if action.escalated_on is None and action.owner in editors_of(action) | {action.proposed_by}:
+        action.escalated_on = today
 
 
 def escalate_overdue(session: Session, policies: Policies, today: date) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from retention.actions.approval import editors_of, lock_waiting, refuse_unseen
 from retention.actions.completion import playbook_of
+from retention.actions.escalation import escalate_written
 from retention.actions.step_terms import terms_of
 from retention.db.models.work.actions import Action, Rendering
 from retention.domain.errors import NotFoundError
@@ -73,6 +74,7 @@ def edit(
     _replace(before, compose(action, row, manager, sender, terms, edits=edits))
     before.edited_at = actor.now
     action.edited_by = ",".join(sorted(editors_of(action) | {actor.person.person_id}))
+    escalate_written(action, actor.on)
     session.flush()
     actor.tell(session, "action.edited", action, parts=sorted(typed))
     return action

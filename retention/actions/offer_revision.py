@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from retention.actions import offers
 from retention.actions.completion import playbook_of
+from retention.actions.escalation import escalate_written
 from retention.actions.lifecycle import give_up
 from retention.actions.proposing import Work, propose
 from retention.db.models.work.actions import Action, Offer
@@ -59,6 +60,7 @@ def revise(
         session, case, old.step or 0, replace(step, approval=asked), Terms(proposal), work,
         number=offer.version + 1,
     )  # fmt: skip
+    escalate_written(made, actor.on)
     case.waiting_for = "step_pending_approval"
     actor.tell(session, "offer.revised", made, fee=proposal.new_fee, until=proposal.expires_on,
                detail=proposal.detail, instead_of=offer.id)  # fmt: skip

@@ -197,7 +197,10 @@ def test_an_edit_voids_approvals_and_its_author_cannot_approve_it(
     assert "54," in found.rendering.text or "fee" not in found.rendering.text, "figures stay"
     refused = marta.post(f"/queue/{action_id}/approve", data=fields_of(marta, action_id))
     assert refused.status_code == 409
+    again = marta.get(f"/queue/{action_id}/approve")
+    assert (again.status_code, again.headers["location"]) == (303, f"/queue/{action_id}")
     diana = signed_in(app, "diana")
+    assert action_id in diana.get("/queue").text, "who may sign in the editor's place is asked"
     diana.post(f"/queue/{action_id}/approve", data=fields_of(diana, action_id))
     assert action_of(world, action_id).state in (
         ActionState.APPROVED, ActionState.PENDING_APPROVAL

@@ -135,6 +135,15 @@ def test_who_may_open_what_is_as_it_was_agreed(
     assert found == GOLDEN.read_text("utf-8")
 
 
+@pytest.mark.parametrize("who", ["marta", "fran", "diana", "olga"])
+def test_the_menu_leads_nobody_to_a_page_that_is_not_for_them(app: Starlette, who: str) -> None:
+    client = signed_in(app, who)
+    menu = client.get("/tonight").text.partition('<nav class="menu"')[2].partition("</nav>")[0]
+    links = set(re.findall(r'href="(/[^"]*)"', menu))
+    assert len(links) > 10
+    assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
 def test_no_route_is_missing_from_the_table(app: Starlette) -> None:
     named = {page.name for page in PAGES}
     front = {"GET /healthz", "GET /readyz", "GET /sign-in", "POST /sign-in",
