@@ -179,6 +179,19 @@ def test_an_amount_is_read_as_it_is_meant_or_asked_for_again(
     assert (offer.state, offer.counter_fee) == (OfferState.COUNTERED, kept)
 
 
+def test_a_flood_of_questions_ends_before_it_buries_the_team(
+    world: PagesWorld, customer: Customer
+) -> None:
+    path, action_id = world.path(PROPOSAL, "offer"), world.sent(PROPOSAL)
+    asked = customer.choose(path, "ask")
+    codes = {
+        number: customer.fill(asked, f"{path}/confirm", wait=1, words=f"again {number}").status_code
+        for number in range(32)
+    }
+    assert [number for number, code in codes.items() if code == 409] == [30, 31]
+    assert len(rows(world, Submission, action_id=action_id)) == 30
+
+
 def test_no_word_is_lost_in_a_no_or_in_a_survey(world: PagesWorld, customer: Customer) -> None:
     path = world.path(PROPOSAL, "offer")
     customer.say(path, "decline", words="I have lost my job", sure="yes")

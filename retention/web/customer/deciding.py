@@ -21,7 +21,7 @@ from retention.web.customer.show import show as show_page
 from retention.web.wording import N_
 
 _WRONG = HTTPStatus.UNPROCESSABLE_ENTITY
-_DAY, _MOST_A_DAY = timedelta(days=1), 10
+_DAY, _MOST_A_DAY, _MOST_PROTECTING = timedelta(days=1), 10, 30
 
 
 def show(guest: Guest) -> Response:
@@ -69,8 +69,8 @@ def confirm(guest: Guest) -> Response:
 
 
 def _against(guest: Guest, choice: Choice, shown: Shown) -> str | None:
-    """Return why an answer is not taken now. What protects its author always is."""
-    if choice.said in PROTECTS:
+    """Return why an answer is not taken now. What protects its author is, but for a flood."""
+    if choice.said in PROTECTS and not _is_too_often(guest, _MOST_PROTECTING):
         return None
     if shown.version != guest.version:
         return guest.words.say(
@@ -157,10 +157,10 @@ def _is_last(guest: Guest, choice: Choice, values: dict[str, str]) -> bool:
     return bool(said) and said[-1].said is choice.said and said[-1].values == kept
 
 
-def _is_too_often(guest: Guest) -> bool:
+def _is_too_often(guest: Guest, most: int = _MOST_A_DAY) -> bool:
     """Each answer is confirmed by mail: nobody gets many of those in a day."""
     said = submissions.of_page(guest.who.session, guest.who.action.id, guest.who.purpose)
-    return sum(row.said_at > guest.now - _DAY for row in said) >= _MOST_A_DAY
+    return sum(row.said_at > guest.now - _DAY for row in said) >= most
 
 
 def _settle_doubt_of_arrival(guest: Guest) -> None:
