@@ -17,7 +17,8 @@ from retention.sources.vocabularies import Words
 
 _LOOKED_AT = 2_000
 _MANY_WORDS = 40
-_FORMATS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d/%m/%y")
+_DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d/%m/%y")
+_FORMATS = tuple(f"{day}{time}" for time in ("", " %H:%M", " %H:%M:%S") for day in _DAYS)
 _COMMA = re.compile(r"^-?[\d.]*,\d+$")
 Rows = list[dict[str, Any]]
 

@@ -1,6 +1,7 @@
 """Propose a sources.yaml from what tables and columns are called, and say what was not guessed."""
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from retention.sources.vocabularies import plain as plain_word
 from retention.yaml_files import PolicyModel, parse_policy
 
 _CLOSE = 0.86
+_SMALL = frozenset({"de", "del", "la", "el", "of", "the"})
+_NUMBER = dict.fromkeys(("n", "no", "nr", "nro", "num", "number"), "numero")
 
 
 class Names(PolicyModel):
@@ -55,9 +58,11 @@ class Guess:
 
 
 def plain(name: str) -> str:
-    """Return a name without case, blanks, accents and a file's ending."""
+    """Return a name without case, blanks, accents, small words and a file's ending."""
     bare = unicodedata.normalize("NFKD", name.removesuffix(".csv").removesuffix(".parquet"))
-    return plain_word("".join(letter for letter in bare if not unicodedata.combining(letter)))
+    letters = "".join(letter for letter in bare if not unicodedata.combining(letter))
+    words = re.split(r"[\W_]+", letters.casefold())
+    return plain_word("".join(_NUMBER.get(word, word) for word in words if word not in _SMALL))
 
 
 @cache
@@ -126,7 +131,7 @@ def _match(
 ) -> str | None:
     known = [plain(name) for name in (column, *names().columns.get(column, ()))]
     if column == table.key:
-        known.append("id")
+        known += ["id", "codigo"]
     if not close:
         return next((name for name in known if name in free), None)
     hits = difflib.get_close_matches(plain(column), list(free), n=1, cutoff=_CLOSE)

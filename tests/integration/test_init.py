@@ -84,6 +84,29 @@ def test_an_export_in_spanish_is_recognised_and_read(tmp_path: Path) -> None:
     assert (row[0], row[1], row[2], float(row[3])) == ("Peña S.L.", "ES", date(2026, 5, 13), 1234.5)
 
 
+def test_headers_as_a_person_types_them_are_recognised(tmp_path: Path) -> None:
+    """`Código`, `Nº factura`, `Fecha de alta`; moments with their time."""
+    files = {
+        "clientes": "Código;Nombre;Fecha de alta\n1;Ana;05/06/2025\n",
+        "facturas": "Nº factura;Cliente;Fecha de emisión;Importe total\nF1;1;20/06/2025;1.234,50\n",
+        "incidencias": "Nº incidencia;Cliente;Fecha de apertura\nT1;1;22/06/2025 10:15\n",
+    }
+    for name, text in files.items():
+        (tmp_path / f"{name}.csv").write_text(text, "cp1252")
+    text, _ = proposed(str(tmp_path), tmp_path)
+    config = parse_policy(text, SourcesConfig, "sources.yaml")
+    assert config.tables is not None
+    assert config.tables["customers"].columns["customer_id"] == "Código"
+    assert config.tables["customers"].columns["created_on"] == "Fecha de alta"
+    assert config.tables["invoices"].columns["invoice_id"] == "Nº factura"
+    assert config.tables["tickets"].columns["ticket_id"] == "Nº incidencia"
+    assert config.tables["tickets"].date_format == "%d/%m/%Y %H:%M"
+    company = open_company(config, tmp_path, {}, "Europe/Madrid")
+    opened = company.db.execute("SELECT CAST(opened_at AS VARCHAR) FROM tickets").fetchall()
+    assert opened == [("2025-06-22 10:15:00",)]
+    company.close()
+
+
 def test_dates_that_fit_two_ways_are_said_to(tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("id,name,created\n1,Ana,03/04/2026\n")
     text, _ = proposed(str(tmp_path), tmp_path)
