@@ -120,8 +120,9 @@ def book(who: Respondent, starts_at: datetime, about: str = "", phone: str = "")
     )  # fmt: skip
     agreed_calls.agree(who.session, call, who.author, starts_at, who.policies, who.sender,
                        who.folders, phone)  # fmt: skip
-    if about:
-        note(who.session, call, who.author, about)
+    told = "\n".join(filter(None, (about, phone and f"tel. {phone}")))
+    if told:
+        note(who.session, call, who.author, told)
     return call
 
 

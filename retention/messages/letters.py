@@ -125,15 +125,13 @@ def _add_paragraph(
         blocks.append({"kind": "paragraph", "runs": runs})
         return
     before = blocks[-1] if blocks else {}
-    if before.get("address") == address:
-        labels = f"{before['labels']} / {label}"
-        before["labels"], before["runs"] = (
-            labels,
-            [{**runs[0], "text": _by_mail(labels, answer, address)}],
-        )
+    goes_on = before.get("address") == address
+    labels = f"{before['labels']} / {label}" if goes_on else label
+    told = {"labels": labels, "runs": [{**runs[0], "text": _by_mail(labels, answer, address)}]}
+    if goes_on:
+        before |= told
     else:
-        runs = [{**runs[0], "text": _by_mail(label, answer, address)}]
-        blocks.append({"kind": "paragraph", "runs": runs, "address": address, "labels": label})
+        blocks.append({"kind": "paragraph", "address": address, **told})
 
 
 def _by_mail(labels: str, answer: str, address: str) -> str:
