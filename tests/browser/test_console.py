@@ -67,6 +67,7 @@ def test_ten_items_by_keyboard(world: ConsoleWorld, open_as: SignIn) -> None:
             page.keyboard.press("a")
         else:
             page.keyboard.press("r")
+            page.keyboard.press("ArrowDown")  # no reason is chosen by itself
             page.locator(".deed[open] textarea").fill("We talk to them next week.")
             page.locator(".deed[open] button", has_text="Reject it").press("Enter")
         settle(page, now)
@@ -423,3 +424,31 @@ def test_axe_finds_nothing(
             found[path] = broken
     assert not found
     assert page.locator("html").get_attribute("lang") == language
+
+
+@pytest.mark.gate
+def test_nothing_but_an_item_scrolls_and_a_link_within_it_leads_there(
+    world: ConsoleWorld, open_as: SignIn
+) -> None:
+    """What is hidden for the eye once made the page as long as its item."""
+    page = open_as("marta")
+    page.set_viewport_size({"width": 1280, "height": 700})
+    with reading(world.shop.engine) as session:
+        call = session.scalars(
+            select(Action.id).where(
+                Action.form == "conversation", Action.state == ActionState.PENDING_APPROVAL
+            )
+        ).first()
+    assert call is not None
+    page.goto(f"/queue/{call}")
+    heights = page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+    assert heights[0] == heights[1]
+    for summary in page.locator("details.deed > summary").all():
+        summary.click()
+        right = page.evaluate(
+            "document.querySelector('.deed[open] .panel').getBoundingClientRect().right"
+        )
+        assert right <= 1280, summary.inner_text()
+    page.locator("a[href='#log']").click()
+    expect(page.locator("#log")).to_be_in_viewport()
+    page.wait_for_function("document.querySelector('main').scrollTop > 0")
