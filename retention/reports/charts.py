@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 INK, TEAL, RUST, SAND, GRID = "#23262b", "#0b5c58", "#b0472c", "#b9b2a3", "#d9d5cb"
-_WIDTH, _HEIGHT, _NARROW = 9.0, 4.2, 4.0
+_WIDTH, _HEIGHT, _NARROW, _ROW = 9.0, 4.2, 4.0, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ def pictures(draw: Draw) -> tuple[str, str, Callable[[], bytes]]:
     return svg_of(wide), svg_of(draw(narrow=True)), partial(png_of, wide)
 
 
-def new_figure(*, narrow: bool) -> tuple[Figure, Axes]:
-    """Return an empty figure in the house's manner."""
+def new_figure(*, narrow: bool, rows: int = 0) -> tuple[Figure, Axes]:
+    """Return an empty figure in the house's manner, with room for `rows` names of two lines."""
     mpl.rcParams["svg.hashsalt"] = "retention"
     mpl.rcParams["svg.fonttype"] = "none"
-    size = (_NARROW, _NARROW * 1.05) if narrow else (_WIDTH, _HEIGHT)
+    size = (_NARROW, max(_NARROW * 1.05, _ROW * rows + 1)) if narrow else (_WIDTH, _HEIGHT)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
@@ -91,7 +91,7 @@ def bars(
 
     What is below zero is a loss; with `loss` every bar is one. `number` writes what the axis says.
     """
-    figure, axes = new_figure(narrow=narrow)
+    figure, axes = new_figure(narrow=narrow, rows=len(names))
     places = list(range(len(names)))[::-1]
     axes.barh(
         places, values, color=[RUST if loss or value < 0 else TEAL for value in values], height=0.62
@@ -105,7 +105,7 @@ def bars(
     axes.grid(axis="x", color=GRID, linewidth=0.5)
     axes.set_axisbelow(True)
     longest = max((len(mark) for mark in marks), default=0)
-    axes.margins(x=longest * (0.06 if narrow else 0.016) + 0.02)
+    axes.margins(x=longest * (0.07 if narrow else 0.016) + 0.02)
     for place, value, mark in zip(places, values, marks, strict=True):
         axes.annotate(
             mark, (value, place), (6 if value >= 0 else -6, 0), textcoords="offset points",

@@ -1,5 +1,6 @@
 """What answers a customer: receipts, agreed calls with their calendar file, letters, scripts."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -40,7 +41,7 @@ from tasks.delivery import call_off
 from tests.conftest import NIGHT
 from tests.factories.nights import actor_of
 from tests.factories.outboxes import AFTERNOON, approve, deliver, one_proposal, owner
-from tests.factories.pdfs import pdf_text
+from tests.factories.pdfs import pdf_place, pdf_text
 from tests.factories.servers import ScriptedServer
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -303,6 +304,14 @@ def test_a_letter_on_paper_names_everything_and_leads_nowhere(queued: Applicatio
     assert b"/URI" not in made
     assert "mailto:" not in said
     assert "tel:" not in said
+    assert "con nuestra referencia" in said or "with our reference" in said, "how to answer"
+    sheet = json.loads(rendering.letter)
+    left, top = pdf_place(made, sheet["head"]["address"][0])
+    assert 20 <= left <= 100, "in the window of the envelope (DIN 5008 form B)"
+    assert 45 <= top <= 90
+    heading_left, heading_top = pdf_place(made, sheet["blocks"][0]["runs"][0]["text"][:20])
+    assert heading_top > 90, "and nothing else is"
+    assert heading_left == pytest.approx(25, abs=1)
 
 
 @pytest.mark.parametrize("language", ["es", "en"])

@@ -115,6 +115,18 @@ def test_money_is_written_as_people_there_write_it(
     assert money(Decimal(amount), currency, locale_of(locale)) == written
 
 
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("purpose", ["termination_notice", "renegotiation_proposal"])
+def test_a_telephone_number_is_a_link_in_one_piece(purpose: str, language: str) -> None:
+    made = make(purpose, language, **EVERY_CASE[0])
+    links = re.findall(r'href="tel:([^"]*)"[^>]*>([^<]*)<', made.html)
+    assert links
+    for number, shown in links:
+        assert re.fullmatch(r"\+?[0-9]+", number)
+        assert " " not in shown.strip(), "it is never broken over two lines"
+    assert "tel:" not in made.text
+
+
 @pytest.mark.parametrize(("purpose", "language"), list_templates(TEMPLATES))
 def test_the_text_part_is_what_was_agreed(
     purpose: str, language: str, request: pytest.FixtureRequest
