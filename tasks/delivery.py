@@ -76,7 +76,7 @@ def _without_changed(shop: Application, ids: list[str]) -> tuple[list[str], Coun
     with reading(shop.engine) as session:
         asked_of = freshness.ask_company(session, ids, utc_now(), valid)
         history = trust.good_pulls(session, NIGHTLY, shop.policies.guards.history)
-        served = under_notice(session, {q.action_id for q in asked_of})
+        served = under_notice(session, {q.action_id for q in asked_of}) if asked_of else set()
     if not asked_of:
         return ids, Counter()
     today = date_in(utc_now(), shop.settings.timezone)

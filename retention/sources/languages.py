@@ -9,10 +9,12 @@ from babel.languages import get_official_languages
 @cache
 def spoken() -> list[list[str]]:
     """Return two columns: countries, and the first official language of each."""
-    found = {
-        country: languages[0][:2]
-        for country in get_global("territory_languages")
-        if len(country) == len("ES")
-        and (languages := get_official_languages(country, de_facto=True))
-    }
+    found = {}
+    for country in get_global("territory_languages"):
+        official = (
+            name.partition("_")[0] for name in get_official_languages(country, de_facto=True)
+        )
+        first = next((name for name in official if len(name) == len("es")), None)
+        if first is not None and len(country) == len("ES"):
+            found[country] = first
     return [list(found), list(found.values())]

@@ -139,6 +139,14 @@ def pay(day: date, payer: str | None = None) -> Callable[[Path, str], None]:
     return paying
 
 
+def pay_a_new_bill(data: Path, customer: str) -> None:
+    """Whoever pays what was billed since is paying."""
+    add_row(data, "invoices", invoice_id="I-new", customer_id=customer, amount=40.0,
+            issued_on=LATER, due_on=LATER + timedelta(days=30))  # fmt: skip
+    add_row(data, "payments", customer_id=customer, invoice_id="I-new", amount=40.0,
+            paid_on=LATER)  # fmt: skip
+
+
 def turn(data: Path, customer: str) -> None:
     """Since a quarter of a year they ask for nothing, and what they buy costs nothing."""
     since = f"customer_id = '{customer}' AND {{}} > DATE '{NIGHT - timedelta(days=100)}'"
@@ -179,6 +187,7 @@ SPEAKS_AGAINST: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "paid since": (pay(LATER), "paid or credited since"),
     "paid before, told late": (pay(BEFORE), "paid or credited since"),
     "paid for by somebody else": (pay(LATER, payer="C0000001"), "paid or credited since"),
+    "paid a bill of since": (pay_a_new_bill, "paid or credited since"),
     "credited": (credit, "paid or credited since"),
     "earns by now": (turn, "the last 90 days earn by now"),
 }

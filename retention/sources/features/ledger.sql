@@ -35,10 +35,7 @@ moves AS (
     SELECT customer_id, paid_on AS moved_on, amount AS cash, 0 AS credit
     FROM payments
     WHERE paid_on <= $as_of AND NOT coalesce(failed, false)
-        AND (
-            invoice_key IS NULL
-            OR invoice_key IN (SELECT hash(invoice_id) FROM f_dated_invoices WHERE NOT is_bill)
-        )
+        AND (invoice_key IS NULL OR invoice_key NOT IN (SELECT key FROM f_named))
     UNION ALL
     SELECT customer_id, last_paid_on, 0, surplus FROM named WHERE surplus > 0
     UNION ALL

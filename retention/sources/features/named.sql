@@ -35,7 +35,7 @@ WITH bought AS (
         greatest(t.amount_slack, t.share_slack * coalesce(own_amount, amount)) AS slack
     FROM f_dated_invoices
     CROSS JOIN tolerance AS t
-    WHERE is_bill
+    WHERE issued_on <= $as_of AND coalesce(status, '') <> 'void' AND amount > 0
 ),
 named AS (
     SELECT
