@@ -1,9 +1,9 @@
 """When a message may leave: its recipient's hours, what they got lately, the day's quota."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -17,11 +17,13 @@ from retention.domain.actions import SENT_KINDS, Purpose
 from retention.domain.dates import date_in
 from retention.domain.messages import MessageClass, MessageState
 from retention.domain.people import refuse
-from retention.domain.sending import Hours, SendingRules
+from retention.domain.sending import SOMEWHERE, Hours, SendingRules
 from retention.people.actor import Actor
 from retention.policies.calendars import Calendars
 
 _DAY = timedelta(hours=24)
+_NOWHERE = frozenset({SOMEWHERE, "001"})
+_NEARLY = 0.9
 _MANY, _MOST_TRIES, _REMEMBERED = 500, 14, 4096
 _NOT_OUT = frozenset(
     {MessageState.QUEUED, MessageState.RETRY_WAIT, MessageState.FAILED, MessageState.CANCELLED,
@@ -84,7 +86,8 @@ def openings(calendars: Calendars, hours: Hours, company_zone: str) -> Opening:
     """Return a function of a moment, a recipient's zone and place: when they may be written to.
 
     Without a zone it may be any of their country's: then when it is the hour in all of them, or in
-    most where it never is in all.
+    most where it never is in all. Who has a country that nobody understands may be anywhere, and
+    only who has none at all is taken to be where the company is.
     """
 
     @lru_cache(maxsize=_REMEMBERED)
@@ -92,7 +95,7 @@ def openings(calendars: Calendars, hours: Hours, company_zone: str) -> Opening:
         country, _, region = place.partition("-")
         if zone is not None:
             return in_zone(now, zone, country, region)
-        zones = zones_of(country) or (company_zone,)
+        zones = weigh(country or None, company_zone, now.date())
         at = now
         for _ in range(_MOST_TRIES):
             latest = max(in_zone(at, one, country, region) for one in zones)
@@ -102,17 +105,21 @@ def openings(calendars: Calendars, hours: Hours, company_zone: str) -> Opening:
         return where_most_agree(now, zones, country, region)
 
     def where_most_agree(
-        now: datetime, zones: tuple[str, ...], country: str, region: str
+        now: datetime, zones: Mapping[str, int], country: str, region: str
     ) -> datetime:
-        """Some countries are so wide that it is never the hour in all of them."""
+        """Some countries are so wide that it is never the hour in all of them.
 
-        def still_to_come(at: datetime) -> int:
-            return sum(in_zone(at, one, country, region) > at for one in zones)
+        Where nearly as many work now as ever do it is now: the very best hour is soon over.
+        """
 
-        return min(
-            {in_zone(now, one, country, region) for one in zones},
-            key=lambda at: (still_to_come(at), at),
-        )
+        def working(at: datetime) -> int:
+            return sum(n for one, n in zones.items() if in_zone(at, one, country, region) <= at)
+
+        later = now + timedelta(hours=12)  # an open zone's next morning is one of the moments too
+        found = {in_zone(at, one, country, region): 0 for at in (now, later) for one in zones}
+        found = {at: working(at) for at in sorted(found)}
+        enough = _NEARLY * max(found.values())
+        return next(at for at, working_then in found.items() if working_then >= enough)
 
     def in_zone(now: datetime, zone: str, country: str, region: str) -> datetime:
         theirs = zone_of(zone)
@@ -123,11 +130,32 @@ def openings(calendars: Calendars, hours: Hours, company_zone: str) -> Opening:
     return opening
 
 
+@lru_cache(maxsize=512)
+def weigh(country: str | None, company_zone: str, on: date) -> Mapping[str, int]:
+    """Return the time zones in which somebody may be, and for how many each stands.
+
+    The company's own without a country. Of the world's, those that have the same hour are one.
+    """
+    if not country:
+        return {company_zone: 1}
+    if zones := zones_of(country):
+        return dict.fromkeys(zones, 1)
+    alike: dict[timedelta | None, list[str]] = defaultdict(list)
+    for zone in _everywhere():
+        alike[datetime.combine(on, time(12), zone_of(zone)).utcoffset()].append(zone)
+    return {zones[0]: len(zones) for zones in alike.values()}
+
+
 @cache
 def zones_of(country: str) -> tuple[str, ...]:
-    """Return the time zones of a country; none of one that is not known."""
-    zones = get_global("territory_zones").get(country, ())
+    """Return the time zones of a country, in order; none of one that is not known."""
+    zones = () if country in _NOWHERE else get_global("territory_zones").get(country, ())
     return tuple(sorted(zone for zone in zones if zone in available_timezones()))
+
+
+@cache
+def _everywhere() -> tuple[str, ...]:
+    return tuple(zone for country in get_global("territory_zones") for zone in zones_of(country))
 
 
 zone_of = lru_cache(maxsize=512)(ZoneInfo)

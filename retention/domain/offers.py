@@ -10,6 +10,7 @@ from retention.domain.playbook import OfferTerms
 
 _CENT = Decimal("0.01")
 _MONTHS = 12
+_TO_PREPARE = timedelta(days=14)
 
 
 class OfferKind(StrEnum):
@@ -94,8 +95,11 @@ class Proposal:
 
 
 def starts_on(expires_on: date) -> date:
-    """Return from when an offer holds that is accepted in time: the next month's first day."""
-    return month_end(expires_on) + timedelta(days=1)
+    """Return from when an offer holds that is accepted in time: the first day of a month.
+
+    Who accepts on the last day has a fortnight before anything changes, or is paid in advance.
+    """
+    return month_end(expires_on + _TO_PREPARE) + timedelta(days=1)
 
 
 def make_offer(

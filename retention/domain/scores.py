@@ -44,18 +44,18 @@ ATTRIBUTES = (
     _c("customer_id", Kind.TEXT, "", "the customer"),
     _c("kind", Kind.TEXT, "b2b or b2c", "business or consumer"),
     _c("country", Kind.TEXT, "ISO 3166", "where the customer is"),
-    _c("region", Kind.TEXT, "ISO 3166-2", "the part of that country"),
+    _c("region", Kind.TEXT, "ISO 3166-2", "the part of the country where the customer is"),
     _c("language", Kind.TEXT, "ISO 639", "the customer's language"),
     _c("status", Kind.TEXT, "", "active, paused, prospect, gone, or a word of the company's own"),
     _c("strategic", Kind.FLAG, "", "marked as strategic"),
     _c("vulnerable", Kind.FLAG, "", "marked as vulnerable: nothing adverse may happen"),
-    _c("tenure_days", Kind.COUNT, "days", "since the customer was created or first invoiced"),
-    _c("days_since_anniversary", Kind.COUNT, "days", "since a year as a customer was full"),
+    _c("tenure_days", Kind.COUNT, "days", "days since the customer was created or first invoiced"),
+    _c("days_since_anniversary", Kind.COUNT, "days", "days since a year as a customer was full"),
     _c("has_email", Kind.FLAG, "", "an e-mail address is known"),
     _c("reachable", Kind.FLAG, "", "an e-mail address or a phone number is known"),
     _c("acquired_through", Kind.TEXT, "", "the channel that brought the customer"),
     _c("peer_group", Kind.TEXT, "", "kind and size of the customers compared with"),
-    _c("peers", Kind.COUNT, "customers", "how many those are"),
+    _c("peers", Kind.COUNT, "customers", "customers compared with"),
 )
 
 CONTRACT = (
@@ -65,9 +65,9 @@ CONTRACT = (
     _c("notice_days", Kind.COUNT, "days", "longest notice in the running contracts"),
     _c("notice_terms", Kind.TEXT, "", "what the running contracts say about their end"),
     _c("prepaid", Kind.FLAG, "", "every running contract is prepaid"),
-    _c("days_since_downgrade", Kind.COUNT, "days", "a cheaper contract took another's place"),
+    _c("days_since_downgrade", Kind.COUNT, "days", "days since a cheaper contract came instead"),
     _c("contracts_ended_12m", Kind.COUNT, "contracts", "contracts that ended"),
-    _c("contracts_switched_12m", Kind.COUNT, "contracts", "of those: another followed in a month"),
+    _c("contracts_switched_12m", Kind.COUNT, "contracts", "ended, and followed by another"),
     _c("contract_ended_on", Kind.DATE, "", "last contract's end, when none is running"),
 )
 
@@ -78,20 +78,20 @@ ECONOMICS = (
     _c("last_invoice_on", Kind.DATE, "", "the last invoice"),
     _c("revenue_12m", Kind.MONEY, "12 months", "invoiced in the last 12 months", _PROFIT),
     _c("revenue_prior_12m", Kind.MONEY, "12 months", "invoiced in the 12 months before"),
-    _c("revenue_change", Kind.RATIO, "share", "last three months against the three before"),
-    _c("direct_cost_12m", Kind.MONEY, "12 months", "direct cost of those invoices"),
+    _c("revenue_change", Kind.RATIO, "share", "invoiced in three months against the three before"),
+    _c("direct_cost_12m", Kind.MONEY, "12 months", "direct cost of the invoices of 12 months"),
     _c("profit_direct_cost", Kind.MONEY, "12 months", "direct cost, as a loss", _PROFIT),
     _c("profit_service", Kind.MONEY, "12 months", "cost of tickets, as a loss", _PROFIT),
     _c("profit_events", Kind.MONEY, "12 months", "orders, returns, visits, as a loss", _PROFIT),
     _c("profit_collection", Kind.MONEY, "12 months", "dunning and capital, as a loss", _PROFIT),
     _c("profit_credit_loss", Kind.MONEY, "12 months", "expected loss on old debt", _PROFIT),
     _c("net_profit_12m", Kind.MONEY, "12 months", "what the customer brought, likely"),
-    _c("net_profit_12m_low", Kind.MONEY, "12 months", "the same with high unit costs"),
-    _c("net_profit_12m_high", Kind.MONEY, "12 months", "the same with low unit costs"),
+    _c("net_profit_12m_low", Kind.MONEY, "12 months", "net profit with high unit costs"),
+    _c("net_profit_12m_high", Kind.MONEY, "12 months", "net profit with low unit costs"),
     _c("run_rate", Kind.MONEY, "a year", "profit of the last 90 days, as of a year of such days"),
-    _c("run_rate_low", Kind.MONEY, "a year", "the same with high unit costs"),
-    _c("run_rate_high", Kind.MONEY, "a year", "the same with low unit costs"),
-    _c("run_rate_prior", Kind.MONEY, "a year", "the same of the 90 days before, likely"),
+    _c("run_rate_low", Kind.MONEY, "a year", "90 days' profit as of a year, high costs"),
+    _c("run_rate_high", Kind.MONEY, "a year", "90 days' profit as of a year, low costs"),
+    _c("run_rate_prior", Kind.MONEY, "a year", "profit of the 90 days before, as of a year"),
     _c("recovering", Kind.FLAG, "", "the last 90 days earn, or lose less than half as much"),
     _c("cost_to_serve_12m", Kind.MONEY, "12 months", "service, events, collection, credit loss"),
     _c("own_fault_cost_12m", Kind.MONEY, "12 months", "our own faults; not in the profit"),
@@ -105,11 +105,11 @@ ECONOMICS = (
 
 PAYMENT = (
     _c("due_invoices_12m", Kind.COUNT, "invoices", "invoices that fell due in 12 months"),
-    _c("late_invoices_12m", Kind.COUNT, "invoices", "of those: paid late or still open"),
-    _c("late_share_12m", Kind.RATIO, "share", "late of due"),
-    _c("late_share_change", Kind.RATIO, "difference", "last 90 days less the 90 before"),
+    _c("late_invoices_12m", Kind.COUNT, "invoices", "invoices paid late or still open"),
+    _c("late_share_12m", Kind.RATIO, "share", "late invoices, of those that fell due"),
+    _c("late_share_change", Kind.RATIO, "difference", "late invoices, 90 days less those before"),
     _c("days_beyond_terms", Kind.RATIO, "days", "days late, weighted by amount"),
-    _c("days_beyond_terms_peer_z", Kind.RATIO, "deviations", "against the peers' median"),
+    _c("days_beyond_terms_peer_z", Kind.RATIO, "deviations", "days late against the peers' median"),
     _c("open_amount", Kind.MONEY, "", "invoiced and not paid"),
     _c("overdue_amount", Kind.MONEY, "", "open and past its due date"),
     _c("overdue_1_30", Kind.MONEY, "", "overdue for 1 to 30 days"),
@@ -119,7 +119,7 @@ PAYMENT = (
     _c("bad_debt_12m", Kind.MONEY, "12 months", "fell due this year, 60 days late"),
     _c("overdue_days_max", Kind.COUNT, "days", "age of the oldest overdue invoice"),
     _c("disputed_amount", Kind.MONEY, "", "invoices in dispute"),
-    _c("disputed_invoices_12m", Kind.COUNT, "invoices", "in dispute, of 12 months"),
+    _c("disputed_invoices_12m", Kind.COUNT, "invoices", "invoices of 12 months in dispute"),
     _c("failed_payments_12m", Kind.COUNT, "payments", "payments that failed"),
     _c("late_payment_probability", Kind.RATIO, "probability", "next invoice paid very late"),
     _c("dispute_probability", Kind.RATIO, "probability", "next invoice disputed"),
@@ -131,20 +131,20 @@ PAYMENT = (
 
 SERVICE = (
     _c("tickets_12m", Kind.COUNT, "tickets", "tickets of 12 months, our own faults left out"),
-    _c("ticket_minutes_12m", Kind.RATIO, "minutes", "minutes on those tickets"),
+    _c("ticket_minutes_12m", Kind.RATIO, "minutes", "minutes on tickets of 12 months"),
     _c("minutes_per_100", Kind.RATIO, "minutes", "minutes for every 100 of revenue"),
-    _c("minutes_change", Kind.RATIO, "share", "last 90 days against the 90 before"),
+    _c("minutes_change", Kind.RATIO, "share", "minutes on tickets, 90 days against the 90 before"),
     _c("minutes_peer_z", Kind.RATIO, "deviations", "minutes against the peers' median"),
     _c("own_fault_tickets_12m", Kind.COUNT, "tickets", "tickets that were our own fault"),
     _c("contacts_per_month", Kind.RATIO, "per month", "tickets in the last 90 days"),
     _c("contacts_per_month_prior", Kind.RATIO, "per month", "tickets in the 90 days before"),
-    _c("contacts_per_month_change", Kind.RATIO, "share", "change between the two"),
+    _c("contacts_per_month_change", Kind.RATIO, "share", "contacts, 90 days against the 90 before"),
     _c("escalations_12m", Kind.COUNT, "tickets", "tickets that were escalated"),
     _c("complaints_12m", Kind.COUNT, "tickets", "complaints"),
-    _c("change_requests_12m", Kind.COUNT, "tickets", "about changes of what was agreed"),
+    _c("change_requests_12m", Kind.COUNT, "tickets", "tickets about changes of what was agreed"),
     _c("open_complaint", Kind.FLAG, "", "a complaint is open: nothing adverse may happen"),
     _c("top_topic", Kind.TEXT, "", "the most frequent ticket topic"),
-    _c("top_topic_share", Kind.RATIO, "share", "its share of the tickets"),
+    _c("top_topic_share", Kind.RATIO, "share", "tickets about the most frequent topic, of all"),
     _c("service_points_minutes", Kind.POINTS, "0-60", "from minutes against the peers", _SERVE),
     _c("service_points_contacts", Kind.POINTS, "0-20", "from contacts per month", _SERVE),
     _c("service_points_escalations", Kind.POINTS, "0-20", "from escalations", _SERVE),
@@ -164,8 +164,8 @@ CONDUCT = (
 
 SATISFACTION = (
     _c("csat_answers_12m", Kind.COUNT, "answers", "satisfaction answers of 12 months"),
-    _c("csat_mean_12m", Kind.RATIO, "1-5", "their mean"),
-    _c("csat_change", Kind.RATIO, "points", "mean of 90 days less the mean of the 90 before"),
+    _c("csat_mean_12m", Kind.RATIO, "1-5", "mean satisfaction of 12 months"),
+    _c("csat_change", Kind.RATIO, "points", "mean satisfaction, 90 days less the 90 before"),
     _c("csat_peer_z", Kind.RATIO, "deviations", "satisfaction against the peers' median"),
     _c("prior_satisfaction", Kind.TEXT, "satisfied, mixed, dissatisfied", "steers route and text"),
     _c("nps_last", Kind.RATIO, "0-10", "the last answer to 'would you recommend us'"),
@@ -178,15 +178,15 @@ SATISFACTION = (
 USAGE = (
     _c("usage_90d", Kind.RATIO, "quantity", "use in the last 90 days, all metrics"),
     _c("usage_prior_90d", Kind.RATIO, "quantity", "use in the 90 days before"),
-    _c("usage_change", Kind.RATIO, "share", "change between the two"),
+    _c("usage_change", Kind.RATIO, "share", "use, 90 days against the 90 before"),
     _c("usage_breadth", Kind.RATIO, "share", "metrics used in 90 days, of all metrics"),
     _c("usage_last_on", Kind.DATE, "", "last day of use"),
-    _c("days_since_use", Kind.COUNT, "days", "since the last day of use"),
+    _c("days_since_use", Kind.COUNT, "days", "days since the last day of use"),
 )
 
 STRATEGIC = (
     _c("ties", Kind.COUNT, "customers", "tied to it: parent, referrer, contact, payer"),
-    _c("tied_profit_12m", Kind.MONEY, "12 months", "net profit of those"),
+    _c("tied_profit_12m", Kind.MONEY, "12 months", "net profit of the customers tied to it"),
     _c("strategic_points_flag", Kind.POINTS, "0-40", "marked as strategic", _STRATEGIC),
     _c("strategic_points_size", Kind.POINTS, "0-30", "from revenue among all", _STRATEGIC),
     _c("strategic_points_ties", Kind.POINTS, "0-30", "from ties to profitable ones", _STRATEGIC),
@@ -194,9 +194,9 @@ STRATEGIC = (
 )
 
 CHURN = (
-    _c("churn_probability", Kind.RATIO, "probability", "to leave within 90 days"),
-    _c("churn_threshold", Kind.RATIO, "probability", "from here on, trying to keep it pays"),
-    _c("worth_retaining", Kind.FLAG, "", "the probability has reached the threshold"),
+    _c("churn_probability", Kind.RATIO, "probability", "chance to leave within 90 days"),
+    _c("churn_threshold", Kind.RATIO, "probability", "chance to leave from which keeping it pays"),
+    _c("worth_retaining", Kind.FLAG, "", "leaving is likely enough to act"),
 )
 
 SIGNS = (
@@ -213,7 +213,7 @@ SIGNS = (
 )
 
 VERDICT = (
-    _c("fit", Kind.TEXT, "good, fixable, poor, no_data", "grow, fix, let go"),
+    _c("fit", Kind.TEXT, "good, fixable, poor, no_data", "the verdict: grow, fix, let go"),
     _c("archetype", Kind.TEXT, "", "the strongest pattern behind the fit"),
     _c("reason_codes", Kind.TEXT, "codes, ';' between", "why, strongest first"),
     _c("root_cause_hints", Kind.TEXT, "codes, ';' between", "where a person should look first"),

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from retention.domain.dates import Calendar
 from retention.domain.messages import MessageClass
 
+SOMEWHERE = "ZZ"
+"""The country of a customer whose country is given in words that nobody knows (CLDR)."""
 _LONGEST = 60
 
 

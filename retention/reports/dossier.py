@@ -61,7 +61,8 @@ def dossier_of(
     before = ladder[: ladder.index(action.stage)]
     tried = {a.stage for a in done if a.purpose is not Purpose.CALLBACK}
     talks = [a for a in done if a.form == "conversation" and a.outcome == TALKED]
-    country, kind = row.get("country"), row.get("kind")
+    kind, known = row.get("kind"), row.get("country") in notices.countries
+    country = row.get("country") if known else None
     return Dossier(
         case,
         action,
@@ -71,7 +72,7 @@ def dossier_of(
         talks[-1].done_on if talks else None,
         [rule for rule in notices.rules if rule.fits(country, kind)],
         notices.strictest_default(kind),
-        country in notices.countries,
+        known,
     )
 
 

@@ -226,7 +226,7 @@ def _entry(data: ReportData, words: Words) -> Chart:
     sides = [ours for ours, _ in shares], [rest for _, rest in shares]
     draw = partial(pairs, names, *sides, heads, words.number)
     rows = [
-        (name, "" if name == whole else one["rule"], *_both(one, both, words))
+        (name, "" if name == whole else words.condition(one["rule"]), *_both(one, both, words))
         for name, one, both in zip(names, every, shares, strict=True)
     ]
     return Chart("entry", title, *pictures(draw),

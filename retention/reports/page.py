@@ -14,6 +14,8 @@ from retention.reports.figures import ReportData
 from retention.reports.week_told import WeekLines
 from retention.reports.words import Words
 
+_EXPLAINED = ("tiers", "archetypes", "fit")
+
 
 def render_page(
     templates: Path,
@@ -44,6 +46,7 @@ def render_page(
         ),
         figures=words.say("data", "report"),
         charts=pictures,
+        about={key: words.say(f"about_{key}", "report") for key in _EXPLAINED},
         week=week,
         brand=brand,
         logo=_as_url(brand.logo) if brand.logo else "",

@@ -1,5 +1,6 @@
 """Words for codes and sentences, per language: `templates/words/<language>.yaml`."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -16,6 +17,8 @@ from retention.domain.scores import BY_NAME, Kind
 from retention.messages.money import money
 
 LANGUAGES = ("en", "es")
+_COALESCE = re.compile(r"coalesce\((\w+), \d+\)")
+_PART = re.compile(r"<=|>=|<>|\b[A-Za-z]\w*")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,12 @@ class Words:
         """Return what a score column means."""
         told = self.document["columns"].get(column)
         return str(told or (BY_NAME[column].meaning if column in BY_NAME else column))
+
+    def condition(self, rule: str) -> str:
+        """Return a condition of a playbook with words in place of its columns."""
+        told = {**self.document["condition"], "<=": "≤", ">=": "≥", "<>": "≠"}
+        said = _COALESCE.sub(r"\1", rule)
+        return _PART.sub(lambda found: str(told.get(found[0]) or self.meaning(found[0])), said)
 
     def value(self, column: str, value: Any) -> str:
         """Return a score's value as people of this language read it."""

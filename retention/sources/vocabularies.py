@@ -17,6 +17,7 @@ from babel.core import get_global
 
 from retention.domain.errors import ConfigError
 from retention.domain.findings import Finding
+from retention.domain.sending import SOMEWHERE
 from retention.sources.identities import cover
 from retention.yaml_files import PolicyModel, parse_policy
 
@@ -87,7 +88,8 @@ def vocabularies(own: Own) -> dict[str, Words]:
     Raises ConfigError when it adds them to another column, or a meaning to a closed one.
     """
     known = {name: _words(name, found, own.get(name, {})) for name, found in shipped().items()}
-    known[_COUNTRY] = Words(_COUNTRY, {**_countries(), **_added(own.get(_COUNTRY, {}))})
+    countries = {**_countries(), **_added(own.get(_COUNTRY, {}))}
+    known[_COUNTRY] = Words(_COUNTRY, countries, otherwise=SOMEWHERE)
     known[_ZONE] = Words(_ZONE, {**_zones(), **_added(own.get(_ZONE, {}))})
     for name in own:
         if name not in known:

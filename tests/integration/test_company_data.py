@@ -12,6 +12,7 @@ import pytest
 from retention.domain.errors import ConfigError, SourceError
 from retention.domain.findings import WORDS
 from retention.domain.gates import Guards
+from retention.domain.sending import SOMEWHERE
 from retention.reports.words import load_words
 from retention.sources.canonical import CANONICAL
 from retention.sources.config import SourcesConfig
@@ -272,22 +273,26 @@ def test_words_are_compared_without_case_and_blanks(tmp_path: Path) -> None:
     customers = (
         "customer_id,name,kind,country,timezone,status\n"
         "A,x,Empresa,España,europe/madrid,Activo\nB,y,Person,ESP,Mars,Baja\n"
+        "C,z,Person,Freedonia,,\nD,z,Person,,,\n"
     )
     company = read(tmp_path, customers=customers, contracts=contracts, tickets=tickets)
     assert noticed(company) == {
         "tickets.channel:unknown_word": 1,
         "tickets.topic:unknown_word": 1,
         "customers.timezone:unknown_word": 1,
+        "customers.country:unknown_word": 1,
     }
     assert trips(company) == {}, "nothing adverse rests on them"
     made = extract_features(company, AS_OF)
     found = made.wide.to_pandas().set_index("customer_id")
-    assert list(found["prepaid"]) == [True, False]
+    assert list(found["prepaid"][:2]) == [True, False]
     assert (found.loc["A", "top_topic"], found.loc["A", "top_topic_share"]) == ("how_to", 1.0)
-    assert list(found["kind"]) == ["b2b", "b2c"]
-    assert list(found["country"]) == ["ES", "ES"]
-    assert list(found["status"]) == ["active", "gone"]
-    assert made.people.column("timezone").to_pylist() == ["Europe/Madrid", None]
+    assert list(found["kind"][:2]) == ["b2b", "b2c"]
+    there = ["ES", "ES", SOMEWHERE, None]
+    assert [*found["country"][:3], None] == there, "who lives somewhere does not live where we do"
+    assert made.people.column("country").to_pylist() == there
+    assert list(found["status"][:2]) == ["active", "gone"]
+    assert made.people.column("timezone").to_pylist() == ["Europe/Madrid", None, None, None]
 
 
 def test_a_region_is_what_calendars_know_or_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_the_shipped_rule_is_tried_on_the_sources_past_and_the_report_shows_it(
         report = make_report(folders, NIGHT, "Company", language)
         words = load_words(ROOT / "templates", language)
         assert words.say("entry_sign", "report") in report.html
-        assert "days_since_downgrade &lt;= 30" in report.html
+        assert f"{words.meaning('days_since_downgrade')} ≤ 30" in unescape(report.html)
     blind = replace(receipt, whole=replace(receipt.whole, skill=False))
     keep_receipt(folders.models, blind)
     for language, said in (("en", "shows no skill: of those"), ("es", "no acierta: de quienes")):

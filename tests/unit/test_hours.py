@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from retention.actions.leaving_times import openings, zones_of
 from retention.domain.dates import Calendar
+from retention.domain.sending import SOMEWHERE
 from retention.policies.load import load_policies
 from tests.conftest import ROOT
 
@@ -78,6 +79,21 @@ def test_without_a_zone_all_zones_of_the_country_have_to_agree() -> None:
     assert OPENING(early, None, "") == early, "no country: the company's own zone"
     assert zones_of("ES") == ("Africa/Ceuta", "Atlantic/Canary", "Europe/Madrid")
     assert zones_of("SPAIN") == ()
+
+
+@settings(deadline=None)
+@given(st.sampled_from([SOMEWHERE, "XX"]), st.integers(0, 24 * 365))
+def test_who_may_be_anywhere_is_written_to_when_most_of_the_world_works(
+    country: str, hours: int
+) -> None:
+    """Not in the company's mornings: on a workday, once Europe, Africa and America's east work."""
+    now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+    at = OPENING(now, None, country).astimezone(UTC)
+    assert now <= at <= now + timedelta(days=4)
+    assert 13 <= at.hour <= 17, at
+    assert at.weekday() < 5
+    then = OPENING(at, None, country)
+    assert then - at <= timedelta(hours=2), "it leaves then, or soon where a clock changes"
 
 
 @settings(deadline=None)
