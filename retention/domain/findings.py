@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 WORDS: Mapping[str, str] = {
-    "unmatched": "name nothing that is in {of}",
+    "unmatched": "name nothing that is in {}",
     "unknown_word": "carry a word that nobody has explained",
     "sentinel": "carry a date that stands for none",
     "impossible": "carry a value that cannot be",
@@ -48,7 +48,7 @@ class Finding:
     @property
     def said(self) -> str:
         """Return the finding in words, without anybody's data."""
-        words = WORDS[self.kind].format(of=self.target)
+        words = WORDS[self.kind].format(self.target)
         return f"{self.count:,} of {self.of:,} rows {words} (column '{self.column}')"
 
     @property

@@ -207,7 +207,7 @@ def too_old(newest: str, allowed: int, as_of: date, calendar: Calendar) -> str |
     if age <= allowed:
         return None
     back = f"{age} workday" if age == 1 else f"{age} workdays"
-    return f"its newest row is of {newest}, {back} before {as_of}; at most {allowed} are allowed"
+    return f"its newest row is of {newest}, {back} before {as_of}, at most {allowed} are allowed"
 
 
 def _past(name: str, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -43,9 +43,10 @@ def in_words(templates: Path, words: Wording, said: str | None) -> str:
 
 def _part_in_words(templates: Path, words: Wording, said: str) -> str:
     code, colon, rest = said.partition(": ")
-    if code in CODES and _CODE.fullmatch(code):
-        return f"{word_of(words, code)}{colon}{_in_words(templates, words, rest)}"
-    return _in_words(templates, words, said)
+    if not _CODE.fullmatch(code) or not (colon or code in CODES):
+        return _in_words(templates, words, said)
+    name = word_of(words, code) if code in CODES else code  # of a table, as the sources call it
+    return f"{name}{colon}{_part_in_words(templates, words, rest)}"
 
 
 def _in_words(templates: Path, words: Wording, said: str) -> str:
@@ -63,7 +64,7 @@ def _filled(templates: Path, words: Wording, part: str) -> str:
         if other != spelled:
             return other
     codes = part.split(", ")
-    if all(_CODE.fullmatch(code) for code in codes):
+    if all(_CODE.fullmatch(code) for code in codes) and not CODES.keys().isdisjoint(codes):
         return ", ".join(word_of(words, code) for code in codes)
     return words.say(part)
 

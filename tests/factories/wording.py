@@ -86,6 +86,34 @@ def kept_back() -> set[str]:
     return found
 
 
+_DISTRUSTS = (
+    "domain/entry_doubt.py", "domain/findings.py", "domain/gates.py", "domain/people_gates.py",
+    "sources/gate.py",
+)  # fmt: skip
+
+
+def distrusted() -> set[str]:
+    """Return every sentence that says why a table, or a night's newcomers, is not trusted."""
+    found: set[str] = set()
+    for name in _DISTRUSTS:
+        for node in ast.walk(ast.parse((ROOT / "retention" / name).read_text("utf-8"))):
+            told = _findings(node)
+            found |= {text for value in told if " " in (text := _with_holes(value))}
+    return {text for text in found if not text.startswith("SELECT")} - {"{}: {}"}
+
+
+def _findings(node: ast.AST) -> list[ast.expr]:
+    """Return what a piece of code may give as a finding."""
+    if isinstance(node, ast.Return) and node.value is not None:
+        either = node.value
+        return [either.body, either.orelse] if isinstance(either, ast.IfExp) else [either]
+    if isinstance(node, ast.Assign) and _name(node.targets[0]) == "found":
+        return [node.value]
+    if isinstance(node, ast.AnnAssign) and _name(node.target) == "WORDS":
+        return node.value.values if isinstance(node.value, ast.Dict) else []
+    return []
+
+
 def _reasons(node: ast.AST) -> list[ast.expr]:
     """Return what a piece of code may give as a reason."""
     if isinstance(node, ast.Call) and _name(node.func) in _GIVES_REASONS:

@@ -286,7 +286,7 @@ def test_a_table_that_has_become_too_old_since_the_night_says_nothing_any_more(
     if allowed == 0:
         said = message_of(shop, notice).waiting_for or ""
         assert said.startswith("company_data_in_doubt: tickets: its newest row is of 2026-05-")
-        assert "1 workday before 2026-06-01; at most 0 are allowed" in said
+        assert "1 workday before 2026-06-01, at most 0 are allowed" in said
 
 
 @pytest.mark.parametrize("fault", ["gone", "half"])

@@ -32,6 +32,7 @@ from retention.web.wording import wording
 from tests.conftest import ROOT
 from tests.factories.wording import (
     LOCALES,
+    distrusted,
     every_text,
     kept_back,
     read_words,
@@ -122,6 +123,13 @@ def test_why_something_waits_is_told_in_it(language: str) -> None:
     assert not kept_back() - have.keys(), "without a translation"
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_why_a_table_is_not_trusted_is_told_in_it(language: str) -> None:
+    have = read_words(LOCALES / "refusals" / f"{language}.po", language)
+    assert len(distrusted()) > 20
+    assert not distrusted() - have.keys(), "without a translation"
+
+
 def test_what_keeps_a_message_back_by_rule_has_words() -> None:
     codes = {selection.OUT_OF_HOURS, selection.ENOUGH, selection.QUOTA, selection.CANARY,
              last_look.UNREADABLE, last_look.IN_DOUBT, "no_good_night", "night_in_doubt",
@@ -147,6 +155,27 @@ _THIRD_TIME_IN_SPANISH = (
         (
             "company_data_in_doubt: tickets: 41 rows",
             "los datos de la empresa están en duda: tickets: 41 rows",
+        ),
+        (
+            "tickets: 12 rows, 400 in the last good night: a change of -97%, where 20% is usual",
+            (
+                "tickets: 12 filas, 400 en la última noche buena: un cambio de -97%, cuando lo "
+                "habitual es 20%"
+            ),
+        ),
+        (
+            "has no rows tonight; 3 of 4 rows name nothing that is in usage (column 'contract')",
+            (
+                "esta noche no tiene filas; 3 de 4 filas nombran algo que no está en usage "
+                "(columna «contract»)"
+            ),
+        ),
+        (
+            "its newest row is of 2026-11-02, 9 workdays before 2026-11-13, at most 3 are allowed",
+            (
+                "su fila más reciente es del 2026-11-02, 9 días laborables antes del 2026-11-13, "
+                "se admiten 3 como mucho"
+            ),
         ),
         (
             "the customer has a hold: negotiating",
