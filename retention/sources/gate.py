@@ -15,6 +15,7 @@ from retention.domain.dates import WEEKDAYS, Calendar
 from retention.domain.findings import Finding
 from retention.domain.gates import Guards, Trip, judge
 from retention.domain.people_gates import judge_people
+from retention.domain.sending import SOMEWHERE
 from retention.sources.canonical import CANONICAL
 from retention.sources.customer_profiles import changes
 from retention.sources.identities import find_unmatched
@@ -52,7 +53,9 @@ def profile_of(
     newest, total = _NEWEST.get(table), _SUMS.get(table)
     there = f"WHERE {newest} <= DATE '{as_of}'" if newest else ""
     columns = company.mapped[table]
-    empty = ", ".join(f'count(*) - count("{name}")' for name in columns)
+    # A country that nobody understands is as good as none: a flood of them has to be noticed.
+    empty = ", ".join(f"count(*) - count(nullif(\"{c}\"::VARCHAR, '{SOMEWHERE}'))" if c == "country"
+                      else f'count(*) - count("{c}")' for c in columns)  # fmt: skip
     summed = f"CAST(sum({total}) AS DOUBLE)" if total else "NULL"
     then = f"FILTER (WHERE {newest} <= DATE '{before}')" if newest and before else ""
     summed_then = f"CAST(sum({total}) {then} AS DOUBLE)" if total else "NULL"

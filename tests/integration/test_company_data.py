@@ -283,6 +283,8 @@ def test_words_are_compared_without_case_and_blanks(tmp_path: Path) -> None:
         "customers.country:unknown_word": 1,
     }
     assert trips(company) == {}, "nothing adverse rests on them"
+    empty = profile_of(company, "customers", AS_OF)["empty"]
+    assert empty["country"] == 0.5, "a flood of strange countries trips the gate as empty ones do"
     made = extract_features(company, AS_OF)
     found = made.wide.to_pandas().set_index("customer_id")
     assert list(found["prepaid"][:2]) == [True, False]
